@@ -1,0 +1,32 @@
+"""Labelled text and a budget in; the smallest model that is good enough out.
+
+gradatim.fit("reviews.csv", max_ms=2).save("model.gradatim")
+gradatim.load("model.gradatim")("an unexpected delight").label
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gradatim.ladder.fit import fit as fit
+    from gradatim.pipelines.open import load as load
+
+__version__ = "0.1.0"
+__all__ = ["__version__", "fit", "load"]
+
+_HOMES = {"fit": "gradatim.ladder.fit", "load": "gradatim.pipelines.open"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used, so that `import gradatim` costs nothing."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'gradatim' has no attribute '{name}'")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,158 @@
+"""`gradatim predict`: labels and probabilities for texts from arguments, standard input or a file."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import tee
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import typer
+
+from gradatim.errors import ConfigError, DataError
+
+
+class _Row(NamedTuple):
+    cells: Sequence[Any]
+    text: str
+    pair: str | None
+
+
+class _Rows(NamedTuple):
+    columns: Sequence[str]
+    rows: Iterable[_Row]
+
+
+def command(
+    model: Annotated[Path, typer.Argument(help="A .gradatim file.")],
+    texts: Annotated[
+        list[str] | None, typer.Argument(metavar="TEXT", help="Texts; without any, lines of stdin.")
+    ] = None,
+    pair: Annotated[
+        list[str] | None, typer.Option(help="Second text of a pair; repeat it for several texts.")
+    ] = None,
+    input: Annotated[
+        Path | None, typer.Option(help="CSV, TSV, JSONL, TXT (also .gz, .xz) or Parquet.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="CSV, TSV or JSONL to write: the input and two columns.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per text on stdout.")] = False,
+    text: Annotated[str | None, typer.Option(help="Column of the texts in --input.")] = None,
+    text_pair: Annotated[str | None, typer.Option(help="Column of the second texts in --input.")] = None,
+    top_k: Annotated[int, typer.Option("--top-k", min=1, help="How many labels to report.")] = 1,
+    threads: Annotated[int | None, typer.Option(min=1, help="Cores to use (default: all).")] = None,
+) -> None:
+    """Label texts with a finished model."""
+    from gradatim.cli.answers import choose_writer
+    from gradatim.pipelines.open import load
+
+    if input is None and (text or text_pair):
+        raise ConfigError("--text and --text-pair name columns of a file: give it with --input")
+    if input is not None and (texts or pair):
+        raise ConfigError("give texts as arguments or with --input, not both")
+    writer = choose_writer(output, top_k) if output else None
+    classifier = load(model, threads=threads)
+    pairs = classifier.task.pairs
+    if input is not None:
+        source = _table_rows(input, text, text_pair, pairs)
+    elif texts:
+        source = _argument_rows(texts, pair)
+    else:
+        source = _stdin_rows(pairs)
+    asked, kept = tee(source.rows)
+    # All scores are kept for a multi-label task: any number of labels may be decided on.
+    predictions = classifier.stream(
+        ((row.text, row.pair) for row in asked), top_k=None if classifier.task.multi_label else top_k
+    )
+    answers = ((row.cells, prediction) for prediction, row in zip(predictions, kept, strict=False))
+    if output is not None and writer is not None:
+        _write(output, writer, source.columns, answers)
+    else:
+        _print(source.columns, answers, top_k, as_json)
+
+
+def _argument_rows(texts: Sequence[str], pairs: Sequence[str] | None) -> _Rows:
+    if not pairs:
+        return _Rows(("text",), [_Row((text,), text, None) for text in texts])
+    if len(pairs) != len(texts):
+        raise ConfigError(f"{len(texts)} texts need as many --pair, not {len(pairs)}")
+    return _Rows(("text", "pair"), [_Row(row, *row) for row in zip(texts, pairs, strict=True)])
+
+
+def _stdin_rows(pairs: bool) -> _Rows:
+    """The lines of stdin, one text each; for a model of pairs two texts with a tab between them."""
+    if sys.stdin.isatty():
+        raise ConfigError("nothing to predict: give texts, --input FILE, or pipe lines into stdin")
+    return _Rows(("text", "pair") if pairs else ("text",), _lines(pairs))
+
+
+def _lines(pairs: bool) -> Iterator[_Row]:
+    for number, raw in enumerate(sys.stdin.buffer, 1):
+        try:
+            line = raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+        except UnicodeDecodeError as error:
+            raise DataError(
+                f"stdin, line {number}: byte {error.start} of the line is not UTF-8; convert the input, "
+                "for example with iconv -f latin1 -t utf-8"
+            ) from None
+        if not pairs:
+            yield _Row((line,), line, None)
+            continue
+        first, tab, second = line.partition("\t")
+        if not tab:
+            raise DataError(f"stdin, line {number}: this model reads pairs: put a tab between the two texts")
+        yield _Row((first, second), first, second)
+
+
+def _table_rows(path: Path, text: str | None, text_pair: str | None, pairs: bool) -> _Rows:
+    """The rows of a file, every one of them: a missing text counts as an empty one."""
+    from gradatim.data.columns import choose_columns
+    from gradatim.data.tables import open_table
+
+    table = open_table(path)
+    chosen = choose_columns(table, text=text, text_pair=text_pair, label=None, labelled=False, pairs=pairs)
+    for note in (*table.notes, *chosen.notes):
+        print(note, file=sys.stderr)
+
+    def rows() -> Iterator[_Row]:
+        for _, cells in table.scan():
+            second = None if chosen.text_pair is None else _cell(cells[chosen.text_pair])
+            yield _Row(cells, _cell(cells[chosen.text]), second)
+
+    return _Rows(table.columns, rows())
+
+
+def _cell(value: Any) -> str:
+    return "" if value is None else str(value)
+
+
+def _print(columns: Sequence[str], answers: Iterable[Any], top_k: int, as_json: bool) -> None:
+    from gradatim.cli.answers import line, record
+
+    for cells, prediction in answers:
+        if as_json:
+            row = json.dumps(record(columns, cells, prediction, top_k), ensure_ascii=False, default=str)
+        else:
+            row = line(prediction, top_k)
+        # Bytes, because the terminal's encoding may lack letters that labels have.
+        sys.stdout.buffer.write(row.encode("utf-8", "replace") + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def _write(path: Path, writer: Any, columns: Sequence[str], answers: Iterable[Any]) -> None:
+    from rich.console import Console
+    from rich.progress import track
+
+    from gradatim.engine.atomic import atomic_file
+
+    console = Console(stderr=True)
+    watched = track(answers, "predicting", total=None, console=console, disable=not console.is_terminal)
+    try:
+        with atomic_file(path) as handle:
+            count = writer(handle, columns, watched)
+    except OSError as error:
+        raise DataError(f"{path} was not written: {error.strerror or error}") from error
+    print(f"{count:,} predictions written to {path}", file=sys.stderr)

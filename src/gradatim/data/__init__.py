@@ -1,0 +1,11 @@
+"""Data in: the catalog of pinned weights and sets, readers, columns, labels and splits.
+
+Nothing heavy is loaded on import: `datasets` and `pyarrow` come in when a table is first read.
+"""
+
+from gradatim.data.cache import cache_folder
+from gradatim.data.catalog import entries, fetch, resolve_model
+from gradatim.data.corpus import load_corpus
+from gradatim.data.unsplit import load_examples, load_texts
+
+__all__ = ["cache_folder", "entries", "fetch", "load_corpus", "load_examples", "load_texts", "resolve_model"]

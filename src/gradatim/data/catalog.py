@@ -1,0 +1,178 @@
+"""The catalog of named weights and data sets (`catalog.toml`), and `fetch`, which makes one a local folder.
+
+Nothing is fetched that is not pinned: archives by version and sha256, hub files by revision, and every
+file of the finished folder by its own sha256. A model that is not in the catalog can still be given by
+its hub id, on the caller's word.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files as package_files
+from pathlib import Path
+from typing import Any
+
+from gradatim.data import hub
+from gradatim.data.cache import cache_folder, staged
+from gradatim.data.package import Package, deliver, sha256_of
+from gradatim.errors import SourceError, did_you_mean
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class HubSource:
+    """A repository of the hub at one revision."""
+
+    repo: str
+    revision: str
+
+    def __str__(self) -> str:
+        return f"hub {self.repo}"
+
+    def deliver(self, files: Mapping[str, str], target: Path) -> None:
+        """Copy `files` of the revision into `target`."""
+        folder = hub.snapshot(self.repo, revision=self.revision, files=list(files))
+        for name in files:
+            if not (folder / name).is_file():
+                raise SourceError(f"the revision has no file {name}")
+            shutil.copyfile(folder / name, target / name)
+
+
+@dataclass(frozen=True, slots=True)
+class PackageSource:
+    """Pinned packages; see `package.deliver` for what `inside` means."""
+
+    packages: tuple[Package, ...]
+    inside: str | None = None
+
+    def __str__(self) -> str:
+        first = self.packages[0]
+        more = f" and {len(self.packages) - 1} more" if len(self.packages) > 1 else ""
+        return f"package {first.name}=={first.version}{more}"
+
+    def deliver(self, files: Mapping[str, str], target: Path) -> None:
+        """Download the packages and unpack `files` into `target`."""
+        deliver(self.packages, self.inside, files, target)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row of the catalog. `table` says how a data file reads; it is None for models and vectors."""
+
+    name: str
+    kind: str
+    what: str
+    licence: str
+    citation: str
+    size_mb: float
+    files: Mapping[str, str]
+    sources: tuple[HubSource | PackageSource, ...]
+    table: Mapping[str, Any] | None = None
+
+    @property
+    def folder(self) -> Path:
+        """Where the fetched files lie. The name carries the pins, so that new pins never meet old files."""
+        pins = "".join(sorted(self.files.values()))
+        return cache_folder() / "catalog" / f"{self.name}-{_short_digest(pins)}"
+
+    @property
+    def fetched(self) -> bool:
+        """Whether `fetch` would return at once."""
+        return self.folder.is_dir()
+
+
+def _short_digest(text: str) -> str:
+    import hashlib
+
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+@cache
+def entries() -> Mapping[str, Entry]:
+    """Every row of the catalog by name."""
+    rows = tomllib.loads((package_files("gradatim.data") / "catalog.toml").read_text(encoding="utf-8"))
+    return {name: _entry(name, row) for name, row in rows.items()}
+
+
+def _entry(name: str, row: Mapping[str, Any]) -> Entry:
+    plain = {key: row[key] for key in ("kind", "what", "licence", "citation", "size_mb", "files")}
+    return Entry(name, **plain, sources=tuple(map(_source, row["sources"])), table=row.get("table"))
+
+
+def _source(row: Mapping[str, Any]) -> HubSource | PackageSource:
+    if "hub" in row:
+        return HubSource(row["hub"], row["revision"])
+    return PackageSource(tuple(Package(**package) for package in row["packages"]), row.get("inside"))
+
+
+def find(name: str) -> Entry:
+    """The row `name`; raises SourceError with the nearest name."""
+    known = entries()
+    if name not in known:
+        raise SourceError(f"{name!r} is not in the catalog ({', '.join(known)}){did_you_mean(name, known)}")
+    return known[name]
+
+
+def fetch(name: str, *, progress: Progress | None = None) -> Path:
+    """A local folder with the files of a catalog name; instant and offline after the first call.
+
+    Sources are tried in order, a hub that does not answer is passed over. `progress` is told, in a
+    sentence, what is being done. Raises SourceError with the fault of every source; then nothing is
+    left behind. Safe to call from several processes at once.
+    """
+    entry = find(name)
+    if entry.fetched:
+        return entry.folder
+    faults = []
+    for source in entry.sources:
+        if isinstance(source, HubSource) and not hub.reachable():
+            faults.append(f"{source}: the hub cannot be reached")
+            continue
+        if progress:
+            progress(f"fetching {name} ({entry.size_mb:g} MB) from {source}")
+        try:
+            with staged(entry.folder) as workplace:
+                source.deliver(entry.files, workplace)
+                _verify(workplace, entry.files)
+        except SourceError as error:
+            faults.append(f"{source}: {error}")
+            continue
+        return entry.folder
+    raise SourceError(f"cannot fetch {name}; " + "; ".join(faults))
+
+
+def _verify(folder: Path, files: Mapping[str, str]) -> None:
+    for name, expected in files.items():
+        if sha256_of(folder / name) != expected:
+            raise SourceError(f"{name} has the wrong sha256; nothing was kept")
+
+
+def resolve_model(name: str | Path, *, progress: Progress | None = None) -> Path:
+    """The folder of a model: a local folder, a catalog name, or a hub id, looked for in this order.
+
+    Raises CheckpointError when the folder lacks config, safetensors weights or tokenizer (a pickle is
+    refused) and SourceError when nothing of that name is found.
+    """
+    if Path(name).is_dir():
+        return hub.check_model_folder(Path(name))
+    text = str(name)
+    models = [entry.name for entry in entries().values() if entry.kind == "model"]
+    if text in entries():
+        if text not in models:
+            raise SourceError(
+                f"{text!r} is a data set or word vectors, not a model; models are: {', '.join(models)}"
+            )
+        return fetch(text, progress=progress)
+    if not hub.looks_like_id(text):
+        raise SourceError(f"no model folder {text!r}")
+    if not hub.reachable():
+        raise SourceError(
+            f"no model {text!r}: there is no such folder, it is not in the catalog ({', '.join(models)}) "
+            f"and the hub cannot be reached{did_you_mean(text, models)}"
+        )
+    return hub.check_model_folder(hub.snapshot(text))

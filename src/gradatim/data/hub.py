@@ -1,0 +1,146 @@
+"""The Hugging Face hub as a source: whether it answers, model folders without pickle, data sets."""
+
+from __future__ import annotations
+
+import os
+import queue
+import re
+import socket
+import threading
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from gradatim.errors import CheckpointError, MissingExtraError, SourceError
+
+ANSWER_WITHIN_S = 3.0
+_MODEL_FILES = ["*.json", "*.safetensors", "vocab.txt", "merges.txt", "*.model"]
+_OTHER_RUNTIMES = ["onnx/*", "openvino/*", "*.onnx.json"]
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+
+
+def looks_like_id(name: str) -> bool:
+    """Whether `name` has the form of a hub id, `name` or `owner/name`."""
+    return _HUB_ID.fullmatch(name) is not None
+
+
+@cache
+def reachable() -> bool:
+    """Whether the hub can be connected to, found out once per process and within 3 seconds.
+
+    Name resolution may hang longer than any socket timeout, so the attempt runs in a thread that is
+    left behind. Behind a proxy the proxy's address is tried. `HF_HUB_OFFLINE=1` answers no at once.
+    """
+    try:
+        from huggingface_hub import constants
+    except ImportError:
+        return False
+    if constants.HF_HUB_OFFLINE:
+        return False
+    address = _first_hop(constants.ENDPOINT)
+    answers: queue.SimpleQueue[bool] = queue.SimpleQueue()
+    threading.Thread(target=lambda: answers.put(_connects(address)), daemon=True).start()
+    try:
+        return answers.get(timeout=ANSWER_WITHIN_S)
+    except queue.Empty:
+        return False
+
+
+def _first_hop(endpoint: str) -> tuple[str, int]:
+    """Host and port that a request to `endpoint` opens a connection to."""
+    url = urlsplit(endpoint)
+    host = url.hostname or ""
+    proxies = getproxies()
+    proxy = proxies.get(url.scheme) or proxies.get("all")
+    if proxy and not proxy_bypass(host):
+        url = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+        host = url.hostname or ""
+    return host, url.port or (443 if url.scheme == "https" else 80)
+
+
+def _connects(address: tuple[str, int]) -> bool:
+    try:
+        socket.create_connection(address, timeout=ANSWER_WITHIN_S).close()
+    except OSError:
+        return False
+    return True
+
+
+def _need_hub(what: str) -> None:
+    if reachable():
+        return
+    offline = " (HF_HUB_OFFLINE is set)" * (os.environ.get("HF_HUB_OFFLINE", "") not in ("", "0"))
+    raise SourceError(
+        f"{what} is on the hub, which cannot be reached{offline}: use a local file or folder, "
+        "a name of `gradatim data list`, or run where the hub answers"
+    )
+
+
+def snapshot(repo_id: str, *, revision: str | None = None, files: list[str] | None = None) -> Path:
+    """The folder of a hub model: weights as safetensors, config, tokenizer; never a pickle.
+
+    `files` asks for exactly those. Raises SourceError when the hub cannot be reached or has no such model.
+    """
+    _need_hub(f"model {repo_id!r}")
+    try:
+        from huggingface_hub import snapshot_download
+    except ImportError as error:  # unreachable after _need_hub, kept for the type of the error
+        raise MissingExtraError("reading from the hub", "train") from error
+    try:
+        folder = snapshot_download(
+            repo_id,
+            revision=revision,
+            allow_patterns=files or _MODEL_FILES,
+            ignore_patterns=None if files else _OTHER_RUNTIMES,
+        )
+    except Exception as error:  # the hub client raises many unrelated types
+        raise SourceError(f"cannot fetch model {repo_id!r} from the hub: {_first_line(error)}") from error
+    return Path(folder)
+
+
+def dataset(dataset_id: str) -> Any:
+    """The splits of a hub data set as a `datasets.DatasetDict`; `owner/name:config` names a configuration.
+
+    Raises SourceError when the hub cannot be reached or has no such data set.
+    """
+    _need_hub(f"data set {dataset_id!r}")
+    try:
+        import datasets
+    except ImportError as error:
+        raise MissingExtraError("reading data sets of the hub", "train") from error
+    path, _, config = dataset_id.partition(":")
+    try:
+        return datasets.load_dataset(path, config or None)
+    except Exception as error:  # as above
+        raise SourceError(
+            f"cannot fetch data set {dataset_id!r} from the hub: {_first_line(error)}"
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip()
+    return text.splitlines()[0] if text else type(error).__name__
+
+
+def check_model_folder(folder: Path) -> Path:
+    """Return `folder` if it holds a readable model; raises CheckpointError naming what is missing."""
+    names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    weights = any(name.endswith(".safetensors") for name in names)
+    missing = []
+    if "config.json" not in names:
+        missing.append("config.json")
+    if not weights:
+        missing.append("model.safetensors")
+    if not names & {"tokenizer.json", "vocab.txt", "vocab.json", "tokenizer.model", "spiece.model"}:
+        missing.append("tokenizer.json or vocab.txt")
+    pickles = sorted(name for name in names if name.endswith((".bin", ".pt", ".pth", ".ckpt")))
+    if pickles and not weights:
+        raise CheckpointError(
+            f"{folder} has its weights only as pickle ({pickles[0]}), which can run code and is refused; "
+            "convert it where you trust it: save_pretrained(folder) of transformers writes model.safetensors"
+        )
+    if missing:
+        raise CheckpointError(f"{folder} is not a model folder: it has no {', no '.join(missing)}")
+    return folder

@@ -1,0 +1,103 @@
+"""The manifest of an artifact: which fields it has, and a reader that names the field at fault."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from gradatim.errors import ArtifactError
+from gradatim.types import Task
+
+JSON: TypeAlias = "bool | int | float | str | Sequence[JSON] | Mapping[str, JSON] | None"
+
+FORMAT = "gradatim"
+VERSION = 1
+MANIFEST = "manifest.json"
+ADVICE = "Copy or fetch the file again, or make it anew with `gradatim fit`."
+
+
+def describe(
+    *,
+    kind: str,
+    task: Task,
+    encoder: Mapping[str, JSON],
+    decision: Mapping[str, JSON],
+    metrics: Mapping[str, float],
+    provenance: Mapping[str, JSON],
+    members: Mapping[str, bytes],
+) -> dict[str, JSON]:
+    """The manifest of these contents, as JSON values."""
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "kind": kind,
+        "task": {"labels": list(task.labels), "multi_label": task.multi_label, "pairs": task.pairs},
+        "encoder": encoder,
+        "decision": decision,
+        "metrics": metrics,
+        "provenance": provenance,
+        "members": {name: {"sha256": sha256(data), "size": len(data)} for name, data in members.items()},
+    }
+
+
+def sha256(data: bytes) -> str:
+    """The digest that the manifest keeps of each member."""
+    return hashlib.sha256(data).hexdigest()
+
+
+class Manifest:
+    """A manifest read from `data`; every question raises `ArtifactError` if the answer is malformed."""
+
+    def __init__(self, path: Path, data: bytes) -> None:
+        self.path = path
+        try:
+            self.fields = json.loads(data.decode("utf-8"))
+        except (ValueError, RecursionError):
+            raise ArtifactError(f"{MANIFEST} of {path} is not JSON. {ADVICE}") from None
+        if not isinstance(self.fields, dict) or self.fields.get("format") != FORMAT:
+            raise ArtifactError(f"{path} is a zip file but no gradatim model: {MANIFEST} does not say so.")
+        version = self.fields.get("version")
+        if version != VERSION:
+            newer = isinstance(version, int) and version > VERSION
+            cure = (
+                "upgrade gradatim (pip install -U gradatim)" if newer else "make it anew with `gradatim fit`"
+            )
+            raise ArtifactError(
+                f"{path} has format version {version}, this gradatim reads version {VERSION}: {cure}."
+            )
+        self.members: Mapping[str, Mapping[str, Any]] = self.field("members", dict)
+
+    def field(self, name: str, kind: type, within: Mapping[str, Any] | None = None) -> Any:
+        """The value of a field, of exactly this type."""
+        value = (self.fields if within is None else within).get(name)
+        if type(value) is not kind:
+            raise ArtifactError(
+                f"{MANIFEST} of {self.path}: field '{name}' is missing or malformed. {ADVICE}"
+            )
+        return value
+
+    def sizes(self) -> dict[str, int]:
+        """Bytes of every member, unpacked."""
+        sizes = {}
+        for name in self.members:
+            facts = self.field(name, dict, self.members)
+            self.field("sha256", str, facts)
+            sizes[name] = int(self.field("size", int, facts))
+        return sizes
+
+    def task(self) -> Task:
+        """What the model predicts."""
+        task = self.field("task", dict)
+        labels = self.field("labels", list, task)
+        if not labels or len(set(map(str, labels))) < len(labels) or not all(map(_is_name, labels)):
+            raise ArtifactError(
+                f"{MANIFEST} of {self.path}: field 'labels' must list distinct names. {ADVICE}"
+            )
+        return Task(tuple(labels), self.field("multi_label", bool, task), self.field("pairs", bool, task))
+
+
+def _is_name(label: object) -> bool:
+    return isinstance(label, str)

@@ -1,0 +1,181 @@
+"""A trained classifier as an ONNX graph: padded `ids`, `segments` and `lengths` in, `logits` out.
+
+The graph is written with ONNX Runtime's fused operators directly (Attention, SkipLayerNormalization,
+BiasGelu, LSTM), so what runs does not depend on a tracer or on an optimiser recognising a pattern.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from torch import Tensor, nn
+
+from gradatim.errors import ConfigError
+from gradatim.export.graph import Graph
+from gradatim.models.bert import Bert
+from gradatim.models.classifier import Classifier, RecurrentBody, WordVectors
+from gradatim.nn.block import Block
+from gradatim.nn.pooling import Pooling
+from gradatim.types import Array
+
+
+def to_onnx(model: Classifier, *, segments: bool = False) -> bytes:
+    """Export; `segments` adds the input that tells the two texts of a pair apart."""
+    graph = Graph()
+    states = BODIES[type(model.body)](graph, model.body, segments)
+    pooled = [_pool(graph, states, how) for how in model.pooling]
+    joined = pooled[0] if len(pooled) == 1 else graph.add("Concat", *pooled, axis=-1)
+    logits = _linear(graph, "head", joined, model.head)
+    inputs = [("ids", 2), ("lengths", 1)]
+    if segments and isinstance(model.body, Bert):
+        inputs.insert(1, ("segments", 2))
+    return graph.build(inputs, logits, model.head.out_features)
+
+
+def _bert(graph: Graph, body: nn.Module, segments: bool) -> str:
+    """(rows, tokens, width) states of a BERT."""
+    assert isinstance(body, Bert)
+    embedding, config = body.embedding, body.config
+    ids = "ids"
+    kinds = "segments"
+    if not segments:
+        kinds = graph.add("Sub", ids, ids, name="segments_zero")
+    x = graph.add_many(
+        "EmbedLayerNormalization",
+        2,
+        ids,
+        kinds,
+        graph.weight("words", _array(embedding.words.weight)),
+        graph.weight("positions", _array(embedding.positions.weight)),
+        graph.weight("segment_vectors", _array(embedding.segments.weight)),
+        graph.weight("embedding_scale", _array(embedding.norm.weight)),
+        graph.weight("embedding_shift", _array(embedding.norm.bias)),
+        contrib=True,
+        epsilon=config.norm_eps,
+    )[0]
+    for i, block in enumerate(body.stack.blocks):
+        assert isinstance(block, Block)
+        if block.pre or config.activation != "gelu":
+            raise ConfigError("only post-norm GELU blocks can be exported; choose an encoder of the BERT family")
+        x = _block(graph, f"block{i}", x, block)
+    return x
+
+
+def _block(graph: Graph, name: str, x: str, block: Block) -> str:
+    attention, ffn = block.attention, block.ffn
+    mixed = graph.add(
+        "Attention",
+        x,
+        graph.weight(f"{name}_qkv", _array(attention.qkv.weight).T),
+        graph.weight(f"{name}_qkv_bias", _array(attention.qkv.bias)),
+        "lengths",
+        name=f"{name}_attention",
+        contrib=True,
+        num_heads=attention.num_heads,
+    )
+    x = _add_norm(graph, f"{name}_out", x, mixed, attention.out, block.attention_norm)
+    up = graph.add("MatMul", x, graph.weight(f"{name}_up_w", _array(ffn.up.weight).T), name=f"{name}_up")
+    active = graph.add("BiasGelu", up, graph.weight(f"{name}_up_b", _array(ffn.up.bias)), contrib=True)
+    return _add_norm(graph, f"{name}_down", x, active, ffn.down, block.ffn_norm)
+
+
+def _add_norm(graph: Graph, name: str, x: str, y: str, linear: nn.Linear, norm: nn.LayerNorm) -> str:
+    """norm(x + linear(y)) as one matrix product and one fused node."""
+    product = graph.add("MatMul", y, graph.weight(f"{name}_w", _array(linear.weight).T), name=name)
+    return graph.add(
+        "SkipLayerNormalization",
+        x,
+        product,
+        graph.weight(f"{name}_scale", _array(norm.weight)),
+        graph.weight(f"{name}_shift", _array(norm.bias)),
+        graph.weight(f"{name}_b", _array(linear.bias)),
+        contrib=True,
+        epsilon=norm.eps,
+    )
+
+
+def _vectors(graph: Graph, body: nn.Module, segments: bool) -> str:
+    """(rows, tokens, width) static vectors."""
+    assert isinstance(body, WordVectors)
+    return graph.add("Gather", graph.weight("words", _array(body.words.weight)), "ids", name="lookup")
+
+
+def _recurrent(graph: Graph, body: nn.Module, segments: bool) -> str:
+    """(rows, tokens, 2 * hidden) states of a bidirectional LSTM stack."""
+    assert isinstance(body, RecurrentBody)
+    fused = body.recurrent.fused
+    if not isinstance(fused, nn.LSTM):
+        raise ConfigError("only LSTM bodies can be exported so far")
+    vectors = _vectors(graph, body.vectors, segments)
+    x = graph.add("Transpose", vectors, perm=[1, 0, 2])  # time first
+    for layer in range(fused.num_layers):
+        # (time, directions, rows, hidden) -> (time, rows, directions * hidden)
+        y = graph.add(
+            "LSTM",
+            x,
+            *(graph.weight(f"lstm{layer}_{part}", value) for part, value in _lstm(fused, layer).items()),
+            "lengths",
+            name=f"lstm{layer}",
+            hidden_size=fused.hidden_size,
+            direction="bidirectional",
+        )
+        y = graph.add("Transpose", y, perm=[0, 2, 1, 3])
+        x = graph.add("Reshape", y, graph.weight("merge", np.array([0, 0, 2 * fused.hidden_size], np.int64)))
+    return graph.add("Transpose", x, perm=[1, 0, 2])
+
+
+def _lstm(fused: nn.LSTM, layer: int) -> dict[str, Array]:
+    """Weights of one layer, both directions, in ONNX's gate order (i, o, f, c) from torch's (i, f, c, o)."""
+
+    def gates(value: Tensor) -> Array:
+        i, f, c, o = np.split(_array(value), 4)
+        return np.concatenate([i, o, f, c])
+
+    suffixes = [f"l{layer}", f"l{layer}_reverse"]
+    stack = {
+        part: np.stack([gates(getattr(fused, f"{part}_{suffix}")) for suffix in suffixes])
+        for part in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+    }
+    return {
+        "w": stack["weight_ih"],
+        "r": stack["weight_hh"],
+        "b": np.concatenate([stack["bias_ih"], stack["bias_hh"]], axis=1),
+    }
+
+
+BODIES: dict[type[nn.Module], Callable[[Graph, Any, bool], str]] = {
+    Bert: _bert,
+    WordVectors: _vectors,
+    RecurrentBody: _recurrent,
+}
+
+
+def _pool(graph: Graph, states: str, how: Pooling) -> str:
+    """(rows, tokens, width) to (rows, width); padding takes no part."""
+    if how == "first":
+        return graph.add("Gather", states, graph.weight("zero", np.array(0, np.int64)), axis=1)
+    one = graph.weight("one", np.array([1], np.int64))
+    shape = graph.add("Shape", "ids")
+    width = graph.add("Gather", shape, graph.weight("axis", np.array(1, np.int64)), axis=0)
+    steps = graph.add("Range", graph.weight("z", np.array(0, np.int64)), width, graph.weight("s", np.array(1, np.int64)))
+    lengths = graph.add("Unsqueeze", graph.add("Cast", "lengths", to=7), one)
+    inside = graph.add("Less", steps, lengths)  # (rows, tokens)
+    if how == "mean":
+        share = graph.add("Div", graph.add("Cast", inside, to=1), graph.add("Cast", lengths, to=1))
+        mixed = graph.add("MatMul", graph.add("Unsqueeze", share, one), states, name="mean")
+        return graph.add("Squeeze", mixed, one)
+    two = graph.weight("two", np.array([2], np.int64))
+    cells = graph.add("Unsqueeze", inside, two)
+    lowest = graph.weight("lowest", np.array(np.finfo(np.float32).min, np.float32))
+    return graph.add("ReduceMax", graph.add("Where", cells, states, lowest), axes=[1], keepdims=0)
+
+
+def _linear(graph: Graph, name: str, x: str, linear: nn.Linear) -> str:
+    product = graph.add("MatMul", x, graph.weight(f"{name}_w", _array(linear.weight).T), name=name)
+    return graph.add("Add", product, graph.weight(f"{name}_b", _array(linear.bias)))
+
+
+def _array(tensor: Tensor) -> Array:
+    return tensor.detach().float().cpu().numpy()

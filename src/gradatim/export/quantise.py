@@ -1,0 +1,38 @@
+"""int8: weights per channel once, activations by their range at run time."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from pathlib import Path
+
+KEEP = ("head", "mean")  # tiny products whose rounding reaches the logits directly
+
+
+def to_int8(model: bytes) -> bytes:
+    """The same graph with int8 matrix products, recurrent layers and embedding tables.
+
+    Signed weights with one scale per output channel, unsigned activations with one dynamic scale
+    per tensor. Whether it is worth having is for the gate to measure.
+    """
+    import onnx
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    logger = logging.getLogger()
+    level = logger.level
+    logger.setLevel(logging.ERROR)  # the quantiser warns about graphs that were not preprocessed
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            target = Path(folder) / "int8.onnx"
+            quantize_dynamic(
+                onnx.load_model_from_string(model),
+                target,
+                per_channel=True,
+                weight_type=QuantType.QInt8,
+                op_types_to_quantize=["MatMul", "Attention", "LSTM", "EmbedLayerNormalization", "Gather"],
+                nodes_to_exclude=list(KEEP),
+                extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},
+            )
+            return target.read_bytes()
+    finally:
+        logger.setLevel(level)

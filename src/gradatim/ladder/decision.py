@@ -1,0 +1,91 @@
+"""From logits to decisions, fitted on dev: one temperature, and per label a threshold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gradatim.pipelines.classification import sigmoid, softmax
+from gradatim.pipelines.metrics import higher_is_better, score
+from gradatim.types import Array, Task
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """How logits become labels: divided by `temperature`, and per label at or above its threshold."""
+
+    temperature: float = 1.0
+    thresholds: tuple[float, ...] | None = None
+
+    def settings(self) -> dict[str, Any]:
+        """What the artifact's manifest keeps."""
+        thresholds = {} if self.thresholds is None else {"thresholds": list(self.thresholds)}
+        return {"temperature": self.temperature, **thresholds}
+
+
+def fit_decision(logits: Array, targets: Array, *, multi_label: bool, tempered: bool = True) -> Decision:
+    """Temperature (1 unless `tempered`) and, for a multi-label task, thresholds that suit dev best."""
+    temperature = fit_temperature(logits, targets) if tempered else 1.0
+    if not multi_label:
+        return Decision(temperature)
+    thresholds = fit_thresholds(sigmoid(logits / np.float32(temperature)), targets)
+    return Decision(temperature, tuple(thresholds.tolist()))
+
+
+def quality(metric: str, task: Task, targets: Array, logits: Array, decision: Decision) -> float:
+    """The metric of decided logits, turned so that higher is better."""
+    scaled = logits / np.float32(decision.temperature)
+    probabilities = sigmoid(scaled) if task.multi_label else softmax(scaled)
+    thresholds = None if decision.thresholds is None else np.array(decision.thresholds, dtype=np.float32)
+    value = score(metric, task, targets, probabilities, thresholds)
+    return value if higher_is_better(metric) else -value
+
+
+def negative_log_likelihood(logits: Array, targets: Array) -> float:
+    """Mean per text, in nats; targets are class ids (n,) or zeros and ones (n, labels), then summed."""
+    z = np.asarray(logits, dtype=np.float64)
+    if targets.ndim == 2:
+        return float((np.logaddexp(0, z) - targets * z).sum(axis=1).mean())
+    z = z - z.max(axis=1, keepdims=True)
+    return float((np.log(np.exp(z).sum(axis=1)) - z[np.arange(len(z)), targets]).mean())
+
+
+def fit_temperature(logits: Array, targets: Array) -> float:
+    """The T in [0.05, 20] for which logits / T have the highest likelihood (Guo et al. 2017, section 4.2).
+
+    The likelihood has one peak in ln T, which golden sections close in on.
+    """
+    low, high = np.log(0.05), np.log(20.0)
+    golden = (np.sqrt(5) - 1) / 2
+    loss = lambda at: negative_log_likelihood(logits / np.exp(at), targets)  # noqa: E731
+    left, right = high - golden * (high - low), low + golden * (high - low)
+    at_left, at_right = loss(left), loss(right)
+    for _ in range(30):
+        if at_left <= at_right:
+            high, right, at_right = right, left, at_left
+            left = high - golden * (high - low)
+            at_left = loss(left)
+        else:
+            low, left, at_left = left, right, at_right
+            right = low + golden * (high - low)
+            at_right = loss(right)
+    return float(np.exp((low + high) / 2))
+
+
+def fit_thresholds(probabilities: Array, targets: Array) -> Array:
+    """Per label, the threshold (labels,) whose F1 on these examples is highest; 0.5 where none is positive.
+
+    It lies halfway between two neighbouring probabilities, so that rounding does not move a decision.
+    """
+    order = np.argsort(-probabilities, axis=0, kind="stable")
+    ranked = np.take_along_axis(probabilities, order, axis=0)
+    hits = np.cumsum(np.take_along_axis(targets, order, axis=0), axis=0)
+    said = np.arange(1, len(ranked) + 1)[:, None]
+    f1 = 2 * hits / (said + targets.sum(axis=0))
+    following = np.concatenate([ranked[1:], np.zeros_like(ranked[:1])])
+    f1 = np.where(ranked > following, f1, 0.0)  # equal probabilities are decided alike
+    best = np.argmax(f1, axis=0)[None]
+    between = (np.take_along_axis(ranked, best, axis=0) + np.take_along_axis(following, best, axis=0))[0] / 2
+    return np.where(targets.any(axis=0), between, 0.5).astype(np.float32)

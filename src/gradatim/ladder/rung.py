@@ -1,0 +1,71 @@
+"""What a rung of the ladder is, and what it is given to climb with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from gradatim.pipelines.metrics import score
+from gradatim.types import Array, Candidate, Corpus
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the user may turn, beside the data and the budget.
+
+    `encoder` and `teacher` name a local folder, a catalog name or a hub id of the BERT family;
+    `vectors` a catalog name of static vectors or None (trained); `unlabelled` extra texts for
+    distillation; `tolerance` the loss in metric that int8 may cause on dev; `max_length` the
+    window in tokens, specials included; `precision` "auto", "bf16" or "fp32" for training.
+    """
+
+    encoder: str = "minilm-l6"
+    teacher: str | None = None
+    vectors: str | None = None
+    unlabelled: Sequence[str] = ()
+    unlabelled_pairs: Sequence[str] | None = None
+    tolerance: float = 0.005
+    max_length: int = 256
+    epochs: int | None = None
+    precision: str = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One climb as a rung sees it.
+
+    `folder` is the rung's own, `shared` is for what several rungs use (frozen features, the
+    teacher); `below` holds the candidates made so far with their dev quality, best last.
+    `say` prints one line of progress; `progress` is called with the share of work done.
+    """
+
+    corpus: Corpus
+    folder: Path
+    shared: Path
+    metric: str
+    seed: int = 0
+    threads: int = 1
+    settings: Settings = field(default_factory=Settings)
+    below: tuple[tuple[Candidate, float], ...] = ()
+    say: Callable[[str], None] = lambda _message: None
+    progress: Callable[[float], None] = lambda _share: None
+
+    def score(self, targets: Array, probabilities: Array) -> float:
+        """The metric of this climb, higher is better."""
+        return score(self.metric, self.corpus.task, targets, probabilities)
+
+
+class Rung(Protocol):
+    """One step of the ladder: estimates its cost, trains, exports."""
+
+    name: str
+
+    def cost_s(self, problem: Problem) -> float:
+        """Estimated training seconds on this machine."""
+        ...
+
+    def fit(self, problem: Problem) -> list[Candidate]:
+        """Train and export; each candidate's artifact lies in `problem.folder`."""
+        ...

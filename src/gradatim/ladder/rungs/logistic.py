@@ -1,0 +1,74 @@
+"""Logistic regressions for every shape of task, refitted at growing strength."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from gradatim.types import Array, Task
+
+
+class Regressions:
+    """One multinomial regression for a task of several classes, else one per two-way decision.
+
+    With `bayes` each decision's features are scaled by their naive Bayes log-count ratio (Wang &
+    Manning 2012, NBSVM, without its interpolation); the scale ends up in the weights. `prior`
+    (labels,) are the logits of a label of which the training texts show only one side.
+    """
+
+    def __init__(self, task: Task, features: Any, targets: Array, prior: Array, *, bayes: bool) -> None:
+        from sklearn.linear_model import LogisticRegression
+
+        self.features, self.prior = features, prior
+        self.binary = not task.multi_label and len(task.labels) == 2
+        self.columns = list(targets.T) if task.multi_label else [targets]
+        self.scales = [log_count_ratio(features, column > 0) if bayes else None for column in self.columns]
+        # Every strength starts from the weights of the one before.
+        self.solvers = [LogisticRegression(max_iter=300, warm_start=True) for _ in self.columns]
+
+    def fit(self, strength: float) -> tuple[Array, Array]:
+        """Weights (features, labels) and bias (labels,) at C = `strength`."""
+        weights = np.zeros((self.features.shape[1], len(self.prior)), dtype=np.float32)
+        bias = np.array(self.prior, dtype=np.float32)
+        for number, (column, scale, solver) in enumerate(
+            zip(self.columns, self.scales, self.solvers, strict=True)
+        ):
+            if self.features.shape[1] == 0 or (column == column[0]).all():
+                continue
+            solver.C = strength
+            coefficients, intercepts = _solve(solver, self.features, column, scale)
+            if self.binary:  # two logits that differ by the one of the regression
+                weights[:] = np.stack([-coefficients[0], coefficients[0]], axis=1) / 2
+                bias[:] = np.array([-intercepts[0], intercepts[0]]) / 2
+            elif len(self.columns) > 1 or len(self.prior) == 1:
+                weights[:, number], bias[number] = coefficients[0], intercepts[0]
+            else:
+                seen = solver.classes_
+                if len(seen) == 2:
+                    coefficients, intercepts = [np.stack([-x[0], x[0]]) / 2 for x in (coefficients, intercepts)]
+                weights[:, seen] = coefficients.T
+                bias += intercepts.min()  # where a class was never seen: below all that were
+                bias[seen] = intercepts
+        return weights, bias
+
+
+def log_count_ratio(features: Any, positive: Array) -> Array:
+    """r = ln((p / |p|) / (q / |q|)), (features,): p and q are 1 plus the sums over positive and other rows."""
+    p = 1 + np.asarray(features[positive].sum(axis=0)).ravel()
+    q = 1 + np.asarray(features[~positive].sum(axis=0)).ravel()
+    ratio: Array = np.log((p / p.sum()) / (q / q.sum()))
+    return ratio.astype(np.float32)
+
+
+def _solve(solver: Any, features: Any, column: Array, scale: Array | None) -> tuple[Array, Array]:
+    from scipy.sparse import diags
+    from sklearn.exceptions import ConvergenceWarning
+
+    scaled = features if scale is None else (features @ diags(scale)).tocsr()
+    with warnings.catch_warnings():  # an early stop is no fault: what comes out is judged on dev
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        solver.fit(scaled, column)
+    coefficients = solver.coef_ if scale is None else solver.coef_ * scale
+    return coefficients, solver.intercept_

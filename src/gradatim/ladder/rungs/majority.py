@@ -1,0 +1,48 @@
+"""The lowest rung: the label frequencies, whatever the text says."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+from gradatim.engine.artifact import write_artifact
+from gradatim.engine.constant import ConstantSession
+from gradatim.ladder.rung import Problem
+from gradatim.types import Array, Candidate, Examples, Task
+
+
+def log_prior(task: Task, examples: Examples) -> Array:
+    """Logits (labels,) of the label frequencies, each counted once more than seen (Laplace).
+
+    ln p(label), or ln of the odds of the label for a multi-label task.
+    """
+    if task.multi_label:
+        counts = examples.targets.sum(axis=0)
+        return np.log((counts + 1) / (len(examples) - counts + 1))
+    counts = np.bincount(examples.targets, minlength=len(task.labels))
+    return np.log((counts + 1) / (len(examples) + len(counts)))
+
+
+class MajorityRung:
+    """Predicts the most frequent label, with the frequencies as probabilities."""
+
+    name = "majority"
+
+    def cost_s(self, problem: Problem) -> float:  # noqa: ARG002
+        """Next to nothing."""
+        return 0.01
+
+    def fit(self, problem: Problem) -> list[Candidate]:
+        """Count the labels and write `majority.gradatim`."""
+        began = time.perf_counter()
+        task = problem.corpus.task
+        logits = log_prior(task, problem.corpus.train)
+        path = problem.folder / "majority.gradatim"
+        session = ConstantSession(logits)
+        write_artifact(
+            path, kind="constant", task=task, encoder={"kind": "none"}, members={"model.npz": session.to_npz()}
+        )
+        made_s = time.perf_counter() - began
+        note = f"always {task.labels[int(np.argmax(logits))]}"
+        return [Candidate("majority", self.name, str(path), made_s, len(logits), notes=(note,))]

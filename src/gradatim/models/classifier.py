@@ -1,0 +1,119 @@
+"""A text classifier: a body that turns tokens into states, a pooling, and a linear head."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from gradatim.nn.block import Trace
+from gradatim.nn.dropout import Dropout
+from gradatim.nn.embedding import init_normal
+from gradatim.nn.packed import Layout
+from gradatim.nn.pooling import Pooling, pool
+from gradatim.nn.recurrent import Cell, Recurrent
+from gradatim.models.inputs import Inputs
+
+
+class Body(Protocol):
+    """Anything that maps packed ids to one state per token."""
+
+    def __call__(
+        self,
+        ids: Tensor,
+        layout: Layout,
+        segments: Tensor | None = None,
+        trace: Trace | None = None,
+    ) -> Tensor: ...
+
+
+class Classifier(nn.Module):
+    """body -> pool -> dropout -> linear. Returns logits (rows, labels); the objective makes the loss.
+
+    Several poolings are concatenated, in the order given.
+    """
+
+    def __init__(
+        self,
+        body: nn.Module,
+        width: int,
+        num_labels: int,
+        *,
+        pooling: tuple[Pooling, ...] = ("mean",),
+        dropout: float = 0.1,
+    ) -> None:
+        super().__init__()
+        self.body = body
+        self.pooling = pooling
+        self.dropout = Dropout(dropout)
+        self.head = nn.Linear(width * len(pooling), num_labels)
+        init_normal(self.head)
+
+    def features(self, inputs: Inputs, trace: Trace | None = None) -> Float[Tensor, "rows width"]:
+        """The pooled vector of each row."""
+        states = self.body(inputs.ids, inputs.layout, inputs.segments, trace)
+        return torch.cat([pool(states, inputs.layout, how) for how in self.pooling], dim=-1)
+
+    def forward(self, inputs: Inputs, trace: Trace | None = None) -> Float[Tensor, "rows labels"]:
+        return self.head(self.dropout(self.features(inputs, trace)))  # type: ignore[no-any-return]
+
+
+class WordVectors(nn.Module):
+    """The simplest body: each token's static vector (a bag of embeddings once pooled by its mean)."""
+
+    def __init__(self, vocab_size: int, width: int, *, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.words = nn.Embedding(vocab_size, width)
+        self.dropout = Dropout(dropout)
+        nn.init.normal_(self.words.weight, std=0.1)
+
+    def forward(
+        self,
+        ids: Int[Tensor, " tokens"],
+        layout: Layout,
+        segments: Tensor | None = None,
+        trace: Trace | None = None,
+    ) -> Float[Tensor, "tokens width"]:
+        return self.dropout(self.words(ids))  # type: ignore[no-any-return]
+
+
+class RecurrentBody(nn.Module):
+    """Static vectors read by a recurrent stack, both ways by default (Graves & Schmidhuber 2005)."""
+
+    def __init__(
+        self,
+        vocab_size: int,
+        width: int,
+        hidden_width: int,
+        *,
+        cell: Cell = "lstm",
+        num_layers: int = 1,
+        dropout: float = 0.3,
+    ) -> None:
+        super().__init__()
+        self.vectors = WordVectors(vocab_size, width, dropout=dropout)
+        self.recurrent = Recurrent(
+            cell, width, hidden_width, num_layers=num_layers, bidirectional=True, dropout=dropout
+        )
+        self.dropout = Dropout(dropout)
+
+    def forward(
+        self,
+        ids: Int[Tensor, " tokens"],
+        layout: Layout,
+        segments: Tensor | None = None,
+        trace: Trace | None = None,
+    ) -> Float[Tensor, "tokens hidden"]:
+        return self.dropout(self.recurrent(self.vectors(ids, layout), layout))  # type: ignore[no-any-return]
+
+
+def num_parameters(model: nn.Module) -> int:
+    """How many weights a model holds."""
+    return sum(p.numel() for p in model.parameters())
+
+
+def describe(model: Classifier) -> dict[str, Any]:
+    """The shape of a classifier in words, for manifests."""
+    return {"body": type(model.body).__name__, "pooling": list(model.pooling), "parameters": num_parameters(model)}

@@ -1,0 +1,75 @@
+"""What a model is called with: one packed batch, and the encoded texts such batches are drawn from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from gradatim.nn.packed import Layout
+from gradatim.types import Array, Arrays, Encoded
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """A packed batch: flat ids, optional segments, the layout, and which text owns each row."""
+
+    ids: Int[Tensor, " tokens"]
+    layout: Layout
+    segments: Int[Tensor, " tokens"] | None
+    owners: Int[Tensor, " rows"]
+    num_texts: int
+
+    @classmethod
+    def of(cls, arrays: Arrays, owners: Array | None = None) -> Inputs:
+        """From the arrays of an encoder; without `owners` every row is a text of its own."""
+        layout = Layout.of(arrays["lengths"])
+        segments = arrays.get("segments")
+        rows = np.arange(layout.num_rows) if owners is None else owners
+        return cls(
+            torch.from_numpy(np.asarray(arrays["ids"], dtype=np.int64)),
+            layout,
+            None if segments is None else torch.from_numpy(np.asarray(segments, dtype=np.int64)),
+            torch.from_numpy(np.asarray(rows, dtype=np.int64)),
+            int(rows[-1]) + 1,
+        )
+
+    def pool_windows(self, logits: Tensor) -> Tensor:
+        """(rows, labels) to (texts, labels): the mean over a text's windows, weighted by their length."""
+        if self.num_texts == len(logits):
+            return logits
+        weights = self.layout.lengths.to(logits.dtype)
+        totals = torch.zeros(self.num_texts, dtype=logits.dtype).index_add(0, self.owners, weights)
+        summed = torch.zeros(self.num_texts, logits.shape[1], dtype=logits.dtype)
+        return summed.index_add(0, self.owners, logits * weights[:, None]) / totals[:, None]
+
+
+class PackedTexts:
+    """Encoded texts held flat in memory; `take` cuts any of them into a batch without padding."""
+
+    def __init__(self, encoded: Encoded) -> None:
+        self.ids = np.asarray(encoded.arrays["ids"])
+        self.segments = encoded.arrays.get("segments")
+        self.lengths = np.asarray(encoded.arrays["lengths"])
+        self.starts = np.cumsum(self.lengths) - self.lengths
+        self.first_row = np.searchsorted(encoded.owners, np.arange(encoded.num_texts + 1))
+        row_ends = np.concatenate([[0], np.cumsum(self.lengths)])
+        self.sizes: Array = np.diff(row_ends[self.first_row])  # tokens of each text
+
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+    def take(self, texts: Array) -> Inputs:
+        """The batch of these texts, in this order."""
+        rows = np.concatenate([np.arange(self.first_row[t], self.first_row[t + 1]) for t in texts])
+        owners = np.repeat(np.arange(len(texts)), self.first_row[texts + 1] - self.first_row[texts])
+        lengths = self.lengths[rows]
+        begins = np.cumsum(lengths) - lengths
+        tokens = np.arange(lengths.sum()) + np.repeat(self.starts[rows] - begins, lengths)
+        arrays = {"ids": self.ids[tokens], "lengths": lengths}
+        if self.segments is not None:
+            arrays["segments"] = self.segments[tokens]
+        return Inputs.of(arrays, owners)

@@ -1,0 +1,49 @@
+"""The torch model as a Session, so that pipelines treat it like an exported file."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from gradatim.models.classifier import Classifier
+from gradatim.models.inputs import Inputs
+from gradatim.types import Array, Arrays
+
+
+class TorchSession:
+    """Runs a classifier over packed arrays of any size, at most `max_tokens` at a time.
+
+    Rows are taken in order of length, so that attention's groups waste little, and put back.
+    """
+
+    def __init__(self, model: Classifier, *, max_tokens: int = 8192, bf16: bool = False) -> None:
+        self.model = model
+        self.max_tokens = max_tokens
+        self.bf16 = bf16
+
+    def run(self, arrays: Arrays) -> Arrays:
+        """Arrays of an encoder in, `logits` (rows, labels) and `features` (rows, width) out."""
+        lengths = np.asarray(arrays["lengths"])
+        starts = np.cumsum(lengths) - lengths
+        logits: list[Array] = []
+        features: list[Array] = []
+        was_training = self.model.training
+        self.model.eval()
+        by_length = np.argsort(lengths, kind="stable")
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):
+            for rows in _batches(by_length, lengths, self.max_tokens):
+                tokens = np.concatenate([np.arange(starts[r], starts[r] + lengths[r]) for r in rows])
+                part = {name: arrays[name][tokens] for name in ("ids", "segments") if name in arrays}
+                vectors = self.model.features(Inputs.of({**part, "lengths": lengths[rows]}))
+                features.append(vectors.float().numpy())
+                logits.append(self.model.head(vectors).float().numpy())
+        self.model.train(was_training)
+        back = np.empty_like(by_length)
+        back[by_length] = np.arange(len(by_length))
+        return {"logits": np.concatenate(logits)[back], "features": np.concatenate(features)[back]}
+
+
+def _batches(order: Array, lengths: Array, max_tokens: int) -> list[Array]:
+    """Cut rows, in this order, into runs of at most `max_tokens` tokens (at least one row each)."""
+    bins = (np.cumsum(lengths[order]) - 1) // max_tokens
+    return np.split(order, np.flatnonzero(np.diff(bins)) + 1)

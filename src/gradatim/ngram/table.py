@@ -1,0 +1,75 @@
+"""A back-off n-gram model as arrays: what an ARPA file holds, and how to look probabilities up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from gradatim.ngram.counts import Ints, sentence_depth
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Entries:
+    """The n-grams of one order, sorted by prefix, then last word (both as in `counts.Level`).
+
+    `log_probs` is ln p(last word | the words before it); `backoffs` is ln of the weight that the
+    shorter context's probabilities get after this n-gram (0 where nothing followed it).
+    """
+
+    prefixes: Ints
+    words: Ints
+    log_probs: Floats
+    backoffs: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class NgramTable:
+    """An n-gram model: entries for orders 1..n over word ids; `start` opens every sentence.
+
+    `backoff` is ln of the weight that the base distribution got in the unigrams.
+    """
+
+    levels: tuple[Entries, ...]
+    start: int
+    backoff: float
+
+    @property
+    def order(self) -> int:
+        """Words per n-gram of the highest order."""
+        return len(self.levels)
+
+    def find(self, ids: Ints) -> list[Ints]:
+        """For each order, the number of the n-gram that ends at each token; -1 where there is none."""
+        depth = sentence_depth(ids == self.start)
+        found = [ids]
+        for n, level in enumerate(self.levels[1:], start=2):
+            numbers = np.full(len(ids), -1)
+            at = np.flatnonzero(depth >= n - 1)
+            at = at[found[-1][at - 1] >= 0]
+            if len(level.words):
+                pairs = level.prefixes << 32 | level.words
+                wanted = found[-1][at - 1] << 32 | ids[at]
+                place = np.minimum(np.searchsorted(pairs, wanted), len(pairs) - 1)
+                numbers[at] = np.where(pairs[place] == wanted, place, -1)
+            found.append(numbers)
+        return found
+
+    def log_probs(self, ids: Ints) -> Floats:
+        """ln p(token | the tokens before it in its sentence), (tokens,); 0 at each sentence start."""
+        found = self.find(ids)
+        result = self.levels[0].log_probs[ids]
+        for n in range(2, self.order + 1):
+            level, numbers = self.levels[n - 1], found[n - 1]
+            context = np.concatenate(([-1], found[n - 2][:-1]))
+            below = self.levels[n - 2].backoffs
+            result = result + np.where(context >= 0, below[context], 0.0)
+            result = np.where(numbers >= 0, level.log_probs[numbers], result) if len(level.words) else result
+        return np.where(ids == self.start, 0.0, result)
+
+    def perplexity(self, ids: Ints) -> float:
+        """exp of the mean negative log-probability of all tokens but the sentence starts."""
+        return float(np.exp(-self.log_probs(ids).sum() / np.count_nonzero(ids != self.start)))

@@ -1,0 +1,119 @@
+"""The native layout: all tokens of a batch in one flat row, and how attention finds its groups in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
+
+WASTE = 0.25  # share of a group's cells that may be padding before it is split
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Rows of similar length, attended to together.
+
+    `gather` maps the cells of the padded (rows, longest) grid to flat tokens (padding to token 0),
+    `scatter` lists the grid cells that are tokens. Both are None where the grid is exactly
+    the flat tokens `start : start + rows * longest`, which then needs no copy at all.
+    """
+
+    rows: int
+    longest: int
+    start: int
+    gather: Int[Tensor, " cells"] | None
+    scatter: Int[Tensor, " tokens"] | None
+    mask: Bool[Tensor, "rows 1 1 longest"] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where each row of a packed batch lies: row i holds tokens offsets[i] : offsets[i + 1].
+
+    `positions` counts tokens from the start of their row; `rows` names the row of each token;
+    `order` restores token order after the groups' outputs are joined (None when already in order).
+    """
+
+    lengths: Int[Tensor, " rows"]
+    offsets: Int[Tensor, " rows"]
+    positions: Int[Tensor, " tokens"]
+    rows: Int[Tensor, " tokens"]
+    groups: tuple[Group, ...]
+    order: Int[Tensor, " tokens"] | None
+
+    @property
+    def num_rows(self) -> int:
+        return len(self.lengths)
+
+    @property
+    def num_tokens(self) -> int:
+        return len(self.positions)
+
+    @classmethod
+    def of(cls, lengths: Sequence[int] | np.ndarray, *, waste: float = WASTE) -> Layout:
+        """Plan a batch of rows of these `lengths` (each at least 1), in any order."""
+        sizes = np.asarray(lengths, dtype=np.int64)
+        if sizes.ndim != 1 or not len(sizes) or sizes.min() < 1:
+            raise ValueError("lengths must be a non-empty sequence of positive integers")
+        offsets = np.cumsum(sizes) - sizes
+        rows = np.repeat(np.arange(len(sizes)), sizes)
+        positions = np.arange(sizes.sum()) - offsets[rows]
+        groups, order = [], []
+        for members in _similar(sizes, waste):
+            group, tokens = _group(members, sizes, offsets)
+            groups.append(group)
+            order.append(tokens)
+        placed = np.concatenate(order)
+        inverse = None
+        if not np.array_equal(placed, np.arange(len(placed))):
+            inverse = np.empty_like(placed)
+            inverse[placed] = np.arange(len(placed))
+        return cls(
+            torch.from_numpy(sizes),
+            torch.from_numpy(offsets),
+            torch.from_numpy(positions),
+            torch.from_numpy(rows),
+            tuple(groups),
+            None if inverse is None else torch.from_numpy(inverse),
+        )
+
+
+def _similar(sizes: np.ndarray, waste: float) -> list[np.ndarray]:
+    """Split rows, by length, into the fewest runs whose padded grid wastes at most `waste` of its cells."""
+    by_length = np.argsort(sizes, kind="stable")
+    runs, start, cells = [], 0, 0
+    for end, row in enumerate(by_length):
+        grown = cells + sizes[row]
+        if grown < (1 - waste) * sizes[row] * (end - start + 1):
+            runs.append(np.sort(by_length[start:end]))
+            start, grown = end, sizes[row]
+        cells = grown
+    runs.append(np.sort(by_length[start:]))
+    return runs
+
+
+def _group(members: np.ndarray, sizes: np.ndarray, offsets: np.ndarray) -> tuple[Group, np.ndarray]:
+    """Plan one group and list its tokens in the order in which its output will hold them."""
+    longest = int(sizes[members].max())
+    inside = np.arange(longest) < sizes[members, None]
+    grid = np.where(inside, offsets[members, None] + np.arange(longest), 0)
+    tokens = grid[inside]
+    start = int(tokens[0])
+    full = bool(inside.all())
+    if full and np.array_equal(tokens, np.arange(start, start + len(tokens))):
+        return Group(len(members), longest, start, None, None, None), tokens
+    return (
+        Group(
+            len(members),
+            longest,
+            start,
+            torch.from_numpy(grid.ravel()),
+            None if full else torch.from_numpy(np.flatnonzero(inside)),
+            None if full else torch.from_numpy(inside[:, None, None, :]),
+        ),
+        tokens,
+    )

@@ -1,0 +1,82 @@
+"""Opens a `.gradatim` file: the encoder and the session its manifest asks for, joined for use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from gradatim.engine.artifact import Artifact, read_artifact
+from gradatim.errors import ArtifactError, ConfigError, did_you_mean
+from gradatim.pipelines.classification import TextClassifier
+from gradatim.types import Encoder, Session
+
+_KINDS = ("pieces", "features", "words", "none"), ("onnx", "linear", "ngram", "constant")
+
+
+def load(path: str | os.PathLike[str], *, threads: int | None = None) -> TextClassifier:
+    """Load a `.gradatim` model, ready to be called with texts.
+
+    `threads` limits the cores a neural model uses (default: all that this process may use). Raises
+    `ArtifactError` if the file is missing, damaged, or made by another version.
+    """
+    return open_artifact(read_artifact(Path(path)), threads=threads)
+
+
+def open_artifact(artifact: Artifact, *, threads: int | None = None) -> TextClassifier:
+    """The classifier inside an artifact that was read before."""
+    if threads is not None and threads < 1:
+        raise ConfigError(f"threads must be at least 1, not {threads}")
+    try:
+        encoder, session = _encoder(artifact), _session(artifact, threads)
+        return TextClassifier(encoder, session, artifact.task, artifact.decision)
+    except (ConfigError, KeyError, TypeError, ValueError) as error:
+        raise ArtifactError(
+            f"{artifact.path} does not make a model ({type(error).__name__}: {error}); "
+            "make it anew with `gradatim fit`"
+        ) from error
+
+
+# Each kind imports only what it runs: a linear model starts without ONNX Runtime.
+def _encoder(artifact: Artifact) -> Encoder:
+    settings = artifact.encoder
+    match settings["kind"]:
+        case "pieces":
+            from gradatim.text.pieces import PieceEncoder
+
+            return PieceEncoder.from_settings(settings, artifact.member("tokenizer.json").decode("utf-8"))
+        case "features":
+            from gradatim.text.features import FeatureEncoder
+
+            return FeatureEncoder.from_settings(settings)
+        case "words":
+            from gradatim.text.words import WordEncoder
+
+            return WordEncoder.from_settings(settings)
+        case "none":
+            from gradatim.text.none import NoEncoder
+
+            return NoEncoder()
+        case kind:
+            raise ConfigError(f"unknown encoder kind '{kind}'{did_you_mean(str(kind), _KINDS[0])}")
+
+
+def _session(artifact: Artifact, threads: int | None) -> Session:
+    match artifact.kind:
+        case "onnx":
+            from gradatim.engine.onnx import OnnxSession
+
+            return OnnxSession(artifact.member("model.onnx"), threads)
+        case "linear":
+            from gradatim.engine.linear import LinearSession
+
+            return LinearSession.from_npz(artifact.member("model.npz"))
+        case "ngram":
+            from gradatim.engine.ngram import NgramSession
+
+            return NgramSession.from_npz(artifact.member("model.npz"))
+        case "constant":
+            from gradatim.engine.constant import ConstantSession
+
+            return ConstantSession.from_npz(artifact.member("model.npz"))
+        case kind:
+            raise ConfigError(f"unknown model kind '{kind}'{did_you_mean(kind, _KINDS[1])}")

@@ -1,0 +1,142 @@
+"""The records and protocols that travel between rooms: numpy only, no arithmetic, no files.
+
+`Examples` and `Corpus` are labelled text. `Encoded` is text turned into packed arrays: flat values
+plus `lengths`, never padding. An `Encoder` makes them and a `Session` maps them to logits; the torch
+model in training and the exported file in production implement the same `Session`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+Arrays = Mapping[str, Array]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What is predicted: the label names, one or several per text, of one text or of a pair."""
+
+    labels: tuple[str, ...]
+    multi_label: bool = False
+    pairs: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """Labelled texts in columns.
+
+    `targets` is int64 `(n,)` with class ids, or float32 `(n, labels)` of zeros and ones when
+    `Task.multi_label`. `pairs` is None unless `Task.pairs`.
+    """
+
+    texts: Sequence[str]
+    pairs: Sequence[str] | None
+    targets: Array
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def take(self, rows: Sequence[int] | Array) -> Examples:
+        """The examples at `rows`, in that order."""
+        return Examples(
+            [self.texts[i] for i in rows],
+            None if self.pairs is None else [self.pairs[i] for i in rows],
+            self.targets[np.asarray(rows, dtype=np.int64)],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """A labelled data set, split, with what was decided on the way (`notes`, said aloud)."""
+
+    name: str
+    task: Task
+    train: Examples
+    dev: Examples
+    test: Examples | None
+    notes: tuple[str, ...] = ()
+    digest: str = ""  # sha256 over texts, pairs, targets and labels of all splits
+    licence: str = "not stated"
+    citation: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """Texts as packed rows: `arrays` holds flat values and `lengths` (rows,).
+
+    A long text becomes several rows (windows); `owners` (rows,) names the text each row belongs
+    to, in ascending order. `cut` counts the tokens left out, zero unless truncation was asked for.
+    """
+
+    arrays: Arrays
+    owners: Array
+    num_texts: int
+    cut: int = 0
+
+
+class Encoder(Protocol):
+    """Turns texts (or pairs of texts) into packed rows."""
+
+    def encode(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> Encoded: ...
+
+
+class Session(Protocol):
+    """Maps packed arrays to arrays; at least `logits` (rows, labels), float32."""
+
+    def run(self, arrays: Arrays) -> Arrays: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What the chosen model may cost; None means no limit. Latency is p95 per text at batch 1."""
+
+    max_ms: float | None = None
+    max_mb: float | None = None
+    max_ram_mb: float | None = None
+    max_train_min: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A trained and exported model, before it is measured.
+
+    `source` names the candidate it was made from: the teacher of a student, the fp32 file of an
+    int8 one. `made_s` is the training time of this step alone, `params` counts weights.
+    """
+
+    name: str
+    rung: str
+    artifact: str
+    made_s: float
+    params: int
+    source: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One candidate's figures, all taken from its exported file in one fresh process.
+
+    `quality` is the metric on dev with its bootstrap 95 % interval `low`..`high`; `p50_ms` and
+    `p95_ms` are per text at batch 1, tokeniser included; `texts_per_s` is in batches on the true
+    length mix; `size_mb`, `peak_mb` are 10^6 bytes; `cold_start_s` runs from process start to the
+    first prediction.
+    """
+
+    quality: float
+    low: float
+    high: float
+    p50_ms: float
+    p95_ms: float
+    texts_per_s: float
+    size_mb: float
+    peak_mb: float
+    cold_start_s: float
+    cut_tokens: int = 0
+    extra: Mapping[str, float] = field(default_factory=dict)  # further metrics by name
