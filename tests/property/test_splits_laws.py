@@ -10,25 +10,26 @@ from hypothesis import strategies as st
 
 from gradatim.data.splits import content_key, shared_rows, split_rows, strata
 
+Rows = list[tuple[int, str]]
 rows_of_text = st.lists(st.tuples(st.integers(0, 40), st.sampled_from("abcd")), min_size=1, max_size=120)
 shares = st.lists(st.sampled_from([0.1, 0.2, 0.3]), min_size=1, max_size=2)
 
 
-def made(rows: list[tuple[int, str]], shares: list[float], seed: int) -> tuple[list[bytes], list[str], list[np.ndarray]]:
+def made(rows: Rows, shares: list[float], seed: int) -> tuple[list[bytes], list[str], list[np.ndarray]]:
     keys = [content_key(f"text {number}", None) for number, _ in rows]
     labels = [label for _, label in rows]
     return keys, labels, split_rows(keys, labels, shares, seed)
 
 
 @given(rows_of_text, shares, st.integers(0, 5))
-def test_every_row_is_in_exactly_one_part(rows: list[tuple[int, str]], shares: list[float], seed: int) -> None:
+def test_every_row_is_in_exactly_one_part(rows: Rows, shares: list[float], seed: int) -> None:
     _, _, parts = made(rows, shares, seed)
     assert len(parts) == 1 + len(shares)
     assert sorted(np.concatenate(parts).tolist()) == list(range(len(rows)))
 
 
 @given(rows_of_text, shares, st.integers(0, 5))
-def test_equal_texts_are_on_one_side(rows: list[tuple[int, str]], shares: list[float], seed: int) -> None:
+def test_equal_texts_are_on_one_side(rows: Rows, shares: list[float], seed: int) -> None:
     keys, _, parts = made(rows, shares, seed)
     for i, one in enumerate(parts):
         for other in parts[i + 1 :]:
@@ -36,7 +37,7 @@ def test_equal_texts_are_on_one_side(rows: list[tuple[int, str]], shares: list[f
 
 
 @given(rows_of_text, shares, st.integers(0, 5))
-def test_a_split_depends_on_the_seed_alone(rows: list[tuple[int, str]], shares: list[float], seed: int) -> None:
+def test_a_split_depends_on_the_seed_alone(rows: Rows, shares: list[float], seed: int) -> None:
     _, _, first = made(rows, shares, seed)
     _, _, second = made(rows, shares, seed)
     assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))

@@ -83,7 +83,9 @@ def _read_tensors(folder: Path) -> dict[str, Tensor]:
 
 def _read_json(path: Path) -> dict[str, Any]:
     if not path.is_file():
-        raise CheckpointError(f"{path} does not exist; a model folder holds config.json and model.safetensors")
+        raise CheckpointError(
+            f"{path} does not exist; a model folder holds config.json and model.safetensors"
+        )
     try:
         fields: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:

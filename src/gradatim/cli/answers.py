@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -13,6 +14,7 @@ from gradatim.errors import ConfigError
 from gradatim.pipelines.classification import Prediction
 
 SUFFIXES = (".csv", ".tsv", ".jsonl")
+_BREAKS = re.compile(r"[\t\r\n]+")
 LABEL, PROBABILITY, SCORES = "prediction", "probability", "scores"
 
 Answer = tuple[Sequence[Any], Prediction]  # the cells of a row, and what was predicted for it
@@ -46,9 +48,10 @@ def choose_writer(path: Path, top_k: int) -> Writer:
     match path.suffix.lower():
         case ".jsonl":
             return lambda handle, columns, answers: _write_json_lines(handle, columns, answers, top_k)
-        case ".csv" | ".tsv" as suffix:
-            delimiter = "," if suffix == ".csv" else "\t"
-            return lambda handle, columns, answers: _write_table(handle, columns, answers, delimiter)
+        case ".csv":
+            return lambda handle, columns, answers: _write_table(handle, columns, answers, _csv_row)
+        case ".tsv":
+            return lambda handle, columns, answers: _write_table(handle, columns, answers, _tsv_row)
         case other:
             raise ConfigError(
                 f"--output {path}: cannot write {other or 'a file without suffix'}; use {', '.join(SUFFIXES)}"
@@ -64,14 +67,25 @@ def _write_json_lines(handle: BinaryIO, columns: Sequence[str], answers: Iterabl
     return count
 
 
-def _write_table(handle: BinaryIO, columns: Sequence[str], answers: Iterable[Answer], delimiter: str) -> int:
+def _write_table(
+    handle: BinaryIO, columns: Sequence[str], answers: Iterable[Answer], row: Callable[[Sequence[Any]], str]
+) -> int:
     kept = [i for i, name in enumerate(columns) if name not in (LABEL, PROBABILITY)]  # ours are made anew
     count = 0
-    stream = io.TextIOWrapper(handle, encoding="utf-8", errors="replace", newline="", write_through=True)
-    writer = csv.writer(stream, delimiter=delimiter, lineterminator="\n")
-    writer.writerow([*(columns[i] for i in kept), LABEL, PROBABILITY])
+    handle.write(row([*(columns[i] for i in kept), LABEL, PROBABILITY]).encode("utf-8", "replace"))
     for cells, prediction in answers:
         count += 1
-        writer.writerow([*(cells[i] for i in kept), "|".join(prediction.labels), f"{prediction.score:.6f}"])
-    stream.detach()
+        ours = ["|".join(prediction.labels), f"{prediction.score:.6f}"]
+        handle.write(row([*(cells[i] for i in kept), *ours]).encode("utf-8", "replace"))
     return count
+
+
+def _csv_row(cells: Sequence[Any]) -> str:
+    stream = io.StringIO(newline="")
+    csv.writer(stream, lineterminator="\n").writerow(cells)
+    return stream.getvalue()
+
+
+def _tsv_row(cells: Sequence[Any]) -> str:
+    """TSV knows no quotes: what would break a row becomes a space."""
+    return "\t".join(_BREAKS.sub(" ", "" if cell is None else str(cell)) for cell in cells) + "\n"

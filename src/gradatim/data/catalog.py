@@ -83,7 +83,7 @@ class Entry:
     @property
     def fetched(self) -> bool:
         """Whether `fetch` would return at once."""
-        return self.folder.is_dir()
+        return all((self.folder / name).is_file() for name in self.files)
 
 
 def _short_digest(text: str) -> str:
@@ -128,6 +128,8 @@ def fetch(name: str, *, progress: Progress | None = None) -> Path:
     entry = find(name)
     if entry.fetched:
         return entry.folder
+    if entry.folder.is_dir() and not entry.fetched:  # someone took files out of it
+        shutil.rmtree(entry.folder, ignore_errors=True)
     faults = []
     for source in entry.sources:
         if isinstance(source, HubSource) and not hub.reachable():

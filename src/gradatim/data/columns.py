@@ -87,8 +87,7 @@ def choose_columns(
     ):  # before the text is guessed, so that long label names are not taken for it
         third = _named(plain, _LABELS, {first, second})
     sample = table.sample()
-    how_text = "given" if text else "by its name"
-    how_label = "given" if label else "by its name"
+    how_text, how_label = ("given" if name else "by its name" for name in (text, label))
     if first is None:
         first = _named(plain, _TEXTS, {second, third})
     if first is None:
@@ -98,12 +97,12 @@ def choose_columns(
     chosen = [at for at in (first, second, third) if at is not None]
     if len(set(chosen)) < len(chosen):
         raise DataError(f"{table.where}: text, pair and label must be different columns. {_listing(table)}")
-    notes = [f"text column: {table.columns[first]!r} ({how_text})"]
-    if second is not None:
-        how_pair = "given" if text_pair else "by its name"
-        notes.append(f"second text column: {table.columns[second]!r} ({how_pair})")
-    if third is not None:
-        notes.append(f"label column: {table.columns[third]!r} ({how_label})")
+    roles = (
+        ("text", first, how_text),
+        ("second text", second, "given" if text_pair else "by its name"),
+        ("label", third, how_label),
+    )
+    notes = (f"{role} column: {table.columns[at]!r} ({how})" for role, at, how in roles if at is not None)
     return Columns(first, second, third if labelled else None, tuple(notes))
 
 

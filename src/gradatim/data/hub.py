@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import queue
 import re
@@ -69,6 +70,8 @@ def _connects(address: tuple[str, int]) -> bool:
 
 
 def _need_hub(what: str) -> None:
+    if importlib.util.find_spec("huggingface_hub") is None:
+        raise MissingExtraError(f"{what} is on the hub, reading it", "train")
     if reachable():
         return
     offline = " (HF_HUB_OFFLINE is set)" * (os.environ.get("HF_HUB_OFFLINE", "") not in ("", "0"))
@@ -84,10 +87,8 @@ def snapshot(repo_id: str, *, revision: str | None = None, files: list[str] | No
     `files` asks for exactly those. Raises SourceError when the hub cannot be reached or has no such model.
     """
     _need_hub(f"model {repo_id!r}")
-    try:
-        from huggingface_hub import snapshot_download
-    except ImportError as error:  # unreachable after _need_hub, kept for the type of the error
-        raise MissingExtraError("reading from the hub", "train") from error
+    from huggingface_hub import snapshot_download
+
     try:
         folder = snapshot_download(
             repo_id,
@@ -106,10 +107,8 @@ def dataset(dataset_id: str) -> Any:
     Raises SourceError when the hub cannot be reached or has no such data set.
     """
     _need_hub(f"data set {dataset_id!r}")
-    try:
-        import datasets
-    except ImportError as error:
-        raise MissingExtraError("reading data sets of the hub", "train") from error
+    import datasets
+
     path, _, config = dataset_id.partition(":")
     try:
         return datasets.load_dataset(path, config or None)

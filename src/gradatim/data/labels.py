@@ -109,7 +109,10 @@ class Reading:
             seen = "; ".join(
                 f"{kind} {value} in line {line} of {where}" for kind, (where, line, value) in first.items()
             )
-            raise DataError(f"the labels are of mixed types: {seen}; write all of them the same way")
+            raise DataError(
+                f"the labels are of mixed types: {seen}; "
+                "write all of them the same way, or choose another column with label"
+            )
 
     def _kind(self, content: Any) -> str | None:
         if isinstance(content, list):

@@ -102,7 +102,7 @@ def _pick(found: Source, split: str) -> tuple[str, list[str]]:
     """The split to use and a note when it is not the one asked for."""
     if len(found.tables) == 1:
         only = next(iter(found.tables))
-        return only, []
+        return only, ["a single table, used whole: a model trained on it has seen most of these rows"]
     if split in found.tables:
         return split, [f"evaluated on {split}"]
     if split == "test" and "dev" in found.tables:

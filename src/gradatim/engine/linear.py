@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import numpy.typing as npt
 
@@ -38,7 +40,7 @@ class TfIdf:
         counts = np.diff(first, append=len(keys))[known]
         values = (1 + np.log(counts.astype(np.float32))) * self.idf[index]
         edges = [0, *np.searchsorted(index, self.blocks).tolist(), len(index)]
-        for start, end in zip(edges[:-1], edges[1:], strict=True):
+        for start, end in pairwise(edges):
             if start < end:
                 block = values[start:end]
                 block /= np.sqrt(block @ block)
@@ -57,7 +59,9 @@ class LinearSession:
         self.bias = np.asarray(bias, dtype=np.float32)
         sizes = {len(self.features.keys), len(self.features.idf), len(self.weights)}
         if len(sizes) > 1 or self.weights.shape[1:] != self.bias.shape:
-            raise ArtifactError("the arrays of the linear model do not fit each other; make the artifact again")
+            raise ArtifactError(
+                "the arrays of the linear model do not fit each other; make the artifact again"
+            )
 
     @classmethod
     def from_npz(cls, data: bytes) -> LinearSession:

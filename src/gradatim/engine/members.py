@@ -32,7 +32,11 @@ def unpack_arrays(data: bytes, ranks: Mapping[str, int]) -> dict[str, Array]:
         raise ArtifactError(f"model.npz cannot be read ({error}); make the artifact again") from None
     for name, rank in ranks.items():
         if name not in arrays or arrays[name].ndim != rank:
-            raise ArtifactError(f"model.npz needs an array {name!r} with {rank} axes; make the artifact again")
+            raise ArtifactError(
+                f"model.npz needs an array {name!r} with {rank} axes; make the artifact again"
+            )
         if arrays[name].dtype.kind not in "fiu" or not np.isfinite(arrays[name]).all():
-            raise ArtifactError(f"array {name!r} of model.npz does not hold finite numbers; make the artifact again")
+            raise ArtifactError(
+                f"array {name!r} of model.npz does not hold finite numbers; make the artifact again"
+            )
     return arrays

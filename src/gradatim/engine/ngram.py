@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -69,7 +70,9 @@ class NgramSession:
             or self.num_classes - len(arrays.prior) not in (0, 1)
             or (len(self.classes) and self.classes.max() > self.num_classes)
         ):
-            raise ArtifactError("the arrays of the n-gram model do not fit each other; make the artifact again")
+            raise ArtifactError(
+                "the arrays of the n-gram model do not fit each other; make the artifact again"
+            )
 
     @classmethod
     def from_npz(cls, data: bytes) -> NgramSession:
@@ -132,14 +135,16 @@ class NgramSession:
         base[np.isnan(base)] = self.arrays.unknown[0]
         lower = self.arrays.empty.astype(np.float32) + base[:, None]
         scores = np.where(np.isnan(unigrams[:, :-1]), lower, unigrams[:, :-1])
-        for contexts, found in zip(numbers[:-1], numbers[1:], strict=True):
+        for contexts, found in pairwise(numbers):
             before = contexts[begin - 1 : end - 1] if begin else np.concatenate(([-1], contexts[: end - 1]))
             scores += self._dense(self.backoffs, before, 0.0)[:, :-1]
             exact = self._dense(self.log_probs, found[begin:end], np.nan)[:, :-1]
             np.copyto(scores, exact, where=~np.isnan(exact))
         return scores
 
-    def _dense(self, values: npt.NDArray[np.float32], numbers: Ints, default: float) -> npt.NDArray[np.float32]:
+    def _dense(
+        self, values: npt.NDArray[np.float32], numbers: Ints, default: float
+    ) -> npt.NDArray[np.float32]:
         """The entries of each n-gram spread over the classes (and the base), (tokens, classes + 1)."""
         dense = np.full((len(numbers), self.num_classes + 1), default, dtype=np.float32)
         at = np.flatnonzero(numbers >= 0)

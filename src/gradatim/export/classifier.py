@@ -58,7 +58,9 @@ def _bert(graph: Graph, body: nn.Module, segments: bool) -> str:
     for i, block in enumerate(body.stack.blocks):
         assert isinstance(block, Block)
         if block.pre or config.activation != "gelu":
-            raise ConfigError("only post-norm GELU blocks can be exported; choose an encoder of the BERT family")
+            raise ConfigError(
+                "only post-norm GELU blocks can be exported; choose an encoder of the BERT family"
+            )
         x = _block(graph, f"block{i}", x, block)
     return x
 
@@ -159,7 +161,9 @@ def _pool(graph: Graph, states: str, how: Pooling) -> str:
     one = graph.weight("one", np.array([1], np.int64))
     shape = graph.add("Shape", "ids")
     width = graph.add("Gather", shape, graph.weight("axis", np.array(1, np.int64)), axis=0)
-    steps = graph.add("Range", graph.weight("z", np.array(0, np.int64)), width, graph.weight("s", np.array(1, np.int64)))
+    steps = graph.add(
+        "Range", graph.weight("z", np.array(0, np.int64)), width, graph.weight("s", np.array(1, np.int64))
+    )
     lengths = graph.add("Unsqueeze", graph.add("Cast", "lengths", to=7), one)
     inside = graph.add("Less", steps, lengths)  # (rows, tokens)
     if how == "mean":

@@ -35,7 +35,9 @@ class Graph:
         self._nodes.append(helper.make_node(op, list(inputs), [out], name=out, domain=domain, **attributes))
         return out
 
-    def add_many(self, op: str, outputs: int, *inputs: str, contrib: bool = False, **attributes: Any) -> list[str]:
+    def add_many(
+        self, op: str, outputs: int, *inputs: str, contrib: bool = False, **attributes: Any
+    ) -> list[str]:
         """A node with several outputs."""
         names = [self._fresh(op) for _ in range(outputs)]
         domain = CONTRIB if contrib else ""

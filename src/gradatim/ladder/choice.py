@@ -65,10 +65,18 @@ def purchases(rows: Sequence[Row]) -> list[Purchase]:
     """What each budget would buy, over a grid of latency and size limits that make a difference."""
     latencies = _marks([row.measurement.p95_ms for row in rows])
     sizes = _marks([row.measurement.size_mb for row in rows])
+    grid = [[choose(rows, Budget(max_ms=ms, max_mb=mb)).chosen for mb in sizes] for ms in latencies]
+    lines = _different(grid)
+    columns = _different(list(zip(*grid, strict=True)))
+    return [Purchase(latencies[i], sizes[j], grid[i][j]) for i in lines for j in columns]
+
+
+def _different(lines: Sequence[Sequence[Row | None]]) -> list[int]:
+    """Indices of the lines that are not the same as the line before."""
     return [
-        Purchase(ms, mb, choose(rows, Budget(max_ms=ms, max_mb=mb)).chosen)
-        for ms in latencies
-        for mb in sizes
+        i
+        for i, line in enumerate(lines)
+        if i == 0 or any(a is not b for a, b in zip(line, lines[i - 1], strict=True))
     ]
 
 
@@ -86,8 +94,8 @@ def _why(chosen: Row, best: Row, inside: Sequence[Row], rows: Sequence[Row]) -> 
         if faster:
             yield "every faster candidate falls below its 95 % interval"
         return
-    yield f"the best{' inside the budget' if outside else ''} is {best.name}; its 95 % interval begins below {chosen.name}"
-    yield f"{chosen.name} is the fastest candidate that reaches this interval"
+    where = " inside the budget" if outside else ""
+    yield f"the best{where} is {best.name}; {chosen.name} is the fastest within its 95 % interval"
 
 
 def _no_fit(rows: Sequence[Row], budget: Budget) -> Choice:

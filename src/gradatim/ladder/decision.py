@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,9 +58,12 @@ def fit_temperature(logits: Array, targets: Array) -> float:
 
     The likelihood has one peak in ln T, which golden sections close in on.
     """
-    low, high = np.log(0.05), np.log(20.0)
-    golden = (np.sqrt(5) - 1) / 2
-    loss = lambda at: negative_log_likelihood(logits / np.exp(at), targets)  # noqa: E731
+    low, high = math.log(0.05), math.log(20.0)
+    golden = (math.sqrt(5) - 1) / 2
+
+    def loss(at: float) -> float:
+        return negative_log_likelihood(logits / np.exp(at), targets)
+
     left, right = high - golden * (high - low), low + golden * (high - low)
     at_left, at_right = loss(left), loss(right)
     for _ in range(30):
@@ -71,7 +75,7 @@ def fit_temperature(logits: Array, targets: Array) -> float:
             low, left, at_left = left, right, at_right
             right = low + golden * (high - low)
             at_right = loss(right)
-    return float(np.exp((low + high) / 2))
+    return math.exp((low + high) / 2)
 
 
 def fit_thresholds(probabilities: Array, targets: Array) -> Array:

@@ -21,9 +21,14 @@ def metric_name(metric: str) -> str:
     return NAMES.get(metric, metric.replace("_", " "))
 
 
+def percent(share: float, digits: int = 1) -> str:
+    """`85.9 %`."""
+    return f"{100 * share:.{digits}f} %"
+
+
 def quality(value: float, metric: str) -> str:
     """`85.9 %` for shares, `0.712` for the rest."""
-    return f"{100 * value:.1f} %" if metric in PERCENT else f"{value:.3f}"
+    return percent(value) if metric in PERCENT else f"{value:.3f}"
 
 
 def span(interval: Interval, metric: str) -> str:
@@ -45,6 +50,14 @@ def short(value: float) -> str:
         return f"{value:,.0f}"
     digits = 0 if size >= 9.95 else 1 if size >= 0.995 else 2 if size >= 0.0995 else 3
     return f"{value:.{digits}f}"
+
+
+def thousands(number: int) -> str:
+    """`820`, `15.6 k`, `22.7 M`, `1.2 G`."""
+    for power, unit in ((9, "G"), (6, "M"), (3, "k")):
+        if number >= 10**power:
+            return f"{number / 10**power:.1f}".removesuffix(".0") + f" {unit}"
+    return str(number)
 
 
 def seconds(value: float) -> str:

@@ -69,11 +69,12 @@ def would_more_help(points: Sequence[LearningPoint], metric: str) -> str:
     now, later = last.quality.value, expected_quality(points, 2 * last.num_labels)
     gain = f"{100 * (later - now):.1f} points" if metric in PERCENT else f"{later - now:.3f}"
     verdict = "Yes, more labels would help" if later - now >= WORTH_WHILE else "More labels would help little"
+    before = points[-2]
     return (
-        f"{verdict}: twice as many ({2 * last.num_labels:,} instead of {last.num_labels:,}) would be expected to "
-        f"add {gain} of {metric_name(metric)} to a linear model ({quality(now, metric)} to {quality(later, metric)}). "
-        f"From {points[-2].num_labels:,} to {last.num_labels:,} labels it went from "
-        f"{quality(points[-2].quality.value, metric)} to {quality(now, metric)}."
+        f"{verdict}: twice as many ({2 * last.num_labels:,} instead of {last.num_labels:,}) would be expected "
+        f"to add {gain} of {metric_name(metric)} to a linear model ({quality(now, metric)} to "
+        f"{quality(later, metric)}). The last step, from {before.num_labels:,} to {last.num_labels:,} labels, "
+        f"took it from {quality(before.quality.value, metric)} to {quality(now, metric)}."
     )
 
 

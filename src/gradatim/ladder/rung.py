@@ -5,31 +5,32 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Literal, Protocol
 
 from gradatim.pipelines.metrics import score
 from gradatim.types import Array, Candidate, Corpus
+
+Precision = Literal["auto", "bf16", "fp32"]
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What the user may turn, beside the data and the budget.
 
-    `encoder` and `teacher` name a local folder, a catalog name or a hub id of the BERT family;
+    `encoder` names a local folder, a catalog name or a hub id of the BERT family;
     `vectors` a catalog name of static vectors or None (trained); `unlabelled` extra texts for
     distillation; `tolerance` the loss in metric that int8 may cause on dev; `max_length` the
     window in tokens, specials included; `precision` "auto", "bf16" or "fp32" for training.
     """
 
     encoder: str = "minilm-l6"
-    teacher: str | None = None
     vectors: str | None = None
     unlabelled: Sequence[str] = ()
     unlabelled_pairs: Sequence[str] | None = None
     tolerance: float = 0.005
     max_length: int = 256
     epochs: int | None = None
-    precision: str = "auto"
+    precision: Precision = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,8 @@ class Problem:
 
     `folder` is the rung's own, `shared` is for what several rungs use (frozen features, the
     teacher); `below` holds the candidates made so far with their dev quality, best last.
-    `say` prints one line of progress; `progress` is called with the share of work done.
+    `limit_s` is the training time left, if the budget names one. `say` prints one line of progress;
+    `progress` is called with the share of work done. `cache` lives as long as the climb.
     """
 
     corpus: Corpus
@@ -51,6 +53,8 @@ class Problem:
     below: tuple[tuple[Candidate, float], ...] = ()
     say: Callable[[str], None] = lambda _message: None
     progress: Callable[[float], None] = lambda _share: None
+    limit_s: float | None = None
+    cache: dict[str, Any] = field(default_factory=dict)
 
     def score(self, targets: Array, probabilities: Array) -> float:
         """The metric of this climb, higher is better."""
@@ -58,9 +62,13 @@ class Problem:
 
 
 class Rung(Protocol):
-    """One step of the ladder: estimates its cost, trains, exports."""
+    """One step of the ladder: estimates its cost, trains, exports.
 
-    name: str
+    A rung that has `can_shorten = True` takes fewer epochs when `Problem.limit_s` asks for it.
+    """
+
+    @property
+    def name(self) -> str: ...
 
     def cost_s(self, problem: Problem) -> float:
         """Estimated training seconds on this machine."""

@@ -48,6 +48,7 @@ class LadderTable:
         self.console = console or Console()
         self.lines: list[Line] = []
         self.message = ""
+        self.share = 0.0
         self.choice: Choice | None = None
         self._live: Live | None = None
 
@@ -71,6 +72,7 @@ class LadderTable:
     def start(self, name: str, estimate_s: float) -> None:
         """A rung begins; `estimate_s` is what it is expected to take."""
         self._stop_training()
+        self.share = 0.0
         self.lines.append(Line(name, "training", began=time.monotonic(), estimate_s=estimate_s))
         self._changed(f"{name}: training, about {seconds(estimate_s)}")
 
@@ -78,6 +80,10 @@ class LadderTable:
         """What the running rung is doing at this moment."""
         self.message = message
         self._changed(f"  {message}")
+
+    def progress(self, share: float) -> None:
+        """How much of the running rung's training is done; shown where the table is live."""
+        self.share = share
 
     def finish(self, row: Row) -> None:
         """A candidate is measured; a rung may finish with several."""
@@ -128,7 +134,7 @@ class LadderTable:
             mark, style = self._mark(line)
             start = f"{mark} {line.name:<{names}}"
             if line.row is None:
-                yield from _hanging(start, _note(line), width, style)
+                yield from _hanging(start, self._note(line), width, style)
             else:
                 cells = _cells(line.row, self.metric)
                 yield Text(GAP.join([start, *(f"{cells[h]:>{w}}" for h, w in widths.items())]), style=style)
@@ -142,6 +148,14 @@ class LadderTable:
             if line.row is self.choice.nearest:
                 return "☆", "bold yellow"
         return LOOKS[line.state]
+
+    def _note(self, line: Line) -> str:
+        if line.state != "training":
+            return f"{line.state}: {line.note}"
+        passed = time.monotonic() - line.began
+        if not 0 < self.share < 1:
+            return f"{seconds(passed)} of about {seconds(line.estimate_s)}"
+        return f"training {self.share:4.0%}, {seconds(passed / self.share - passed)} left"
 
     def _settle(self, line: Line, rung: str) -> None:
         """Put a settled line in the place of the running one, if it belongs to that rung."""
@@ -182,13 +196,6 @@ def _sentence(row: Row, metric: str) -> str:
     figure, interval = cells[name].split(GAP)
     figures = "; ".join(f"{header} {cells[header]}" for header in headers)
     return f"{metric_name(metric)} {figure} ({interval}); {figures}"
-
-
-def _note(line: Line) -> str:
-    if line.state != "training":
-        return f"{line.state}: {line.note}"
-    passed = time.monotonic() - line.began
-    return f"training… {seconds(passed)} of about {seconds(line.estimate_s)}"
 
 
 def _hanging(start: str, note: str, width: int, style: str) -> Sequence[Text]:

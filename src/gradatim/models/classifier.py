@@ -8,13 +8,13 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from gradatim.models.inputs import Inputs
 from gradatim.nn.block import Trace
 from gradatim.nn.dropout import Dropout
 from gradatim.nn.embedding import init_normal
 from gradatim.nn.packed import Layout
 from gradatim.nn.pooling import Pooling, pool
 from gradatim.nn.recurrent import Cell, Recurrent
-from gradatim.models.inputs import Inputs
 
 
 class Body(Protocol):
@@ -116,4 +116,8 @@ def num_parameters(model: nn.Module) -> int:
 
 def describe(model: Classifier) -> dict[str, Any]:
     """The shape of a classifier in words, for manifests."""
-    return {"body": type(model.body).__name__, "pooling": list(model.pooling), "parameters": num_parameters(model)}
+    return {
+        "body": type(model.body).__name__,
+        "pooling": list(model.pooling),
+        "parameters": num_parameters(model),
+    }

@@ -16,7 +16,12 @@ Hashes = npt.NDArray[np.uint64]
 
 
 def estimate_classes(
-    words: Hashes, members: Sequence[npt.NDArray[np.bool_]], *, start: np.uint64, order: int, prune: Sequence[int] = ()
+    words: Hashes,
+    members: Sequence[npt.NDArray[np.bool_]],
+    *,
+    start: np.uint64,
+    order: int,
+    prune: Sequence[int] = (),
 ) -> NgramArrays:
     """Estimate a model per class from hashed sentences.
 

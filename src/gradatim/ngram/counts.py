@@ -43,10 +43,20 @@ def count_ngrams(ids: Ints, *, vocabulary: int, start: int, order: int) -> list[
     if order < 1:
         raise ConfigError(f"order must be at least 1, not {order}")
     if len(ids) and (ids.min() < 0 or ids.max() >= vocabulary or ids[0] != start):
-        raise ConfigError(f"word ids must lie in 0..{vocabulary - 1} and the first must be the start id {start}")
+        raise ConfigError(
+            f"word ids must lie in 0..{vocabulary - 1} and the first must be the start id {start}"
+        )
     depth = sentence_depth(ids == start)
     every = np.arange(vocabulary)
-    raw = [_Raw(np.zeros_like(every), every, np.zeros_like(every), np.bincount(ids, minlength=vocabulary), every == start)]
+    raw = [
+        _Raw(
+            np.zeros_like(every),
+            every,
+            np.zeros_like(every),
+            np.bincount(ids, minlength=vocabulary),
+            every == start,
+        )
+    ]
     numbers = ids
     for n in range(2, order + 1):
         at = np.flatnonzero(depth >= n - 1)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
+import numpy.typing as npt
 
 from gradatim.errors import ConfigError
 from gradatim.ngram.counts import Ints, Level
@@ -25,24 +28,25 @@ def estimate(
     with the order and unigrams are never dropped.
     """
     thresholds = [*prune, *[prune[-1] if prune else 0] * (len(levels) - len(prune))]
-    if thresholds[0] or any(a > b for a, b in zip(thresholds[:-1], thresholds[1:], strict=True)):
+    if thresholds[0] or any(low > high for low, high in pairwise(thresholds)):
         raise ConfigError(f"prune must begin with 0 and not decrease, not {list(prune)}")
     lower = _uniform(len(levels[0]), start) if base is None else base
-    kept = np.zeros(1, dtype=np.int64)  # new numbers of the contexts; the empty one is number 0
-    probabilities: list[Floats] = []
-    backoffs: list[Floats] = []
-    shapes: list[tuple[Ints, Ints]] = []
+    entries: list[Entries] = []
+    contexts, renumbered = np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64)  # the empty context
+    backoff = 0.0
     for level, threshold in zip(levels, thresholds, strict=True):
-        keep = level.counts > threshold if shapes else np.ones(len(level), dtype=bool)
-        direct, gamma = _discount(level, keep, len(lower) if shapes else 1)
-        p = direct + gamma[level.prefixes] * (lower[level.suffixes] if shapes else lower)
-        probabilities.append(_log(p[keep]))
-        shapes.append((kept[level.prefixes[keep]], level.words[keep]))
-        backoffs.append(_log(gamma) if not backoffs else _log(gamma)[previous])
-        kept, previous, lower = np.cumsum(keep) - 1, np.flatnonzero(keep), p
-    backoffs.append(np.zeros(len(previous)))
-    entries = zip(shapes, probabilities, backoffs[1:], strict=True)
-    return NgramTable(tuple(Entries(*shape, p, b) for shape, p, b in entries), start, float(backoffs[0][0]))
+        keep = (level.counts > threshold) | (not entries)
+        direct, free = _discount(level, keep, len(renumbered))
+        probabilities = direct + free[level.prefixes] * lower[level.suffixes if entries else level.words]
+        weights = _log(free[contexts])
+        if entries:
+            entries[-1] = replace(entries[-1], backoffs=weights)
+        else:
+            backoff = float(weights[0])
+        prefixes, words = renumbered[level.prefixes[keep]], level.words[keep]
+        entries.append(Entries(prefixes, words, _log(probabilities[keep]), np.zeros(len(words))))
+        contexts, renumbered, lower = np.flatnonzero(keep), np.cumsum(keep) - 1, probabilities
+    return NgramTable(tuple(entries), start, backoff)
 
 
 def discounts(adjusted: Ints) -> Floats:
@@ -61,7 +65,7 @@ def discounts(adjusted: Ints) -> Floats:
     return result
 
 
-def _discount(level: Level, keep: np.ndarray, num_contexts: int) -> tuple[Floats, Floats]:
+def _discount(level: Level, keep: npt.NDArray[np.bool_], num_contexts: int) -> tuple[Floats, Floats]:
     """Each n-gram's discounted relative frequency and each context's weight for the shorter one."""
     taken = discounts(level.adjusted)[np.minimum(level.adjusted, 3)]
     total = np.bincount(level.prefixes, weights=level.adjusted, minlength=num_contexts)

@@ -62,13 +62,14 @@ class NgramTable:
         """ln p(token | the tokens before it in its sentence), (tokens,); 0 at each sentence start."""
         found = self.find(ids)
         result = self.levels[0].log_probs[ids]
-        for n in range(2, self.order + 1):
-            level, numbers = self.levels[n - 1], found[n - 1]
-            context = np.concatenate(([-1], found[n - 2][:-1]))
-            below = self.levels[n - 2].backoffs
-            result = result + np.where(context >= 0, below[context], 0.0)
-            result = np.where(numbers >= 0, level.log_probs[numbers], result) if len(level.words) else result
-        return np.where(ids == self.start, 0.0, result)
+        for below, level, contexts, numbers in zip(
+            self.levels, self.levels[1:], found, found[1:], strict=False
+        ):
+            before = np.concatenate(([-1], contexts[:-1]))
+            result[before >= 0] += below.backoffs[before[before >= 0]]
+            result[numbers >= 0] = level.log_probs[numbers[numbers >= 0]]
+        result[ids == self.start] = 0
+        return result
 
     def perplexity(self, ids: Ints) -> float:
         """exp of the mean negative log-probability of all tokens but the sentence starts."""

@@ -12,7 +12,7 @@ from torch.nn.utils.rnn import PackedSequence
 from gradatim.nn.packed import Layout
 
 Cell = Literal["rnn", "gru", "lstm"]
-CELLS: dict[Cell, type[nn.RNNBase]] = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
+CELLS: dict[Cell, type[nn.RNN | nn.GRU | nn.LSTM]] = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 
 
 class Recurrent(nn.Module):
@@ -42,9 +42,7 @@ class Recurrent(nn.Module):
             dropout=dropout if num_layers > 1 else 0.0,
         )
 
-    def forward(
-        self, x: Float[Tensor, "tokens width"], layout: Layout
-    ) -> Float[Tensor, "tokens hidden"]:
+    def forward(self, x: Float[Tensor, "tokens width"], layout: Layout) -> Float[Tensor, "tokens hidden"]:
         by_time, sizes = time_order(layout)
         # Rows enter longest first, as the fused kernel requires; nothing depends on their order.
         packed = PackedSequence(x.index_select(0, by_time), sizes)

@@ -90,7 +90,7 @@ def positive_f1(targets: Array, probabilities: Array, thresholds: Array | None =
     return float(label_f1(targets, probabilities, thresholds)[-1])
 
 
-def matthews(targets: Array, probabilities: Array, thresholds: Array | None = None) -> float:  # noqa: ARG001
+def matthews(targets: Array, probabilities: Array, thresholds: Array | None = None) -> float:
     """Matthews correlation for any number of classes (Gorodkin 2004, eq. 8), 0 where undefined."""
     both, gold, said = (counts.astype(np.float64) for counts in _counts(targets, probabilities, None))
     n = len(targets)
@@ -99,7 +99,7 @@ def matthews(targets: Array, probabilities: Array, thresholds: Array | None = No
     return float(covariance / spread) if spread else 0.0
 
 
-def log_loss(targets: Array, probabilities: Array, thresholds: Array | None = None) -> float:  # noqa: ARG001
+def log_loss(targets: Array, probabilities: Array, thresholds: Array | None = None) -> float:
     """Mean negative log-likelihood, in nats; if multi-label, per decision."""
     p = probabilities.astype(np.float64)
     if targets.ndim == 2:
@@ -109,7 +109,7 @@ def log_loss(targets: Array, probabilities: Array, thresholds: Array | None = No
     return float(-np.log(np.clip(p, np.finfo(np.float32).eps, 1.0)).mean())
 
 
-def ece(targets: Array, probabilities: Array, thresholds: Array | None = None) -> float:  # noqa: ARG001
+def ece(targets: Array, probabilities: Array, thresholds: Array | None = None) -> float:
     """Expected calibration error of the predicted label over 15 equal bins (Guo et al. 2017, eq. 3).
 
     If multi-label, every label's probability is compared with how often the label is right.

@@ -13,13 +13,12 @@ from typing import Any
 import numpy as np
 
 from gradatim.errors import ConfigError
-from gradatim.text.hashing import Hashes, Ints, interleave, mix, ngrams, row_lengths, salt
+from gradatim.text.hashing import Hashes, Ints, mix, ngrams, pack, row_lengths, salt
 from gradatim.text.words import Words, in_row, split_words
 from gradatim.types import Encoded
 
 WORDS, CHARACTERS, OVERLAP = 0, 1, 2
 EDGE = salt(0x110010)  # stands before and after each word, as in scikit-learn's "char_wb"
-BINS = 10  # a pair's share of common n-grams is told in tenths
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +34,9 @@ class FeatureSettings:
         if self.words < 0 or self.longest < 0 or not (self.words or self.longest):
             raise ConfigError("features need words >= 1 or longest >= 1")
         if self.longest and not 1 <= self.shortest <= self.longest:
-            raise ConfigError(f"shortest must lie between 1 and longest = {self.longest}, not {self.shortest}")
+            raise ConfigError(
+                f"shortest must lie between 1 and longest = {self.longest}, not {self.shortest}"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ class FeatureEncoder:
     def encode(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> Encoded:
         """Hash the n-grams of each text, or of both texts of each pair and what they share."""
         parts = [part for side in self._sides(texts, pairs) for part in side]
-        keys, lengths = _pack([part.keys for part in parts], parts, len(texts))
+        keys, lengths = pack([part.keys for part in parts], _row_lengths(parts, len(texts)))
         return Encoded({"keys": keys, "lengths": lengths}, np.arange(len(texts)), len(texts))
 
     def spans(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> tuple[Ints, Ints, Ints]:
@@ -83,24 +84,22 @@ class FeatureEncoder:
         sides = self._sides(texts, pairs)
         parts = [part for side in sides for part in side]
         origins = [np.full(len(part.keys), number) for number, side in enumerate(sides) for part in side]
-        origin, _ = _pack(origins, parts, len(texts))
-        start, _ = _pack([part.starts for part in parts], parts, len(texts))
-        end, _ = _pack([part.ends for part in parts], parts, len(texts))
-        return origin, start, end
+        lengths = _row_lengths(parts, len(texts))
+        starts, ends = [part.starts for part in parts], [part.ends for part in parts]
+        return pack(origins, lengths)[0], pack(starts, lengths)[0], pack(ends, lengths)[0]
 
     def _sides(self, texts: Sequence[str], pairs: Sequence[str] | None) -> list[list[Part]]:
         """The parts of the first text, of the second, and of what they share."""
         if (pairs is not None) != self.options.pairs:
-            raise ConfigError(f"this encoder takes {'pairs of texts' if self.options.pairs else 'single texts'}")
+            raise ConfigError(
+                f"this encoder takes {'pairs of texts' if self.options.pairs else 'single texts'}"
+            )
         first = list(self._parts(split_words(texts)))
         if pairs is None:
             return [[_tag(part, block, 0) for block, part in first]]
         second = list(self._parts(split_words(pairs)))
-        shared = [
-            part
-            for number, ((_, a), (_, b)) in enumerate(zip(first, second, strict=True))
-            for part in _overlap(a, b, number, len(texts))
-        ]
+        sides = ([part for _, part in first], [part for _, part in second])
+        shared = [_overlap(*sides, 0, len(texts)), _overlap(*sides[::-1], 1, len(texts))]
         return [
             [_tag(part, block, 1) for block, part in first],
             [_tag(part, block, 2) for block, part in second],
@@ -109,25 +108,14 @@ class FeatureEncoder:
 
     def _parts(self, words: Words) -> Iterator[tuple[int, Part]]:
         """Each kind of n-gram with its block; always the same kinds, even for empty texts."""
-        found = {n: (first, keys) for n, first, keys in ngrams(words.hashes, words.rows, 1, self.options.words)}
-        for n in range(1, self.options.words + 1):
-            first, keys = found.get(n, _NONE)
+        for n, first, keys in ngrams(words.hashes, words.rows, 1, self.options.words):
             last = first + n - 1
             ends = words.offsets[last] + words.lengths[last]
             yield WORDS, Part(keys, words.rows[first], words.offsets[first], ends)
-        if not self.options.longest:
-            return
-        letters, owner, left, right = _edged(words)
-        found = {
-            n: (first, keys)
-            for n, first, keys in ngrams(letters, owner, self.options.shortest, self.options.longest)
-        }
-        for n in range(self.options.shortest, self.options.longest + 1):
-            first, keys = found.get(n, _NONE)
-            yield CHARACTERS, Part(keys, words.rows[owner[first]], left[first], right[first + n - 1])
-
-
-_NONE = (np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.uint64))
+        if self.options.longest:
+            letters, owner, left, right = _edged(words)
+            for n, first, keys in ngrams(letters, owner, self.options.shortest, self.options.longest):
+                yield CHARACTERS, Part(keys, words.rows[owner[first]], left[first], right[first + n - 1])
 
 
 def _edged(words: Words) -> tuple[Hashes, Ints, Ints, Ints]:
@@ -153,26 +141,25 @@ def _in_block(keys: Hashes, block: int) -> Hashes:
     return (keys >> np.uint64(2)) | np.uint64(block << 62)
 
 
-def _overlap(a: Part, b: Part, number: int, num_rows: int) -> Iterator[Part]:
-    """One key per row and measure: the share of `a`'s n-grams that are in `b`, and the reverse, in bins."""
-    kinds = [np.unique(in_row(part.keys, part.rows), return_index=True) for part in (a, b)]
-    every = np.arange(num_rows)
-    nowhere = np.zeros(num_rows, dtype=np.int64)
-    for measure, (part, (mine, index), (other, _)) in enumerate(zip((a, b), kinds, kinds[::-1], strict=True)):
-        rows = part.rows[index]
-        total = np.bincount(rows, minlength=num_rows)
-        share = np.bincount(rows, weights=np.isin(mine, other), minlength=num_rows) / np.maximum(total, 1)
-        level = np.floor(share * BINS).astype(np.uint64)
-        keys = mix(level + salt(100 + 2 * number + measure))
-        yield Part(_in_block(keys, OVERLAP), every, nowhere, nowhere)
+def _overlap(mine: Sequence[Part], other: Sequence[Part], measure: int, num_rows: int) -> Part:
+    """A key per row and kind of n-gram: how many tenths of `mine`'s distinct n-grams are in `other` too."""
+    kinds = len(mine)
+    (keys, index), (others, _) = (_distinct(parts) for parts in (mine, other))
+    cells = num_rows * kinds
+    total = np.bincount(index, minlength=cells)
+    common = np.bincount(index[np.isin(keys, others)], minlength=cells)
+    tenths = (common * 10 // np.maximum(total, 1)).astype(np.uint64)
+    names = np.tile(np.array([salt(100 + 2 * kind + measure) for kind in range(kinds)]), num_rows)
+    rows, nowhere = np.repeat(np.arange(num_rows), kinds), np.zeros(cells, dtype=np.int64)
+    return Part(_in_block(mix(tenths + names), OVERLAP), rows, nowhere, nowhere)
 
 
-def _pack(arrays: Sequence[Any], parts: Sequence[Part], num_rows: int) -> tuple[Any, Ints]:
-    """The arrays, one per part, as one array row by row, and the row lengths."""
-    place, lengths = interleave([row_lengths(part.rows, num_rows) for part in parts])
-    flat = np.concatenate(arrays)
-    if place is None:
-        return flat, lengths
-    packed = np.empty_like(flat)
-    packed[place] = flat
-    return packed, lengths
+def _distinct(parts: Sequence[Part]) -> tuple[Hashes, Ints]:
+    """The distinct n-grams of each row and kind: a key that tells both, and row * kinds + kind."""
+    cells = np.concatenate([part.rows * len(parts) + kind for kind, part in enumerate(parts)])
+    keys, first = np.unique(in_row(np.concatenate([part.keys for part in parts]), cells), return_index=True)
+    return keys, cells[first]
+
+
+def _row_lengths(parts: Sequence[Part], num_rows: int) -> list[Ints]:
+    return [row_lengths(part.rows, num_rows) for part in parts]

@@ -7,6 +7,7 @@ n-grams the chance of any collision is about 3e-8 (birthday bound).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -39,11 +40,11 @@ def ngrams(values: Hashes, groups: Ints, smallest: int, largest: int) -> Iterato
     `sum_j v_j B^(n-1-j)` grows from the (n-1)-gram's by one multiplication and one addition.
     """
     rolling = values
-    for n in range(1, min(largest, len(values)) + 1):
+    for n in range(1, largest + 1):
         if n > 1:
             rolling = rolling[:-1] * BASE + values[n - 1 :]
         if n >= smallest:
-            first = np.flatnonzero(groups[: len(groups) - n + 1] == groups[n - 1 :])
+            first = np.flatnonzero(groups[: len(rolling)] == groups[n - 1 :])
             yield n, first, mix(rolling[first] + salt(n))
 
 
@@ -64,17 +65,18 @@ def row_lengths(groups: Ints, num_rows: int) -> Ints:
     return np.diff(edges).astype(np.int64, copy=False)
 
 
-def interleave(lengths: Sequence[Ints]) -> tuple[Ints | None, Ints]:
-    """Where the entries of several packed arrays go so that each row's entries are neighbours.
+def pack(arrays: Sequence[npt.NDArray[Any]], lengths: Sequence[Ints]) -> tuple[npt.NDArray[Any], Ints]:
+    """Join packed arrays row by row: all of row 0 (in the order given), then all of row 1, and so on.
 
-    `lengths[k]` are the row lengths of array k. Returns the place of each entry of the
-    concatenated arrays (None when they are in place already) and the row lengths of the result.
+    `lengths[k]` are the row lengths of `arrays[k]`. Returns the joined array and its row lengths.
     """
+    flat = np.concatenate(arrays)
     counts = np.stack(lengths)
     total = counts.sum(axis=0)
-    if counts.shape[1] <= 1 or len(lengths) == 1:
-        return None, total
-    before = np.cumsum(counts, axis=0) - counts + (np.cumsum(total) - total)
-    inside = np.cumsum(counts.ravel()) - counts.ravel()
-    shift = np.repeat(before.ravel() - inside, counts.ravel())
-    return np.arange(len(shift)) + shift, total
+    if counts.shape[1] <= 1:
+        return flat, total
+    goal = np.cumsum(counts, axis=0) - counts + (np.cumsum(total) - total)
+    origin = np.cumsum(counts.ravel()) - counts.ravel()
+    packed = np.empty_like(flat)
+    packed[np.arange(len(flat)) + np.repeat(goal.ravel() - origin, counts.ravel())] = flat
+    return packed, total

@@ -16,17 +16,24 @@ import numpy as np
 import numpy.typing as npt
 
 from gradatim.errors import ConfigError
-from gradatim.text.hashing import Hashes, Ints, hash_runs, interleave, mix, row_lengths, salt
+from gradatim.text.hashing import Hashes, Ints, hash_runs, mix, pack, row_lengths, salt
 from gradatim.types import Encoded
 
 SPACE, LETTER, SINGLE, SYMBOL, APOSTROPHE = 1, 2, 3, 4, 5
-UNSPACED = ((0x2E80, 0x3130), (0x31A0, 0xA4D0), (0xF900, 0xFB00), (0xFF66, 0xFFA0), (0x1B000, 0x1B300), (0x20000, 0x40000))
+UNSPACED = (
+    (0x2E80, 0x3130),
+    (0x31A0, 0xA4D0),
+    (0xF900, 0xFB00),
+    (0xFF66, 0xFFA0),
+    (0x1B000, 0x1B300),
+    (0x20000, 0x40000),
+)
 
 # Filled on first sight of a character: a text shows a few hundred of the 1.1 million code points.
 _KIND = np.zeros(0x110000, dtype=np.uint8)
 _LOWER = np.zeros(0x110000, dtype=np.uint32)
 
-START, END, COPY = (salt(0x110000 + i) for i in range(3))
+START, END, COPY = (salt(0x110000 + i) for i in range(3))  # no word hashes to them
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +73,13 @@ def split_words(texts: Sequence[str]) -> Words:
     row_starts = np.cumsum(sizes) - sizes
     rows = np.searchsorted(row_starts, first, side="right") - 1
     return Words(
-        letters, starts, lengths, first - row_starts[rows], rows, hash_runs(letters, starts, lengths), len(texts)
+        letters,
+        starts,
+        lengths,
+        first - row_starts[rows],
+        rows,
+        hash_runs(letters, starts, lengths),
+        len(texts),
     )
 
 
@@ -130,21 +143,22 @@ class WordEncoder:
         if (pairs is not None) != self.pairs:
             raise ConfigError(f"this encoder takes {'pairs of texts' if self.pairs else 'single texts'}")
         num_rows = len(texts)
-        ends = np.arange(num_rows)
         first = split_words(texts)
-        parts = [(START, ends), (first.hashes, first.rows), (END, ends)]
+        parts = _framed(first.hashes, first.rows, num_rows)
         if pairs is not None:
             second = split_words(pairs)
             copied = np.isin(in_row(second.hashes, second.rows), in_row(first.hashes, first.rows))
-            parts += [(START, ends), (np.where(copied, COPY, second.hashes), second.rows), (END, ends)]
-        flat = np.concatenate([np.broadcast_to(hashes, rows.shape) for hashes, rows in parts])
-        place, lengths = interleave([row_lengths(rows, num_rows) for _, rows in parts])
-        if place is not None:
-            words = np.empty_like(flat)
-            words[place] = flat
-        else:
-            words = flat
+            parts += _framed(np.where(copied, COPY, second.hashes), second.rows, num_rows)
+        words, lengths = pack(
+            [hashes for hashes, _ in parts], [row_lengths(rows, num_rows) for _, rows in parts]
+        )
         return Encoded({"words": words, "lengths": lengths}, np.arange(num_rows), num_rows)
+
+
+def _framed(hashes: Hashes, rows: Ints, num_rows: int) -> list[tuple[Hashes, Ints]]:
+    """Hashes with their rows, between a START and an END in each row."""
+    every = np.arange(num_rows)
+    return [(np.full(num_rows, START), every), (hashes, rows), (np.full(num_rows, END), every)]
 
 
 def in_row(hashes: Hashes, rows: Ints) -> Hashes:

@@ -72,7 +72,7 @@ class Average:
     """The running mean of the weights over the last steps (Polyak & Juditsky 1992), every `stride` steps."""
 
     def __init__(self, model: Classifier, *, start: int, stride: int = 8) -> None:
-        self.parameters = [p for p in model.parameters() if p.requires_grad]
+        self.parameters: list[torch.Tensor] = [p for p in model.parameters() if p.requires_grad]
         self.start, self.stride, self.count = start, stride, 0
         self.means: list[torch.Tensor] = []
 

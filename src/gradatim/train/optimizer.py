@@ -34,7 +34,9 @@ class Optimizer:
                 groups.setdefault((rates[name], decay), []).append(parameter)
         self.steppers: list[torch.optim.Optimizer] = []
         if groups:
-            dense = [{"params": ps, "lr": rate, "weight_decay": decay} for (rate, decay), ps in groups.items()]
+            dense = [
+                {"params": ps, "lr": rate, "weight_decay": decay} for (rate, decay), ps in groups.items()
+            ]
             self.steppers.append(torch.optim.AdamW(dense, fused=True))
         if self.sparse:
             rows = [{"params": [named[name]], "lr": rates[name]} for name in sorted(sparse & set(named))]
@@ -56,7 +58,7 @@ class Optimizer:
                 parameter.grad = parameter.grad.coalesce()
         values = [p.grad for p in self.dense if p.grad is not None]
         values += [p.grad._values() for p in self.sparse if p.grad is not None]
-        norm = torch.stack(torch._foreach_norm(values)).norm().item()
+        norm = float(torch.stack(torch._foreach_norm(values)).norm())
         if norm > self.clip:
             torch._foreach_mul_(values, self.clip / (norm + 1e-6))
         return norm

@@ -12,8 +12,8 @@ from gradatim.errors import ConfigError
 class Recipe:
     """How a model is trained. `rate` is the peak learning rate, reached after the `warmup` share of
     all steps and then falling linearly to zero; `layer_decay` multiplies it once per block below
-    the top (Howard & Ruder 2018, section 3.2); `average` is the share of final steps whose weights are averaged
-    (0 keeps the last); `batch_size` counts texts, `max_tokens` bounds a batch of long ones.
+    the top (Howard & Ruder 2018, section 3.2); `average` is the share of final steps whose weights
+    are averaged (0 keeps the last); `batch_size` counts texts, `max_tokens` bounds a batch of long ones.
     """
 
     epochs: float = 3.0

@@ -7,7 +7,7 @@ import json
 import os
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 
@@ -65,9 +65,7 @@ def test_contents_come_back(tmp_path: Path) -> None:
 
 def test_equal_content_gives_equal_bytes(tmp_path: Path) -> None:
     first = write(tmp_path / "a.gradatim")
-    second = write(
-        tmp_path / "b.gradatim", members={"tokenizer.json": b"{}" * 5000, "model.onnx": WEIGHTS}
-    )
+    second = write(tmp_path / "b.gradatim", members={"tokenizer.json": b"{}" * 5000, "model.onnx": WEIGHTS})
     assert first.read_bytes() == second.read_bytes()
 
 
@@ -103,9 +101,13 @@ def test_full_disk_leaves_the_old_file_and_no_other(tmp_path: Path, monkeypatch:
     assert os.listdir(tmp_path) == ["m.gradatim"]
 
 
+def _open_full_device(*_: object) -> BinaryIO:
+    return open("/dev/full", "wb")
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 def test_full_device_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(atomic, "open", lambda *_: open("/dev/full", "wb"), raising=False)
+    monkeypatch.setattr(atomic, "open", _open_full_device, raising=False)
     with pytest.raises(ArtifactError, match="disk is full"):
         write(tmp_path / "m.gradatim", members={"model.onnx": os.urandom(1 << 20)})
     assert os.listdir(tmp_path) == []
@@ -116,7 +118,9 @@ def test_missing_folder_is_reported(tmp_path: Path) -> None:
         write(tmp_path / "nowhere" / "m.gradatim")
 
 
-@pytest.mark.parametrize("name", ["../evil", "/etc/passwd", "a/b", "a\\b", "..", "", "card.md", "manifest.json"])
+@pytest.mark.parametrize(
+    "name", ["../evil", "/etc/passwd", "a/b", "a\\b", "..", "", "card.md", "manifest.json"]
+)
 def test_member_names_must_be_plain(tmp_path: Path, name: str) -> None:
     with pytest.raises(ArtifactError, match="not allowed"):
         write(tmp_path / "m.gradatim", members={name: b"x"})
@@ -138,7 +142,7 @@ def test_missing_file_and_folder(tmp_path: Path) -> None:
 def test_other_files_are_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "m.gradatim"
     path.write_bytes(content)
-    with pytest.raises(ArtifactError, match="no gradatim model|not a gradatim model"):
+    with pytest.raises(ArtifactError, match=r"no gradatim model|not a gradatim model"):
         read_artifact(path)
 
 

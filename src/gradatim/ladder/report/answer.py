@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from gradatim.ladder.choice import excesses
 from gradatim.ladder.figures import count, fraction, metric_name, quality, row_interval, short, span
 from gradatim.ladder.records import Row, Story
 from gradatim.types import Budget
@@ -20,7 +19,7 @@ def answer(story: Story) -> str:
     """One sentence (two if nothing fits); the candidate's name stands in backticks."""
     row = subject(story)
     if not story.choice.fits:
-        advice = "; ".join(story.choice.reasons[1:])
+        advice = " and ".join(story.choice.reasons[1:]).replace(" -> ", " to ")
         return (
             f"No candidate fits the budget ({limits(story.choice.budget)}). "
             f"Nearest is `{row.name}`: {cost(row, story.metric)}. To accept it, {advice}."
@@ -62,19 +61,11 @@ def held_out_sentence(story: Story) -> str:
     return f"On {count(len(held_out), 'test text')}, touched once: {' and '.join(said)}."
 
 
-def states(row: Row, story: Story) -> list[str]:
-    """What to say of a row beside its figures: chosen, runner-up, over which limit."""
+def standing(row: Row, story: Story) -> list[str]:
+    """What the row is in the choice: `chosen`, `nearest`, `runner-up` or nothing."""
     choice = story.choice
-    said = [
-        word
-        for word, other in (
-            ("chosen", choice.chosen),
-            ("nearest", choice.nearest),
-            ("runner-up", choice.runner_up),
-        )
-        if other is not None and other.name == row.name
-    ]
-    return said + [f"over {option}" for option in excesses(row, choice.budget)]
+    parts = (("chosen", choice.chosen), ("nearest", choice.nearest), ("runner-up", choice.runner_up))
+    return [word for word, other in parts if other is row]
 
 
 def _against_best(row: Row, story: Story) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import io
 import re
 from collections.abc import Mapping
@@ -69,17 +70,16 @@ def to_svg(figure: Figure, name: str, alt: str) -> str:
     used = set(re.findall(r"#([\w-]+)", svg))
     svg = re.sub(r' id="([\w-]+)"', lambda found: found[0] if found[1] in used else "", svg)
     svg = re.sub(r' (width|height)="[\d.]+pt"', "", svg, count=2)
-    return svg.replace("<svg ", f'<svg role="img" aria-label="{_attribute(alt)}" ', 1)
+    return svg.replace("<svg ", f'<svg role="img" aria-label="{html.escape(alt, quote=True)}" ', 1)
 
 
 def to_png(figure: Figure, palette: Palette, dots_per_inch: int = 200) -> bytes:
     """PNG bytes on opaque paper."""
+    from matplotlib.patheffects import withStroke
+    from matplotlib.text import Text
+
+    for text in figure.findobj(Text):  # what the page's style sheet does for the SVG
+        text.set_path_effects([withStroke(linewidth=2.5, foreground=palette["paper"], alpha=0.8)])
     data = io.BytesIO()
     figure.savefig(data, format="png", dpi=dots_per_inch, facecolor=palette["paper"])
     return data.getvalue()
-
-
-def _attribute(text: str) -> str:
-    import html
-
-    return html.escape(text, quote=True)

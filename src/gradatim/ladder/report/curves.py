@@ -20,12 +20,12 @@ def draw_reliability(bins: Sequence[Bin], palette: Palette) -> Figure:
     figure = new_figure(*SIZE)
     axes = new_axes(figure, palette, "confidence (%)", "right (%)")
     axes.plot([0, 100], [0, 100], color=palette["muted"], linewidth=1, linestyle=(0, (4, 3)))
-    x = [100 * bin.confidence for bin in bins]
-    y = [100 * bin.accuracy for bin in bins]
-    most = max(bin.count for bin in bins)
+    x = [100 * group.confidence for group in bins]
+    y = [100 * group.accuracy for group in bins]
+    most = max(group.count for group in bins)
     axes.plot(x, y, color=palette["accent"], linewidth=1.6)
-    for at_x, at_y, bin in zip(x, y, bins, strict=True):
-        size = max(3.5, 15 * (bin.count / most) ** 0.5)
+    for at_x, at_y, group in zip(x, y, bins, strict=True):
+        size = max(3.5, 15 * (group.count / most) ** 0.5)
         axes.plot(at_x, at_y, marker="o", markersize=size, color=palette["accent"], alpha=0.85)
     low = max(0.0, min(*x, *y) - 8)
     axes.set_xlim(low, 103)
@@ -49,7 +49,8 @@ def draw_learning(points: Sequence[LearningPoint], metric: str, palette: Palette
     axes = new_axes(figure, palette, "training labels (log scale)", metric_name(metric) + unit)
     n = np.array([point.num_labels for point in points], dtype=np.float64)
     low, middle, high = (
-        scale * np.array([getattr(point.quality, part) for point in points]) for part in ("low", "value", "high")
+        scale * np.array([getattr(point.quality, part) for point in points])
+        for part in ("low", "value", "high")
     )
     axes.set_xscale("log")
     axes.fill_between(n, low, high, color=palette["accent"], alpha=0.14, linewidth=0)

@@ -23,22 +23,26 @@ class Spot:
     height: float
 
 
-def place_labels(spots: Sequence[Spot], frame: Box) -> list[Box]:
+def place_labels(spots: Sequence[Spot], frame: Box, lines: Sequence[Box] = ()) -> list[Box]:
     """A box for each spot's label inside `frame`; earlier spots choose first.
 
-    Greedy: the nearest position that covers no bubble and no label already placed, or else the one
-    that covers least.
+    Greedy: the nearest position that covers no bubble, no label already placed and none of `lines`
+    (thin boxes), or else the one that covers least; crossing a line is better than going far.
     """
     taken = [(s.x - s.radius, s.y - s.radius, s.x + s.radius, s.y + s.radius) for s in spots]
     boxes: list[Box] = []
     for spot in spots:
-        tries = [_inside(_box(spot, gap, angle), frame) for gap, angle in product(GAPS, DIRECTIONS)]
-        best = min(
-            range(len(tries)),
-            key=lambda i: (round(sum(_overlap(tries[i], other) for other in (*taken, *boxes))), i),
-        )
-        boxes.append(tries[best])
+        tries = [(gap, _inside(_box(spot, gap, angle), frame)) for gap, angle in product(GAPS, DIRECTIONS)]
+        costs = [_cost(box, gap, (*taken, *boxes), lines) for gap, box in tries]
+        boxes.append(tries[costs.index(min(costs))][1])
     return boxes
+
+
+def _cost(box: Box, gap: float, taken: Sequence[Box], lines: Sequence[Box]) -> float:
+    """Covering a bubble or a label costs most, a line less, distance least."""
+    covered = sum(_overlap(box, other) for other in taken)
+    crossed = sum(_overlap(box, line) for line in lines)
+    return 100.0 * covered + crossed + 2.0 * gap
 
 
 def _box(spot: Spot, gap: float, angle: float) -> Box:

@@ -47,11 +47,11 @@ class LinearRung:
     name = "linear"
 
     def cost_s(self, problem: Problem) -> float:
-        """Encoding grows with the characters, fitting with characters times labels."""
-        characters = sum(map(len, problem.corpus.train.texts)) * (1 + problem.corpus.task.pairs)
-        labels = len(problem.corpus.task.labels)
+        """Measured on two cores: by characters, and with character n-grams by labels too."""
+        train, labels = problem.corpus.train, len(problem.corpus.task.labels)
+        characters = _characters(train)
         share = 0.1 if characters > CHARACTERS else 1.0
-        return 0.5 + characters * (1e-6 + 4e-6 * share + 2e-6 * share * max(labels - 2, 0))
+        return 0.5 + 1e-6 * characters * (0.4 + share * (4.5 + 0.7 * max(labels - 2, 0)))
 
     def fit(self, problem: Problem) -> list[Candidate]:
         """Fit all strengths, keep the best on dev and write `linear.gradatim`."""
@@ -79,8 +79,8 @@ class LinearRung:
 
 def feature_settings(corpus: Corpus) -> FeatureSettings:
     """Word pairs, and character n-grams unless there is so much text that they cost more than they give."""
-    characters = sum(map(len, corpus.train.texts)) + sum(map(len, corpus.train.pairs or ()))
-    return FeatureSettings(longest=0 if characters > CHARACTERS else 5, pairs=corpus.task.pairs)
+    longest = 0 if _characters(corpus.train) > CHARACTERS else 5
+    return FeatureSettings(longest=longest, pairs=corpus.task.pairs)
 
 
 def learn_features(encoder: FeatureEncoder, examples: Examples, num_labels: int) -> TfIdf:
@@ -91,12 +91,14 @@ def learn_features(encoder: FeatureEncoder, examples: Examples, num_labels: int)
     keys, frequency = np.zeros(0, dtype=np.uint64), np.zeros(0, dtype=np.int64)
     for rows in _rows(encoder, examples):
         fresh = np.concatenate([np.unique(row) for row in rows])
-        every = np.concatenate([keys, fresh])
-        weights = np.concatenate([frequency, np.ones(len(fresh), dtype=np.int64)])
-        order = np.argsort(every, kind="stable")
-        every, weights = every[order], weights[order]
-        first = np.flatnonzero(np.concatenate(([True], every[1:] != every[:-1]))) if len(every) else []
-        keys, frequency = (every[first], np.add.reduceat(weights, first)) if len(every) else (keys, frequency)
+        if len(keys) + len(fresh) == 0:
+            continue
+        merged = np.concatenate([keys, fresh])
+        counts = np.concatenate([frequency, np.ones(len(fresh), dtype=np.int64)])
+        order = np.argsort(merged, kind="stable")
+        merged = merged[order]
+        first = np.flatnonzero(np.concatenate(([True], merged[1:] != merged[:-1])))
+        keys, frequency = merged[first], np.add.reduceat(counts[order], first)
     limit = min(MAX_FEATURES, MAX_WEIGHTS // num_labels)
     kept = np.flatnonzero(frequency > (1 if len(examples) >= 100 else 0))
     if len(kept) > limit:
@@ -113,6 +115,10 @@ def matrix(encoder: FeatureEncoder, tfidf: TfIdf, examples: Examples) -> Any:
     index = np.concatenate([index.astype(np.int32) for index, _ in rows])
     values = np.concatenate([values for _, values in rows])
     return csr_matrix((values, index, ends), shape=(len(rows), len(tfidf.keys)))
+
+
+def _characters(examples: Examples) -> int:
+    return sum(map(len, examples.texts)) + sum(map(len, examples.pairs or ()))
 
 
 def _rows(encoder: FeatureEncoder, examples: Examples) -> Iterator[list[Array]]:
@@ -143,7 +149,9 @@ def _trials(problem: Problem, tfidf: TfIdf, train: Any, dev: Any) -> Iterator[Tr
             decision = fit_decision(logits, targets, multi_label=task.multi_label)
             loss = negative_log_likelihood(logits / decision.temperature, targets)
             result = quality(problem.metric, task, targets, logits, decision)
-            problem.say(f"C = {strength:g}{' with naive Bayes' * bayes}: {problem.metric} {result:.4f} on dev")
+            problem.say(
+                f"C = {strength:g}{' with naive Bayes' * bayes}: {problem.metric} {result:.4f} on dev"
+            )
             problem.progress((bayes + (done + 1) / len(STRENGTHS)) / (1 + scalable))
             yield Trial(session, decision, strength, bayes, result, loss)
             best, worse = (result, 0) if result > best else (best, worse + 1)

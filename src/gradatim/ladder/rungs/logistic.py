@@ -22,11 +22,11 @@ class Regressions:
         from sklearn.linear_model import LogisticRegression
 
         self.features, self.prior = features, prior
-        self.binary = not task.multi_label and len(task.labels) == 2
+        self.multi_label = task.multi_label
         self.columns = list(targets.T) if task.multi_label else [targets]
         self.scales = [log_count_ratio(features, column > 0) if bayes else None for column in self.columns]
         # Every strength starts from the weights of the one before.
-        self.solvers = [LogisticRegression(max_iter=300, warm_start=True) for _ in self.columns]
+        self.solvers = [LogisticRegression(max_iter=300, tol=1e-5, warm_start=True) for _ in self.columns]
 
     def fit(self, strength: float) -> tuple[Array, Array]:
         """Weights (features, labels) and bias (labels,) at C = `strength`."""
@@ -39,23 +39,20 @@ class Regressions:
                 continue
             solver.C = strength
             coefficients, intercepts = _solve(solver, self.features, column, scale)
-            if self.binary:  # two logits that differ by the one of the regression
-                weights[:] = np.stack([-coefficients[0], coefficients[0]], axis=1) / 2
-                bias[:] = np.array([-intercepts[0], intercepts[0]]) / 2
-            elif len(self.columns) > 1 or len(self.prior) == 1:
+            if self.multi_label:
                 weights[:, number], bias[number] = coefficients[0], intercepts[0]
-            else:
-                seen = solver.classes_
-                if len(seen) == 2:
-                    coefficients, intercepts = [np.stack([-x[0], x[0]]) / 2 for x in (coefficients, intercepts)]
-                weights[:, seen] = coefficients.T
-                bias += intercepts.min()  # where a class was never seen: below all that were
-                bias[seen] = intercepts
+                continue
+            if len(solver.classes_) == 2:  # two logits that differ by the one of the regression
+                coefficients, intercepts = (
+                    np.stack([-half, half]) for half in (coefficients[0] / 2, intercepts[0] / 2)
+                )
+            bias += intercepts.min()  # a label never seen stays below those that were
+            weights[:, solver.classes_], bias[solver.classes_] = coefficients.T, intercepts
         return weights, bias
 
 
 def log_count_ratio(features: Any, positive: Array) -> Array:
-    """r = ln((p / |p|) / (q / |q|)), (features,): p and q are 1 plus the sums over positive and other rows."""
+    """r = ln((p / |p|) / (q / |q|)), (features,); p and q: 1 plus the sums over positive and other rows."""
     p = 1 + np.asarray(features[positive].sum(axis=0)).ravel()
     q = 1 + np.asarray(features[~positive].sum(axis=0)).ravel()
     ratio: Array = np.log((p / p.sum()) / (q / q.sum()))

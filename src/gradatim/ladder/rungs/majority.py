@@ -19,9 +19,11 @@ def log_prior(task: Task, examples: Examples) -> Array:
     """
     if task.multi_label:
         counts = examples.targets.sum(axis=0)
-        return np.log((counts + 1) / (len(examples) - counts + 1))
+        odds: Array = (counts + 1) / (len(examples) - counts + 1)
+        return np.log(odds)
     counts = np.bincount(examples.targets, minlength=len(task.labels))
-    return np.log((counts + 1) / (len(examples) + len(counts)))
+    shares: Array = (counts + 1) / (len(examples) + len(counts))
+    return np.log(shares)
 
 
 class MajorityRung:
@@ -29,7 +31,7 @@ class MajorityRung:
 
     name = "majority"
 
-    def cost_s(self, problem: Problem) -> float:  # noqa: ARG002
+    def cost_s(self, problem: Problem) -> float:
         """Next to nothing."""
         return 0.01
 
@@ -41,7 +43,11 @@ class MajorityRung:
         path = problem.folder / "majority.gradatim"
         session = ConstantSession(logits)
         write_artifact(
-            path, kind="constant", task=task, encoder={"kind": "none"}, members={"model.npz": session.to_npz()}
+            path,
+            kind="constant",
+            task=task,
+            encoder={"kind": "none"},
+            members={"model.npz": session.to_npz()},
         )
         made_s = time.perf_counter() - began
         note = f"always {task.labels[int(np.argmax(logits))]}"

@@ -46,8 +46,8 @@ class NgramRung:
     def cost_s(self, problem: Problem) -> float:
         """A few passes over the characters, and one per label of a multi-label task."""
         task = problem.corpus.task
-        copies = 3 + len(task.labels) * task.multi_label
-        return 0.2 + 2e-7 * copies * sum(map(len, problem.corpus.train.texts))
+        copies = 3 + len(task.labels) * task.multi_label / 3
+        return 0.2 + 3e-7 * copies * sum(map(len, problem.corpus.train.texts))
 
     def fit(self, problem: Problem) -> list[Candidate]:
         """Estimate orders 1 to 3, keep the best on dev and write `ngram.gradatim`."""
@@ -68,7 +68,7 @@ class NgramRung:
             decision=best.decision.settings(),
         )
         entries = len(best.session.arrays.log_probs)
-        notes = (f"order {best.order} of {ORDERS}, {len(best.session.arrays.keys)} n-grams",)
+        notes = (f"order {best.order} (of 1 to {ORDERS[-1]}), {len(best.session.arrays.keys)} n-grams",)
         return [Candidate("ngram", self.name, str(path), time.perf_counter() - began, entries, notes=notes)]
 
 

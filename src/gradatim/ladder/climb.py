@@ -1,0 +1,138 @@
+"""The climb: rungs one after another, each exported, measured, and kept on disk when finished."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from gradatim.errors import GradatimError
+from gradatim.ladder.measure import measure, write_texts
+from gradatim.ladder.records import Dropped, Row
+from gradatim.ladder.rung import Problem, Rung
+from gradatim.ladder.rungs.int8 import Int8Rung, gate
+from gradatim.ladder.state import ClimbFolder
+from gradatim.ladder.table import LadderTable
+from gradatim.types import Array
+
+SHORTEST = 0.25  # a rung that can do with fewer epochs is run with at least this share of them
+
+
+@dataclass(slots=True)
+class Climb:
+    """What a climb has found so far: measured rows, and what was skipped or refused, with reasons."""
+
+    rows: list[Row] = field(default_factory=list)
+    dropped: list[Dropped] = field(default_factory=list)
+
+    @property
+    def spent_s(self) -> float:
+        """Training seconds so far; what is measured does not count."""
+        return sum(row.candidate.made_s for row in self.rows)
+
+
+def climb(
+    problem: Problem,
+    rungs: Sequence[Rung],
+    folder: ClimbFolder,
+    table: LadderTable,
+    *,
+    max_train_s: float | None = None,
+) -> Climb:
+    """Run every rung that the training time allows; finished ones are taken from `folder`."""
+    found = Climb()
+    write_texts(problem.corpus.dev, texts := folder.path / "dev.jsonl")
+    for number, rung in enumerate(rungs):
+        finished = folder.finished(rung.name)
+        if finished is None:
+            here = replace(
+                problem,
+                folder=folder.rung(rung.name),
+                shared=folder.shared,
+                below=tuple((row.candidate, row.measurement.quality) for row in found.rows),
+                say=table.say,
+                progress=table.progress,
+            )
+            finished = _run(here, rung, rungs[number + 1 :], found, texts, table, max_train_s)
+            folder.finish(rung.name, *finished)
+        else:
+            for row in finished[0]:
+                table.finish(row)
+            for dropped in finished[1]:
+                (table.skip if dropped.kind == "skipped" else table.refuse)(dropped.name, dropped.why)
+        found.rows += finished[0]
+        found.dropped += finished[1]
+    return found
+
+
+def _run(
+    problem: Problem,
+    rung: Rung,
+    later: Sequence[Rung],
+    found: Climb,
+    texts: Path,
+    table: LadderTable,
+    max_train_s: float | None,
+) -> tuple[list[Row], list[Dropped]]:
+    """One rung: estimate, perhaps skip, train, measure, and for int8 the gate."""
+    table.start(rung.name, 0.0)
+    try:
+        cost = rung.cost_s(problem)
+        limit, why = None, None
+        if max_train_s is not None:
+            limit, why = _share(problem, rung, cost, later, max_train_s - found.spent_s)
+        if why is not None:
+            raise GradatimError(why)
+        table.start(rung.name, min(cost, limit or cost))
+        candidates = rung.fit(replace(problem, limit_s=limit))
+    except GradatimError as error:
+        table.skip(rung.name, str(error))
+        return [], [Dropped(rung.name, str(error))]
+    rows, dropped = [], []
+    for candidate in candidates:
+        table.say(f"measuring {candidate.name} in a fresh process")
+        measurement, _ = measure(
+            candidate,
+            problem.corpus.task,
+            problem.corpus.dev,
+            texts,
+            metric=problem.metric,
+            threads=problem.threads,
+            seed=problem.seed,
+        )
+        row = Row(candidate, measurement)
+        refused = None
+        if candidate.rung == Int8Rung.name:
+            source = next(r for r in found.rows if r.name == candidate.source)
+            refused = gate(row, source, problem.settings.tolerance)
+        if refused is None:
+            rows.append(row)
+            table.finish(row)
+        else:
+            dropped.append(Dropped(candidate.name, refused, "refused"))
+            table.refuse(candidate.name, refused)
+    return rows, dropped
+
+
+def _share(
+    problem: Problem, rung: Rung, cost: float, later: Sequence[Rung], left: float
+) -> tuple[float, str | None]:
+    """The seconds this rung may train, and why it cannot, if so.
+
+    What is left is shared with the later rungs in proportion to their estimates.
+    """
+    ahead = cost + sum(other.cost_s(problem) for other in later)
+    limit = cost if ahead <= left else left * cost / ahead
+    if limit < SHORTEST * cost or (limit < cost and not getattr(rung, "can_shorten", False)):
+        share = max(0.0, limit)
+        return 0.0, f"needs about {cost:.0f} s of training; its share of --max-train-min is {share:.0f} s"
+    return limit, None
+
+
+def probabilities_of(row: Row) -> tuple[Array, Array | None]:
+    """What the measured candidate answered on dev, and its thresholds."""
+    path = Path(row.candidate.artifact).with_suffix(".measured.npz")
+    with np.load(path, allow_pickle=False) as stored:
+        return stored["probabilities"], stored["thresholds"]

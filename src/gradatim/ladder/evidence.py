@@ -1,0 +1,83 @@
+"""What the report adds to the figures of the chosen model: lengths, learning curve, label suspects, test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gradatim.engine.artifact import read_artifact
+from gradatim.errors import GradatimError
+from gradatim.ladder.climb import probabilities_of
+from gradatim.ladder.intervals import bootstrap
+from gradatim.ladder.lab import Lab
+from gradatim.ladder.learning import learning_curve
+from gradatim.ladder.mistakes import suspects
+from gradatim.ladder.records import Choice, Evidence, Row, TestResult
+from gradatim.ladder.rung import Problem
+from gradatim.pipelines.open import load, open_artifact
+from gradatim.text.features import FeatureEncoder
+from gradatim.types import Array
+
+MOST = 20_000  # training texts for the probe behind curve and suspects
+
+
+def gather_evidence(problem: Problem, row: Row) -> Evidence:
+    """Everything the report shows about `row` that its measurement does not hold."""
+    corpus, task = problem.corpus, problem.corpus.task
+    probabilities, thresholds = probabilities_of(row)
+    train, dev = _features(problem)
+    some = np.random.default_rng(problem.seed).permutation(len(corpus.train))[:MOST]
+    targets = corpus.train.targets[some]
+    curve = learning_curve(
+        train[some], targets, dev, corpus.dev.targets, task, problem.metric, seed=problem.seed
+    )
+    return Evidence(
+        probabilities,
+        thresholds if task.multi_label else None,
+        _token_counts(problem, row),
+        "tokens",
+        curve,
+        suspects(corpus.train.take(some), train[some], task, seed=problem.seed),
+    )
+
+
+def test_results(problem: Problem, choice: Choice) -> tuple[TestResult, ...]:
+    """Quality on the test split, touched here and nowhere else: the chosen one and the runner-up."""
+    test, task = problem.corpus.test, problem.corpus.task
+    if test is None:
+        return ()
+    results = []
+    for row in dict.fromkeys(r for r in (choice.chosen, choice.runner_up) if r is not None):
+        classifier = load(row.candidate.artifact, threads=problem.threads)
+        probabilities = classifier.probabilities(test.texts, test.pairs)
+        thresholds = classifier.thresholds if task.multi_label else None
+        interval = bootstrap(problem.metric, task, test.targets, probabilities, thresholds, seed=problem.seed)
+        results.append(TestResult(row.name, interval))
+    return tuple(results)
+
+
+def _features(problem: Problem) -> tuple[Any, Any]:
+    """Frozen encoder vectors of train and dev where the encoder is at hand, else TF-IDF rows."""
+    try:
+        return Lab.of(problem).features("mean")
+    except GradatimError:
+        from gradatim.ladder.rungs.linear import feature_settings, learn_features, matrix
+
+        corpus = problem.corpus
+        encoder = FeatureEncoder(feature_settings(corpus))
+        tfidf = learn_features(encoder, corpus.train, len(corpus.task.labels))
+        return matrix(encoder, tfidf, corpus.train), matrix(encoder, tfidf, corpus.dev)
+
+
+def _token_counts(problem: Problem, row: Row) -> Array:
+    """Tokens of each dev text as the chosen model's own encoder sees them."""
+    dev = problem.corpus.dev
+    encoder = open_artifact(read_artifact(Path(row.candidate.artifact)), threads=1).encoder
+    encoded = encoder.encode(dev.texts, dev.pairs)
+    if not len(encoded.arrays.get("lengths", ())):
+        return np.array([len(text.split()) for text in dev.texts])
+    return np.bincount(encoded.owners, weights=encoded.arrays["lengths"], minlength=encoded.num_texts).astype(
+        int
+    )

@@ -1,0 +1,177 @@
+"""What the neural rungs of one climb share: the encoder, tokenised texts, frozen features, export."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from gradatim.checkpoint.folder import load_bert, tokenizer_json
+from gradatim.data import resolve_model
+from gradatim.engine.artifact import write_artifact
+from gradatim.export.classifier import to_onnx
+from gradatim.ladder.decision import fit_decision
+from gradatim.ladder.rung import Problem
+from gradatim.ladder.rungs.logistic import Regressions
+from gradatim.ladder.rungs.majority import log_prior
+from gradatim.models.bert import Bert
+from gradatim.models.classifier import Classifier, num_parameters
+from gradatim.models.inputs import PackedTexts
+from gradatim.models.session import TorchSession
+from gradatim.nn.pooling import Pooling
+from gradatim.pipelines.classification import pool_windows
+from gradatim.text.pieces import PieceEncoder
+from gradatim.train.cost import dense_parameters, training_s
+from gradatim.train.recipe import Recipe
+from gradatim.types import Array, Candidate, Encoded, Examples
+
+STRENGTHS = (0.1, 1.0, 10.0)
+
+
+class Lab:
+    """Built once per climb (`Lab.of`); everything heavy in it is made when first asked for."""
+
+    def __init__(self, problem: Problem) -> None:
+        torch.set_num_threads(problem.threads)
+        self.problem = problem
+        self.corpus = problem.corpus
+        self.folder: Path = resolve_model(problem.settings.encoder)
+        self.tokenizer = tokenizer_json(self.folder)
+        limit = self.bert().config.max_length
+        length = min(problem.settings.max_length, limit)
+        self.pieces = PieceEncoder(self.tokenizer, max_length=length)
+        self.bf16 = Recipe(precision=problem.settings.precision).bf16()
+
+    @classmethod
+    def of(cls, problem: Problem) -> Lab:
+        """The lab of this climb."""
+        if "lab" not in problem.cache:
+            problem.cache["lab"] = cls(problem)
+        lab: Lab = problem.cache["lab"]
+        return lab
+
+    def bert(self) -> Bert:
+        """A fresh copy of the pretrained encoder."""
+        return load_bert(self.folder)
+
+    @functools.cached_property
+    def train(self) -> Encoded:
+        return self.encode(self.corpus.train)
+
+    @functools.cached_property
+    def dev(self) -> Encoded:
+        return self.encode(self.corpus.dev)
+
+    @functools.cached_property
+    def texts(self) -> PackedTexts:
+        return PackedTexts(self.train)
+
+    def encode(self, examples: Examples) -> Encoded:
+        return self.pieces.encode(examples.texts, examples.pairs)
+
+    def logits(self, model: Classifier, encoded: Encoded) -> Array:
+        """(texts, labels), windows pooled, at the precision of training."""
+        rows = TorchSession(model, bf16=self.bf16).run(encoded.arrays)["logits"]
+        return pool_windows(rows, encoded.arrays["lengths"], encoded.owners, encoded.num_texts)
+
+    def features(self, pooling: Pooling) -> tuple[Array, Array]:
+        """Frozen encoder vectors (texts, width) of train and dev; kept on disk for a resumed climb."""
+        path = self.problem.shared / f"features-{pooling}.npz"
+        if not path.is_file():
+            model = Classifier(self.bert(), self.bert().config.width, 1, pooling=(pooling,))
+            session = TorchSession(model, bf16=self.bf16)
+            vectors = []
+            for encoded in (self.train, self.dev):
+                rows = session.run(encoded.arrays)["features"]
+                vectors.append(
+                    pool_windows(rows, encoded.arrays["lengths"], encoded.owners, encoded.num_texts)
+                )
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary = path.with_name(f".{path.name}")
+            np.savez(temporary, train=vectors[0], dev=vectors[1])
+            temporary.replace(path)
+        with np.load(path, allow_pickle=False) as stored:
+            return stored["train"], stored["dev"]
+
+    def probe(self, pooling: Pooling) -> tuple[Array, Array, float]:
+        """Logistic regression on frozen vectors: weights (width, labels), bias and score, the best on dev."""
+        key = f"probe-{pooling}"
+        if key not in self.problem.cache:
+            train, dev = self.features(pooling)
+            centre, scale = train.mean(0), train.std(0) + 1e-6
+            task, prior = self.corpus.task, log_prior(self.corpus.task, self.corpus.train)
+            model = Regressions(task, (train - centre) / scale, self.corpus.train.targets, prior, bayes=False)
+            trials = []
+            for strength in STRENGTHS:
+                weights, bias = model.fit(strength / train.shape[1])
+                weights = weights / scale[:, None]
+                bias = bias - centre @ weights
+                trials.append((self.score(dev @ weights + bias), -strength, weights, bias))
+            best = max(trials, key=lambda trial: trial[:2])
+            self.problem.cache[key] = (best[2], best[3], best[0])
+        found: tuple[Array, Array, float] = self.problem.cache[key]
+        return found
+
+    def score(self, dev_logits: Array) -> float:
+        """The climb's metric for logits on dev, after fitting temperature and thresholds there."""
+        from gradatim.ladder.decision import quality
+
+        task, targets = self.corpus.task, self.corpus.dev.targets
+        decision = fit_decision(dev_logits, targets, multi_label=task.multi_label)
+        return quality(self.problem.metric, task, targets, dev_logits, decision)
+
+    def classifier(self, body: Bert, pooling: Pooling, *, probed: bool = True) -> Classifier:
+        """A classifier on `body` whose head starts from the frozen probe."""
+        model = Classifier(body, body.config.width, len(self.corpus.task.labels), pooling=(pooling,))
+        if probed:
+            weights, bias, _ = self.probe(pooling)
+            with torch.no_grad():
+                model.head.weight.copy_(torch.from_numpy(np.asarray(weights.T, dtype=np.float32)))
+                model.head.bias.copy_(torch.from_numpy(np.asarray(bias, dtype=np.float32)))
+        return model
+
+    def seconds(self, model: torch.nn.Module, epochs: float, *, tokens: float | None = None) -> float:
+        """Estimated training seconds for so many epochs over the training texts."""
+        total = float(self.texts.sizes.sum()) if tokens is None else tokens
+        return training_s(
+            total * epochs, dense_parameters(model), bf16=self.bf16, threads=self.problem.threads
+        )
+
+    def affordable(self, wanted: float, seconds_per_epoch: float) -> float:
+        """The epochs that fit into the training time left, at most `wanted`, at least half of one."""
+        if self.problem.settings.epochs is not None:
+            return float(self.problem.settings.epochs)
+        if self.problem.limit_s is None:
+            return wanted
+        return max(0.5, min(wanted, 0.9 * self.problem.limit_s / max(seconds_per_epoch, 1e-3)))
+
+    def export(
+        self,
+        model: Classifier,
+        name: str,
+        rung: str,
+        made_s: float,
+        *,
+        source: str | None = None,
+        notes: Sequence[str] = (),
+    ) -> Candidate:
+        """Write `name.gradatim` into the rung's folder, its decisions fitted on dev."""
+        problem, task = self.problem, self.corpus.task
+        logits = self.logits(model, self.dev)
+        decision = fit_decision(logits, self.corpus.dev.targets, multi_label=task.multi_label)
+        path = problem.folder.parent / rung / f"{name}.gradatim"
+        write_artifact(
+            path,
+            kind="onnx",
+            task=task,
+            encoder=self.pieces.settings(),
+            members={
+                "model.onnx": to_onnx(model, segments=task.pairs),
+                "tokenizer.json": self.tokenizer.encode(),
+            },
+            decision=decision.settings(),
+        )
+        return Candidate(name, rung, str(path), made_s, num_parameters(model), source, tuple(notes))

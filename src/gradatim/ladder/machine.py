@@ -1,0 +1,58 @@
+"""The manifest of a climb: data, seeds, versions and processor, so that figures can be judged."""
+
+from __future__ import annotations
+
+import platform
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+
+from gradatim.ladder.rung import Problem
+
+PACKAGES = ("gradatim", "numpy", "torch", "onnxruntime", "tokenizers", "scikit-learn")
+FEATURES = {
+    "avx2": "AVX2",
+    "avx512f": "AVX-512",
+    "avx512_vnni": "VNNI",
+    "avx512_bf16": "BF16",
+    "amx_tile": "AMX",
+}
+
+
+def processor() -> str:
+    """The processor's name and the instruction sets that matter here."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:  # not Linux
+        return platform.processor() or platform.machine()
+    fields = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+    flags = set(fields.get("flags", "").split())
+    present = ", ".join(name for flag, name in FEATURES.items() if flag in flags)
+    return f"{fields.get('model name', platform.machine())} ({present or 'no vector extensions known'})"
+
+
+def manifest(problem: Problem, command: str) -> dict[str, str]:
+    """What someone needs in order to repeat the climb, as printed."""
+    corpus, settings = problem.corpus, problem.settings
+    versions = [f"{name} {_version(name)}" for name in PACKAGES]
+    return {
+        "command": command,
+        "data": f"{corpus.name}, sha256 {corpus.digest}",
+        "splits": f"train {len(corpus.train):,}, dev {len(corpus.dev):,}, "
+        f"test {len(corpus.test) if corpus.test is not None else 0:,}",
+        "metric": problem.metric,
+        "seed": str(problem.seed),
+        "threads": str(problem.threads),
+        "encoder": settings.encoder,
+        "processor": processor(),
+        "system": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
+        "versions": ", ".join(versions),
+        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+    }
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "absent"

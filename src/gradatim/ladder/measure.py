@@ -1,0 +1,143 @@
+"""Measures an exported model by one protocol, in a fresh process that never loads torch.
+
+Run as `python -m gradatim.ladder.measure ARTIFACT TEXTS.jsonl OUT.npz THREADS`: batch-1 latency over
+a spread of texts, then all texts in batches. `measure` starts that process and a second one for the
+cold start, and adds quality from the probabilities that came back.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from gradatim.errors import GradatimError
+from gradatim.ladder.intervals import bootstrap
+from gradatim.pipelines.metrics import scores
+from gradatim.pipelines.open import load
+from gradatim.types import Array, Candidate, Examples, Measurement, Task
+
+LATENCY_TEXTS = 400
+LATENCY_S = 3.0  # a slow model is timed on fewer texts
+WARM_UP = 20
+COLD_STARTS = 3
+COLD = "import sys, gradatim; gradatim.load(sys.argv[1], threads=int(sys.argv[2]))(*sys.argv[3:])"
+THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def write_texts(examples: Examples, path: Path) -> None:
+    """Write what the measuring process reads: one JSON array of text, or of text and pair, a line."""
+    pairs = examples.pairs
+    rows = ([text] if pairs is None else [text, pairs[i]] for i, text in enumerate(examples.texts))
+    temporary = path.with_name(f".{path.name}")
+    temporary.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    os.replace(temporary, path)
+
+
+def measure(
+    candidate: Candidate,
+    task: Task,
+    dev: Examples,
+    texts: Path,
+    *,
+    metric: str,
+    threads: int,
+    seed: int = 0,
+) -> tuple[Measurement, Array]:
+    """All figures of a candidate, and its probabilities (n, labels) on dev.
+
+    `texts` is the file that `write_texts` made of `dev`. Raises GradatimError if the file cannot be
+    run in a process without torch.
+    """
+    artifact = Path(candidate.artifact)
+    out = artifact.with_suffix(".measured.npz")
+    environment = {**os.environ, **dict.fromkeys(THREAD_LIMITS, str(threads))}
+    command = [
+        sys.executable,
+        "-m",
+        "gradatim.ladder.measure",
+        str(artifact),
+        str(texts),
+        str(out),
+        str(threads),
+    ]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise GradatimError(f"measuring {artifact} failed:\n{done.stderr[-2000:]}")
+    with np.load(out, allow_pickle=False) as stored:
+        figures = {name: float(stored[name]) for name in stored.files if stored[name].ndim == 0}
+        probabilities: Array = stored["probabilities"]
+        thresholds: Array | None = stored["thresholds"] if task.multi_label else None
+    sample = [dev.texts[0], *([] if dev.pairs is None else [dev.pairs[0]])]
+    interval = bootstrap(metric, task, dev.targets, probabilities, thresholds, seed=seed)
+    return (
+        Measurement(
+            quality=interval.value,
+            low=interval.low,
+            high=interval.high,
+            p50_ms=figures["p50_ms"],
+            p95_ms=figures["p95_ms"],
+            texts_per_s=figures["texts_per_s"],
+            size_mb=artifact.stat().st_size / 1e6,
+            peak_mb=figures["peak_mb"],
+            cold_start_s=_cold_start(artifact, sample, threads, environment),
+            cut_tokens=int(figures["cut_tokens"]),
+            extra=scores(task, dev.targets, probabilities, thresholds),
+        ),
+        probabilities,
+    )
+
+
+def _cold_start(artifact: Path, sample: list[str], threads: int, environment: dict[str, str]) -> float:
+    """Median seconds from starting a process to its end, one prediction made."""
+    command = [sys.executable, "-c", COLD, str(artifact), str(threads), *(text[:2000] for text in sample)]
+    seconds = []
+    for _ in range(COLD_STARTS):
+        began = time.perf_counter()
+        subprocess.run(command, env=environment, check=True, capture_output=True)
+        seconds.append(time.perf_counter() - began)
+    return statistics.median(seconds)
+
+
+def _run(artifact: str, texts_file: str, out: str, threads: int) -> None:
+    """The measuring process: loads the artifact, times it, and writes what it saw."""
+    rows = [json.loads(line) for line in Path(texts_file).read_text(encoding="utf-8").splitlines()]
+    texts = [row[0] for row in rows]
+    pairs = [row[1] for row in rows] if len(rows[0]) == 2 else None
+    classifier = load(artifact, threads=threads)
+    chosen = np.unique(np.linspace(0, len(rows) - 1, LATENCY_TEXTS).astype(int))
+    chosen = np.random.default_rng(0).permutation(chosen)
+    for i in chosen[:WARM_UP]:
+        classifier(*rows[i])
+    latencies, deadline = [], time.perf_counter() + LATENCY_S
+    for i in chosen:
+        began = time.perf_counter()
+        classifier(*rows[i])
+        latencies.append(1e3 * (time.perf_counter() - began))
+        if began > deadline:
+            break
+    began = time.perf_counter()
+    logits, cut = classifier.outputs(texts, pairs)
+    elapsed = time.perf_counter() - began
+    assert "torch" not in sys.modules, "the runtime must not load torch"
+    np.savez(
+        out,
+        probabilities=classifier.normalise(logits),
+        thresholds=classifier.thresholds,
+        p50_ms=np.quantile(latencies, 0.5),
+        p95_ms=np.quantile(latencies, 0.95),
+        texts_per_s=len(texts) / elapsed,
+        cut_tokens=cut,
+        peak_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6,
+    )
+
+
+if __name__ == "__main__":
+    _run(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]))

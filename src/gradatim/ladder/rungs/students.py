@@ -1,0 +1,172 @@
+"""The eighth rung: small models that imitate the best model so far."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer
+
+from gradatim.ladder.lab import Lab
+from gradatim.ladder.rung import Problem
+from gradatim.ladder.rungs.bilstm import SLOWER, WIDTH, build_bilstm
+from gradatim.ladder.teacher import load_teacher
+from gradatim.models.bert import Bert
+from gradatim.models.classifier import Classifier
+from gradatim.models.inputs import PackedTexts
+from gradatim.objectives.augment import augment, join
+from gradatim.objectives.distillation import Distillation, Match
+from gradatim.pipelines.open import load
+from gradatim.train.loop import train
+from gradatim.train.recipe import Recipe
+from gradatim.types import Array, Candidate, Examples
+
+TEXTS = 60_000  # texts a student sees in all; small data is seen more often, and edited
+MOST_COPIES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Lessons:
+    """What every student learns from: texts (labelled first, then others) and the teacher's logits."""
+
+    texts: PackedTexts
+    logits: Array
+    teacher: Classifier | None
+    source: str
+
+
+def lessons(problem: Problem) -> Lessons:
+    """Labelled, unlabelled and edited texts with the logits of the best candidate so far."""
+    if "lessons" not in problem.cache:
+        lab = Lab.of(problem)
+        best = max(problem.below, key=lambda pair: pair[1])[0]
+        teacher = load_teacher(problem.shared / "teacher") if best.name == "finetuned" else None
+        settings = problem.settings
+        extra = Examples(settings.unlabelled, settings.unlabelled_pairs, np.zeros(0))
+        texts = join(lab.train, lab.encode(extra)) if len(extra) else lab.train
+        if teacher is None:
+            logits = _exported_logits(problem, best, extra)
+        else:
+            copies = min(MOST_COPIES, int(TEXTS / max(1, texts.num_texts) / 4))
+            if copies:
+                texts = join(texts, augment(texts, copies, mask_id=_mask_id(lab), seed=problem.seed))
+            logits = lab.logits(teacher, texts)
+        problem.cache["lessons"] = Lessons(PackedTexts(texts), logits, teacher, best.name)
+    found: Lessons = problem.cache["lessons"]
+    return found
+
+
+def _exported_logits(problem: Problem, best: Candidate, extra: Examples) -> Array:
+    """The logits of a teacher of any kind, from its exported file, over labelled and unlabelled texts."""
+    classifier = load(best.artifact, threads=problem.threads)
+    train = problem.corpus.train
+    parts = [classifier.logits(part.texts, part.pairs) for part in (train, extra) if len(part)]
+    return np.concatenate(parts) / np.float32(classifier.temperature)
+
+
+def _mask_id(lab: Lab) -> int:
+    tokenizer = Tokenizer.from_str(lab.tokenizer)
+    known = (tokenizer.token_to_id(name) for name in ("[MASK]", "<mask>", "[UNK]"))
+    return next((index for index in known if index is not None), 0)
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderStudent:
+    """Some of the teacher's own blocks, started from its weights (Sanh et al. 2019).
+
+    With a teacher of another kind the blocks come from the pretrained encoder.
+    """
+
+    num_layers: int
+    can_shorten: bool = True
+
+    @property
+    def name(self) -> str:
+        return f"student-{self.num_layers}l"
+
+    def cost_s(self, problem: Problem) -> float:
+        lab = Lab.of(problem)
+        model = _fewer_blocks(lab.bert(), self.num_layers)[0]
+        passes = TEXTS / max(1, len(problem.corpus.train))
+        # The teacher reads along once per batch.
+        return lab.seconds(model, passes) + lab.seconds(lab.bert(), passes) / 3
+
+    def fit(self, problem: Problem) -> list[Candidate]:
+        began = time.perf_counter()
+        lab, plan = Lab.of(problem), lessons(problem)
+        if plan.teacher is not None and isinstance(plan.teacher.body, Bert):
+            body, layers = _fewer_blocks(plan.teacher.body, self.num_layers)
+            model = lab.classifier(body, plan.teacher.pooling[0], probed=False)
+            model.head.load_state_dict(plan.teacher.head.state_dict())
+            match = Match(temperature=2.0, soft=1.0, hidden=1.0, layers=layers)
+        else:
+            body, _ = _fewer_blocks(lab.bert(), self.num_layers)
+            model = lab.classifier(body, "mean", probed=False)
+            match = Match(temperature=2.0, soft=1.0)
+        tokens = float(plan.texts.sizes.sum())
+        per_epoch = lab.seconds(model, 1, tokens=tokens) + lab.seconds(lab.bert(), 1, tokens=tokens) / 3
+        epochs = lab.affordable(max(1.0, TEXTS / len(plan.texts)), per_epoch)
+        recipe = Recipe(
+            epochs=epochs, rate=1e-4, average=0.2, seed=problem.seed, precision=problem.settings.precision
+        )
+        objective = Distillation(
+            plan.texts, plan.logits, problem.corpus.train.targets, match, teacher=plan.teacher
+        )
+        train(model, objective, recipe, progress=problem.progress)
+        notes = (f"imitates {plan.source} on {len(plan.texts):,} texts, {epochs:.3g} times",)
+        made_s = time.perf_counter() - began
+        return [lab.export(model, self.name, self.name, made_s, source=plan.source, notes=notes)]
+
+
+class LstmStudent:
+    """A BiLSTM that learns the teacher's logits (Tang et al. 2019) and starts from its word vectors."""
+
+    name = "student-bilstm"
+    can_shorten = True
+
+    def cost_s(self, problem: Problem) -> float:
+        lab = Lab.of(problem)
+        model = build_bilstm(lab.bert().config.vocab_size, len(problem.corpus.task.labels))
+        return SLOWER * lab.seconds(model, 2 * TEXTS / max(1, len(problem.corpus.train)))
+
+    def fit(self, problem: Problem) -> list[Candidate]:
+        began = time.perf_counter()
+        lab, plan = Lab.of(problem), lessons(problem)
+        source = plan.teacher.body if plan.teacher is not None else lab.bert()
+        assert isinstance(source, Bert)
+        vectors = principal(source.embedding.words.weight.detach(), WIDTH)
+        model = build_bilstm(len(vectors), len(problem.corpus.task.labels), WIDTH, vectors)
+        tokens = float(plan.texts.sizes.sum())
+        epochs = lab.affordable(
+            max(1.0, 2 * TEXTS / len(plan.texts)), SLOWER * lab.seconds(model, 1, tokens=tokens)
+        )
+        recipe = Recipe(
+            epochs=epochs, rate=2e-3, weight_decay=1e-5, average=0.2, seed=problem.seed, precision="fp32"
+        )
+        match = Match(temperature=2.0, soft=1.0, hard=0.2)
+        objective = Distillation(plan.texts, plan.logits, problem.corpus.train.targets, match)
+        train(model, objective, recipe, progress=problem.progress)
+        notes = (f"imitates {plan.source} on {len(plan.texts):,} texts, {epochs:.3g} times",)
+        made_s = time.perf_counter() - began
+        return [lab.export(model, self.name, self.name, made_s, source=plan.source, notes=notes)]
+
+
+def _fewer_blocks(body: Bert, num_layers: int) -> tuple[Bert, tuple[int, ...]]:
+    """A BERT of evenly spaced blocks of `body`, always with its last one, and which blocks they are."""
+    old = body.config.num_layers
+    chosen = tuple(int(x) for x in np.linspace(0, old, num_layers + 1)[1:].round().astype(int) - 1)
+    student = Bert(replace(body.config, num_layers=num_layers))
+    student.embedding.load_state_dict(body.embedding.state_dict())
+    for ours, theirs in enumerate(chosen):
+        student.stack.blocks[ours].load_state_dict(body.stack.blocks[theirs].state_dict())
+    return student, chosen
+
+
+def principal(vectors: torch.Tensor, width: int) -> torch.Tensor:
+    """`vectors` (n, d) on their first `width` principal axes, scaled to unit variance overall."""
+    centred = vectors - vectors.mean(0)
+    _, axes = torch.linalg.eigh(centred.T @ centred)
+    projected: torch.Tensor = centred @ axes.flip(1)[:, :width]
+    return projected / projected.std()

@@ -1,0 +1,80 @@
+"""The climb folder: what is finished, rung by rung, so that a killed climb can go on."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from gradatim.errors import ConfigError
+from gradatim.ladder.records import Dropped, Row
+from gradatim.types import Candidate, Measurement
+
+CLIMB = "climb.json"
+DONE = "done.json"
+
+
+class ClimbFolder:
+    """A folder with `climb.json` (what is climbed) and one sub-folder a rung with `done.json`.
+
+    `fingerprint` names everything that would change the results. Opening a folder made for other
+    settings with `resume` raises ConfigError naming the differences; without `resume` it starts
+    empty. A folder that holds anything else is never emptied.
+    """
+
+    def __init__(self, path: Path, fingerprint: Mapping[str, Any], *, resume: bool) -> None:
+        self.path = path
+        marker = path / CLIMB
+        if path.exists() and any(path.iterdir()) and not marker.is_file():
+            raise ConfigError(f"{path} is not a climb folder and not empty; name another with --folder")
+        known = json.loads(marker.read_text(encoding="utf-8")) if marker.is_file() else None
+        wanted = json.loads(json.dumps(fingerprint))
+        if resume and known is not None and known != wanted:
+            changed = sorted(key for key in {*known, *wanted} if known.get(key) != wanted.get(key))
+            raise ConfigError(
+                f"{path} was climbed with other settings ({', '.join(changed)}); "
+                "run without --resume to start again, or with the same settings"
+            )
+        if known is not None and not resume:
+            shutil.rmtree(path)
+        path.mkdir(parents=True, exist_ok=True)
+        write_json(marker, wanted)
+        self.shared = path / "shared"
+        self.shared.mkdir(exist_ok=True)
+
+    def rung(self, name: str) -> Path:
+        """The rung's own folder."""
+        folder = self.path / name
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    def finished(self, name: str) -> tuple[list[Row], list[Dropped]] | None:
+        """What the rung gave when it was finished earlier, or None."""
+        path = self.path / name / DONE
+        if not path.is_file():
+            return None
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        rows = [
+            Row(
+                Candidate(**{**row["candidate"], "notes": tuple(row["candidate"]["notes"])}),
+                Measurement(**row["measurement"]),
+            )
+            for row in stored["rows"]
+        ]
+        return rows, [Dropped(**dropped) for dropped in stored["dropped"]]
+
+    def finish(self, name: str, rows: Sequence[Row], dropped: Sequence[Dropped]) -> None:
+        """Record a rung as finished; after this a resumed climb does not train it again."""
+        content = {"rows": [asdict(row) for row in rows], "dropped": [asdict(d) for d in dropped]}
+        write_json(self.rung(name) / DONE, content)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write atomically: a reader sees the old file or the new one."""
+    temporary = path.with_name(f".{path.name}.part")
+    temporary.write_text(json.dumps(content, indent=1, sort_keys=True), encoding="utf-8")
+    os.replace(temporary, path)

@@ -1,0 +1,40 @@
+"""The fine-tuned encoder on disk, so that students find it, also in a resumed climb."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from gradatim.checkpoint.folder import load_bert, save_bert
+from gradatim.models.bert import Bert
+from gradatim.models.classifier import Classifier
+from gradatim.nn.pooling import Pooling
+
+
+def save_teacher(model: Classifier, folder: Path) -> None:
+    """Write the encoder as a Hugging Face folder and the head beside it."""
+    assert isinstance(model.body, Bert)
+    save_bert(model.body, folder)
+    temporary = folder / ".head.safetensors"
+    head = {name: tensor.contiguous() for name, tensor in model.head.state_dict().items()}
+    save_file(head, temporary, {"pooling": model.pooling[0]})
+    temporary.replace(folder / "head.safetensors")
+
+
+def load_teacher(folder: Path) -> Classifier | None:
+    """The saved teacher, or None where there is none."""
+    path = folder / "head.safetensors"
+    if not path.is_file():
+        return None
+    from safetensors import safe_open
+
+    with safe_open(path, "pt") as stored:
+        pooling: Pooling = stored.metadata()["pooling"]
+    head = load_file(path)
+    body = load_bert(folder)
+    model = Classifier(body, body.config.width, len(head["bias"]), pooling=(pooling,))
+    with torch.no_grad():
+        model.head.load_state_dict(head)
+    return model.eval()

@@ -1,0 +1,38 @@
+"""The rows of the catalog itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gradatim.data import entries, fetch
+from gradatim.data.catalog import HubSource, PackageSource
+from gradatim.errors import SourceError
+
+
+def test_every_row_is_pinned_and_complete() -> None:
+    assert set(entries()) == {
+        "minilm-l6", "mpnet-base", "glove-6b-50d", "movie-snippets", "product-snippets", "editorial-snippets",
+        "tweets", "tatoeba-en-fr", "tatoeba-en-es",
+    }  # fmt: skip
+    for entry in entries().values():
+        assert entry.kind in {"model", "vectors", "labelled", "translation"}
+        assert (entry.table is not None) == (entry.kind in {"labelled", "translation"})
+        assert entry.licence
+        assert entry.citation
+        assert isinstance(entry.sources[-1], PackageSource)
+        assert all(len(pin) == 64 for pin in entry.files.values())
+        for name in entry.files:
+            assert Path(name).name == name
+        for source in entry.sources:
+            if isinstance(source, HubSource):
+                assert len(source.revision) == 40
+            else:
+                assert all(len(pinned.sha256) == 64 and pinned.version for pinned in source.packages)
+                assert source.inside is not None or len(source.packages) == 1
+
+
+def test_unknown_name_offers_the_nearest() -> None:
+    with pytest.raises(SourceError, match="did you mean 'minilm-l6'"):
+        fetch("minilm-16")
