@@ -1,7 +1,7 @@
 """Labelled text and a budget in; the smallest model that is good enough out.
 
-gradatim.fit("reviews.csv", max_ms=2).save("model.gradatim")
-gradatim.load("model.gradatim")("an unexpected delight").label
+`gradatim.fit("reviews.csv", max_ms=2)` climbs the ladder and writes the model and a report;
+`gradatim.load("model.gradatim")("an unexpected delight")` predicts.
 """
 
 from __future__ import annotations

@@ -88,6 +88,9 @@ def _why(chosen: Row, best: Row, inside: Sequence[Row], rows: Sequence[Row]) -> 
     outside = len(rows) - len(inside)
     if outside:
         yield f"{len(inside)} of {len(rows)} candidates fit the budget"
+    if len(rows) == 1:
+        yield "it is the only candidate"
+        return
     if chosen is best:
         yield "it has the best quality" + (" inside the budget" if outside else " of all")
         faster = [row for row in inside if row.measurement.p95_ms < chosen.measurement.p95_ms]

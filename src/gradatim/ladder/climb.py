@@ -77,7 +77,6 @@ def _run(
     max_train_s: float | None,
 ) -> tuple[list[Row], list[Dropped]]:
     """One rung: estimate, perhaps skip, train, measure, and for int8 the gate."""
-    table.start(rung.name, 0.0)
     try:
         cost = rung.cost_s(problem)
         limit, why = None, None

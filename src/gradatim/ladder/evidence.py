@@ -33,11 +33,12 @@ def gather_evidence(problem: Problem, row: Row) -> Evidence:
     curve = learning_curve(
         train[some], targets, dev, corpus.dev.targets, task, problem.metric, seed=problem.seed
     )
+    lengths = _token_counts(problem, row)
     return Evidence(
         probabilities,
         thresholds if task.multi_label else None,
-        _token_counts(problem, row),
-        "tokens",
+        lengths,
+        "words" if lengths is None else "tokens",
         curve,
         suspects(corpus.train.take(some), train[some], task, seed=problem.seed),
     )
@@ -71,13 +72,12 @@ def _features(problem: Problem) -> tuple[Any, Any]:
         return matrix(encoder, tfidf, corpus.train), matrix(encoder, tfidf, corpus.dev)
 
 
-def _token_counts(problem: Problem, row: Row) -> Array:
-    """Tokens of each dev text as the chosen model's own encoder sees them."""
+def _token_counts(problem: Problem, row: Row) -> Array | None:
+    """Tokens of each dev text as a neural model reads them; None (words) for the others."""
+    artifact = read_artifact(Path(row.candidate.artifact))
+    if artifact.kind != "onnx":
+        return None
     dev = problem.corpus.dev
-    encoder = open_artifact(read_artifact(Path(row.candidate.artifact)), threads=1).encoder
-    encoded = encoder.encode(dev.texts, dev.pairs)
-    if not len(encoded.arrays.get("lengths", ())):
-        return np.array([len(text.split()) for text in dev.texts])
-    return np.bincount(encoded.owners, weights=encoded.arrays["lengths"], minlength=encoded.num_texts).astype(
-        int
-    )
+    encoded = open_artifact(artifact, threads=problem.threads).encoder.encode(dev.texts, dev.pairs)
+    counts = np.bincount(encoded.owners, weights=encoded.arrays["lengths"], minlength=encoded.num_texts)
+    return counts.astype(np.int64)

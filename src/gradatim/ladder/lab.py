@@ -29,6 +29,7 @@ from gradatim.train.recipe import Recipe
 from gradatim.types import Array, Candidate, Encoded, Examples
 
 STRENGTHS = (0.1, 1.0, 10.0)
+POOLINGS: tuple[Pooling, ...] = ("mean", "first")  # what the frozen rung offers
 
 
 class Lab:
@@ -79,22 +80,27 @@ class Lab:
 
     def features(self, pooling: Pooling) -> tuple[Array, Array]:
         """Frozen encoder vectors (texts, width) of train and dev; kept on disk for a resumed climb."""
-        path = self.problem.shared / f"features-{pooling}.npz"
+        path = self.problem.shared / "features.npz"
         if not path.is_file():
-            model = Classifier(self.bert(), self.bert().config.width, 1, pooling=(pooling,))
-            session = TorchSession(model, bf16=self.bf16)
-            vectors = []
-            for encoded in (self.train, self.dev):
-                rows = session.run(encoded.arrays)["features"]
-                vectors.append(
-                    pool_windows(rows, encoded.arrays["lengths"], encoded.owners, encoded.num_texts)
-                )
+            arrays = {
+                f"{split}_{how}": vectors
+                for split, encoded in (("train", self.train), ("dev", self.dev))
+                for how, vectors in self._encode_frozen(encoded).items()
+            }
             path.parent.mkdir(parents=True, exist_ok=True)
-            temporary = path.with_name(f".{path.name}")
-            np.savez(temporary, train=vectors[0], dev=vectors[1])
+            temporary = path.with_name(".features.npz")
+            np.savez(temporary, **arrays)
             temporary.replace(path)
         with np.load(path, allow_pickle=False) as stored:
-            return stored["train"], stored["dev"]
+            return stored[f"train_{pooling}"], stored[f"dev_{pooling}"]
+
+    def _encode_frozen(self, encoded: Encoded) -> dict[Pooling, Array]:
+        """One pass of the pretrained encoder, pooled in every way."""
+        body = self.bert()
+        model = Classifier(body, body.config.width, 1, pooling=POOLINGS)
+        rows = TorchSession(model, bf16=self.bf16).run(encoded.arrays)["features"]
+        vectors = pool_windows(rows, encoded.arrays["lengths"], encoded.owners, encoded.num_texts)
+        return dict(zip(POOLINGS, np.split(vectors, len(POOLINGS), axis=1), strict=True))
 
     def probe(self, pooling: Pooling) -> tuple[Array, Array, float]:
         """Logistic regression on frozen vectors: weights (width, labels), bias and score, the best on dev."""

@@ -71,10 +71,10 @@ def would_more_help(points: Sequence[LearningPoint], metric: str) -> str:
     verdict = "Yes, more labels would help" if later - now >= WORTH_WHILE else "More labels would help little"
     before = points[-2]
     return (
-        f"{verdict}: twice as many ({2 * last.num_labels:,} instead of {last.num_labels:,}) would be expected "
-        f"to add {gain} of {metric_name(metric)} to a linear model ({quality(now, metric)} to "
-        f"{quality(later, metric)}). The last step, from {before.num_labels:,} to {last.num_labels:,} labels, "
-        f"took it from {quality(before.quality.value, metric)} to {quality(now, metric)}."
+        f"{verdict}: twice as many ({2 * last.num_labels:,} instead of {last.num_labels:,}) would be "
+        f"expected to add {gain} of {metric_name(metric)} to a linear model ({quality(now, metric)} to "
+        f"{quality(later, metric)}). The last step, from {before.num_labels:,} to {last.num_labels:,} "
+        f"labels, took it from {quality(before.quality.value, metric)} to {quality(now, metric)}."
     )
 
 

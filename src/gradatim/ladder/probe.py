@@ -1,4 +1,4 @@
-"""A linear probe: logistic regression on given features, the cheap model behind learning curve and suspects."""
+"""A linear probe: logistic regression on given features, behind the learning curve and the suspects."""
 
 from __future__ import annotations
 

@@ -179,8 +179,9 @@ class LadderTable:
 
 def _cells(row: Row, metric: str) -> dict[str, str]:
     seen = row.measurement
+    figure = f"{quality(seen.quality, metric)}{GAP}{span(row_interval(row), metric)}"
     return {
-        f"{metric_name(metric)} (95 %)": f"{quality(seen.quality, metric)}  {span(row_interval(row), metric)}",
+        f"{metric_name(metric)} (95 %)": figure,
         "p50 ms": short(seen.p50_ms),
         "p95 ms": short(seen.p95_ms),
         "texts/s": f"{seen.texts_per_s:,.0f}",

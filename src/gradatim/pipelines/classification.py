@@ -56,7 +56,10 @@ class TextClassifier:
         decision = decision or {}
         self.encoder, self.session, self.task = encoder, session, task
         self.temperature = float(decision.get("temperature", 1.0))
-        self.thresholds = np.asarray(decision.get("thresholds") or [0.5] * len(task.labels), dtype=np.float32)
+        thresholds = decision.get("thresholds")
+        if thresholds is None:
+            thresholds = [0.5] * len(task.labels)
+        self.thresholds = np.asarray(thresholds, dtype=np.float32)
         if not self.temperature > 0:
             raise ConfigError(f"decision temperature must be above 0, not {self.temperature}")
         if self.thresholds.shape != (len(task.labels),):

@@ -102,11 +102,9 @@ def matthews(targets: Array, probabilities: Array, thresholds: Array | None = No
 def log_loss(targets: Array, probabilities: Array, thresholds: Array | None = None) -> float:
     """Mean negative log-likelihood, in nats; if multi-label, per decision."""
     p = probabilities.astype(np.float64)
-    if targets.ndim == 2:
-        p = np.where(targets > 0.5, p, 1 - p)
-    else:
-        p = np.take_along_axis(p, targets[:, None], axis=1)
-    return float(-np.log(np.clip(p, np.finfo(np.float32).eps, 1.0)).mean())
+    several = targets.ndim == 2
+    told = np.where(targets > 0.5, p, 1 - p) if several else p[np.arange(len(p)), targets]
+    return float(-np.log(np.clip(told, np.finfo(np.float32).eps, 1.0)).mean())
 
 
 def ece(targets: Array, probabilities: Array, thresholds: Array | None = None) -> float:

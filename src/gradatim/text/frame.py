@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, repeat
 
 import numpy as np
@@ -51,7 +51,7 @@ class Frame:
 
 def _interleave(fixed: list[list[int]], rows: Sequence[Sequence[list[int]]]) -> Iterator[list[int]]:
     """For every row: fixed[0], its first text, fixed[1], its second text, ..., the last of fixed."""
-    columns = [repeat(fixed[0])]
+    columns: list[Iterable[list[int]]] = [repeat(fixed[0])]
     for column, after in zip(rows, fixed[1:], strict=True):
         columns += [column, repeat(after)]
     return chain.from_iterable(zip(*columns, strict=False))

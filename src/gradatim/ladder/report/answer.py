@@ -31,7 +31,8 @@ def cost(row: Row, metric: str) -> str:
     """`85.9 % accuracy (95 % interval 83.5–88.1), 0.9 ms per text (p95), 17 MB`."""
     seen = row.measurement
     return (
-        f"{quality(seen.quality, metric)} {metric_name(metric)} (95 % interval {span(row_interval(row), metric)}), "
+        f"{quality(seen.quality, metric)} {metric_name(metric)} "
+        f"(95 % interval {span(row_interval(row), metric)}), "
         f"{short(seen.p95_ms)} ms per text (p95), {short(seen.size_mb)} MB"
     )
 

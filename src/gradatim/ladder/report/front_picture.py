@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from gradatim.ladder.choice import excesses
@@ -85,7 +86,8 @@ def _floor(qualities: Sequence[float]) -> float:
 def _scale_axes(axes: Any, rows: Sequence[Row], story: Story, floor: float, scale: float) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-    times = [_ms(row) for row in rows if row.measurement.quality * scale >= floor]
+    drawn = [row for row in rows if row.measurement.quality * scale >= floor]
+    times = [_ms(row) for row in drawn]
     low, high = min(times), max(times)
     limit = story.choice.budget.max_ms
     if limit is not None and low / 4 < limit < high * 4:
@@ -97,8 +99,9 @@ def _scale_axes(axes: Any, rows: Sequence[Row], story: Story, floor: float, scal
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _place: f"{value:g}"))
     top = max(row.measurement.high for row in rows) * scale
-    reach = max(top - floor, 0.02 * scale)
-    axes.set_ylim(floor - 0.17 * reach, top + 0.1 * reach)
+    bottom = min(row.measurement.low for row in drawn) * scale
+    reach = max(top - bottom, 0.02 * scale)
+    axes.set_ylim(bottom - 0.12 * reach, top + 0.08 * reach)
 
 
 def _draw_line(axes: Any, front: Sequence[Row], floor: float, scale: float, palette: Palette) -> None:
@@ -198,7 +201,7 @@ def _lines(axes: Any) -> list[Box]:
     boxes = []
     for line in axes.lines:
         points = axes.transData.transform(line.get_path().vertices)
-        for (x0, y0), (x1, y1) in zip(points, points[1:], strict=False):
+        for (x0, y0), (x1, y1) in pairwise(points):
             boxes.append((min(x0, x1) - 1, min(y0, y1) - 1, max(x0, x1) + 1, max(y0, y1) + 1))
     return boxes
 

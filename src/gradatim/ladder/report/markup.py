@@ -16,8 +16,9 @@ def escape(text: str) -> str:
 
 
 def prose(text: str) -> str:
-    """One paragraph's text; words in backticks become code."""
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
+    """One paragraph's text; words in backticks become code, a number stays on the line of its unit."""
+    joined = re.sub(r"(?<=\d) (?=%|ms\b|MB\b)", "\u00a0", escape(text))
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", joined)
 
 
 def paragraph(text: str, css: str = "") -> str:

@@ -1,4 +1,4 @@
-"""The first half of the report: the figures, the front, all candidates, what each budget buys, the manifest."""
+"""The first half of the report: figures, front, all candidates, what each budget buys, manifest."""
 
 from __future__ import annotations
 
@@ -74,8 +74,8 @@ def front_section(story: Story) -> str:
     wide = to_svg(draw_front(story, SENTINELS), "front-wide", alt)
     narrow = to_svg(draw_front(story, SENTINELS, 4.3, 4.9), "front-narrow", alt)
     caption = (
-        "Up is better, left is faster. A bubble's area is the size of its file, the bar its 95 % interval; the "
-        "steps are the front: no candidate beats these in both. Ringed: "
+        "Up is better, left is faster. A bubble's area is the size of its file, the bar its 95 % interval; "
+        "the steps are the front: no candidate beats these in both. Ringed: "
         + ("chosen" if story.choice.fits else "nearest to the budget")
         + ". Hollow: over a limit of the budget. Triangle: far below the picture. The largest bubble is "
         + f"{short(max(row.measurement.size_mb for row in story.rows))} MB."
@@ -94,8 +94,9 @@ def candidates_section(story: Story) -> str:
     measured = table(
         headers,
         [_cells(row, story) for row in rows],
-        caption="All candidates, measured in their exported form, each in a fresh process. p50 and p95: one text at "
-        "a time, tokeniser included. On the front of quality and latency ◆, of quality and size ◇; over the budget ▲.",
+        caption="All candidates, measured in their exported form, each in a fresh process. p50 and p95: one "
+        "text at a time, tokeniser included. On the front of quality and latency ◆, of quality and size ◇; "
+        "over the budget ▲.",
         picked=[row is subject(story) for row in rows],
     )
     notes = [f"`{row.name}`: {note}" for row in rows for note in row.candidate.notes]
@@ -122,8 +123,8 @@ def purchases_section(story: Story) -> str:
         table(
             ["up to", *(f"{mb:g} MB" for mb in sizes)],
             rows,
-            caption="The candidate that would be chosen under each limit on latency (p95 per text, rows) and on file "
-            "size (columns). Limits that change nothing are left out.",
+            caption="The candidate that would be chosen under each limit on latency (p95 per text, rows) and "
+            "on file size (columns). Limits that change nothing are left out.",
             css="words",
         ),
     )

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import time
 
-from gradatim.ladder.lab import Lab
+from gradatim.ladder.lab import POOLINGS, Lab
 from gradatim.ladder.rung import Problem
 from gradatim.nn.pooling import Pooling
 from gradatim.train.cost import dense_parameters, training_s
 from gradatim.types import Candidate
-
-POOLINGS: tuple[Pooling, ...] = ("mean", "first")
 
 
 class FrozenRung:
@@ -19,9 +17,9 @@ class FrozenRung:
     name = "frozen"
 
     def cost_s(self, problem: Problem) -> float:
-        """Two passes forward, and the regressions."""
+        """One pass forward, and the regressions."""
         lab = Lab.of(problem)
-        tokens = 2.0 * (lab.texts.sizes.sum() + lab.dev.arrays["lengths"].sum())
+        tokens = float(lab.texts.sizes.sum() + lab.dev.arrays["lengths"].sum())
         forward = training_s(
             tokens, dense_parameters(lab.bert()), bf16=lab.bf16, threads=problem.threads, forward_only=True
         )

@@ -18,7 +18,7 @@ from gradatim.ladder.rungs.majority import log_prior
 from gradatim.text.features import FeatureEncoder, FeatureSettings
 from gradatim.types import Array, Candidate, Corpus, Examples
 
-CHARACTERS = 8_000_000  # training text beyond this goes without character n-grams: 20 times the work, no gain
+CHARACTERS = 8_000_000  # training text beyond this goes without character n-grams: dearer and no better
 MAX_FEATURES = 200_000
 MAX_WEIGHTS = 4_000_000  # two bytes each in the artifact
 STRENGTHS = (1.0, 3.0, 10.0, 30.0, 100.0)
@@ -74,11 +74,12 @@ class LinearRung:
         how = ", scaled by naive Bayes log-count ratios" * best.bayes
         notes = (f"C = {best.strength:g}{how}, {len(weights)} features",)
         made_s = time.perf_counter() - began
-        return [Candidate("linear", self.name, str(path), made_s, weights.size, notes=notes)]
+        params = weights.size + best.session.bias.size
+        return [Candidate("linear", self.name, str(path), made_s, params, notes=notes)]
 
 
 def feature_settings(corpus: Corpus) -> FeatureSettings:
-    """Word pairs, and character n-grams unless there is so much text that they cost more than they give."""
+    """Words and pairs of words, and character n-grams unless there is so much text that words say enough."""
     longest = 0 if _characters(corpus.train) > CHARACTERS else 5
     return FeatureSettings(longest=longest, pairs=corpus.task.pairs)
 
@@ -103,7 +104,8 @@ def learn_features(encoder: FeatureEncoder, examples: Examples, num_labels: int)
     kept = np.flatnonzero(frequency > (1 if len(examples) >= 100 else 0))
     if len(kept) > limit:
         kept = np.sort(kept[np.argsort(-frequency[kept], kind="stable")[:limit]])
-    return TfIdf(keys[kept], np.log((1 + len(examples)) / (1 + frequency[kept])) + 1)
+    idf = np.log((1 + len(examples)) / (1 + frequency[kept])) + 1
+    return TfIdf(keys[kept], idf.astype(np.float16))  # as the artifact keeps it
 
 
 def matrix(encoder: FeatureEncoder, tfidf: TfIdf, examples: Examples) -> Any:

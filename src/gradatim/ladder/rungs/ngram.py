@@ -19,6 +19,7 @@ from gradatim.types import Array, Arrays, Candidate
 ORDERS = (1, 2, 3)
 PRUNE_FROM = 1_000_000  # training words; beyond, what occurs once is dropped from orders 2 and up
 SCALES = np.geomspace(0.01, 3.0, 40)
+LIKELY = 0.3  # the scale before dev is seen; it counts as one example would
 POWERS = (0.0, 0.5, 1.0)  # evidence counts per text, per square root of its words, per word
 
 
@@ -105,9 +106,10 @@ def _calibrate(session: NgramSession, arrays: Arrays, targets: Array) -> tuple[N
     trials = []
     for power in POWERS:
         per_text = evidence / np.maximum(tokens, 1)[:, None] ** power
-        for scale in SCALES * length**power:
-            loss = negative_log_likelihood(session.arrays.prior + scale * per_text, targets)
-            trials.append((loss, power, scale))
+        for scale in SCALES:
+            logits = session.arrays.prior + scale * length**power * per_text
+            surprise = np.log(scale / LIKELY) ** 2 / (2 * len(targets))
+            trials.append((negative_log_likelihood(logits, targets) + surprise, power, scale * length**power))
     loss, power, scale = min(trials)
     scaling = np.array([scale, power], dtype=np.float32)
     return NgramSession(replace(session.arrays, scaling=scaling)), loss

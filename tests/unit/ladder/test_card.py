@@ -1,0 +1,52 @@
+"""The model card."""
+
+from dataclasses import replace
+
+from climb_stories import ladder_rows, make_story, make_task
+
+from gradatim.ladder.card import model_card
+from gradatim.types import Budget
+
+
+def test_card_names_data_quality_cost_and_limits():
+    card = model_card(make_story())
+    for words in (
+        "# student-2l-int8",
+        "85.1 %",
+        "82.9–87.3",
+        "Zen 5, 2 cores",
+        "0.88 ms p95",
+        "16 MB",
+        "licence: not stated",
+        "ab" * 32,
+        "| test |",
+        "12 duplicates kept on one side",
+        "gradatim fit sst2",
+    ):
+        assert words in card, words
+
+
+def test_card_without_test_split_says_so():
+    card = model_card(make_story(with_test=False))
+    assert "| test |" not in card
+    assert "no test figure" in card
+
+
+def test_card_of_a_model_over_budget_says_so():
+    card = model_card(make_story(budget=Budget(max_ms=0.001)))
+    assert "does not fit the budget" in card
+
+
+def test_card_of_many_labels_lists_some_and_counts_the_rest():
+    card = model_card(make_story(make_task(77), rows=ladder_rows()[:1], budget=Budget()))
+    assert "`label-29`" in card
+    assert "`label-30`" not in card
+    assert "47 more" in card
+
+
+def test_hostile_names_stay_on_their_line():
+    story = make_story()
+    corpus = replace(story.corpus, name="a\n# Heading <script>", notes=("x | y\n- z",))
+    card = model_card(replace(story, corpus=corpus))
+    assert "\n# Heading" not in card
+    assert "<script>" not in card
