@@ -54,6 +54,8 @@ def read_config(fields: Mapping[str, Any]) -> BertConfig:
             f"position_embedding_type '{fields['position_embedding_type']}' is not supported; "
             "only 'absolute' is"
         )
+    if fields.get("is_decoder", False):
+        raise CheckpointError("config.json has is_decoder true; only a bidirectional BERT is an encoder here")
     missing = [name for name in FIELDS if name not in fields]
     if missing:
         raise CheckpointError(f"config.json lacks {', '.join(missing)}")

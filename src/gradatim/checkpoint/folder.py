@@ -59,10 +59,9 @@ def tokenizer_json(folder: Path) -> str:
 
 def _read_tensors(folder: Path) -> dict[str, Tensor]:
     index = folder / "model.safetensors.index.json"
-    if index.is_file():
-        names = sorted(set(_read_json(index)["weight_map"].values()))
-    else:
-        names = ["model.safetensors"]
+    names = (
+        sorted(set(_read_json(index)["weight_map"].values())) if index.is_file() else ["model.safetensors"]
+    )
     tensors: dict[str, Tensor] = {}
     for name in names:
         path = folder / name

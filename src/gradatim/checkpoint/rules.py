@@ -70,8 +70,13 @@ def to_ours(
         missing = [name for name in names if name not in tensors]
         faults += [f"missing {name}" for name in missing]
         used.update(names)
-        if not missing:
-            parts = [tensors[name] for name in names]
+        if missing:
+            continue
+        parts = [tensors[name] for name in names]
+        if len({part.shape for part in parts}) > 1:
+            shapes = ", ".join(f"{name} {tuple(part.shape)}" for name, part in zip(names, parts, strict=True))
+            faults.append(f"misshapen {rule.ours}: its parts must have equal shapes, not {shapes}")
+        else:
             found[rule.ours] = parts[0] if len(parts) == 1 else torch.cat(parts)
     faults += [f"surplus {name}" for name in sorted(set(tensors) - used)]
     for name, shape in expected.items():

@@ -70,6 +70,9 @@ def command(
         "model.gradatim"
     ),
     report: Annotated[Path, typer.Option(help="The report.", rich_help_panel=Files)] = Path("report.html"),
+    picture: Annotated[
+        Path | None, typer.Option(help="A picture of the front, PNG.", rich_help_panel=Files)
+    ] = None,
     folder: Annotated[
         Path | None, typer.Option(help="Where the climb is kept.", rich_help_panel=Files)
     ] = None,

@@ -23,8 +23,12 @@ from gradatim.types import Array
 
 def to_onnx(model: Classifier, *, segments: bool = False) -> bytes:
     """Export; `segments` adds the input that tells the two texts of a pair apart."""
+    build = BODIES.get(type(model.body))
+    if build is None:
+        known = ", ".join(body.__name__ for body in BODIES)
+        raise ConfigError(f"a {type(model.body).__name__} body cannot be exported; known: {known}")
     graph = Graph()
-    states = BODIES[type(model.body)](graph, model.body, segments)
+    states = build(graph, model.body, segments)
     pooled = [_pool(graph, states, how) for how in model.pooling]
     joined = pooled[0] if len(pooled) == 1 else graph.add("Concat", *pooled, axis=-1)
     logits = _linear(graph, "head", joined, model.head)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from gradatim.errors import GradatimError
 from gradatim.ladder.measure import measure, write_texts
@@ -41,11 +42,15 @@ def climb(
     *,
     max_train_s: float | None = None,
 ) -> Climb:
-    """Run every rung that the training time allows; finished ones are taken from `folder`."""
-    found = Climb()
+    """Run every rung that the training time allows; finished ones are taken from `folder`.
+
+    A rung that fails is dropped with its reason and not recorded, so that a resumed climb tries it
+    again; if it then gives candidates, the rungs above it, which may build on them, are run anew.
+    """
+    found, changed = Climb(), False
     write_texts(problem.corpus.dev, texts := folder.path / "dev.jsonl")
     for number, rung in enumerate(rungs):
-        finished = folder.finished(rung.name)
+        finished = None if changed else folder.finished(rung.name)
         if finished is None:
             here = replace(
                 problem,
@@ -55,8 +60,13 @@ def climb(
                 say=table.say,
                 progress=table.progress,
             )
-            finished = _run(here, rung, rungs[number + 1 :], found, texts, table, max_train_s)
-            folder.finish(rung.name, *finished)
+            try:
+                finished = _run(here, rung, rungs[number + 1 :], found, texts, table, max_train_s)
+                folder.finish(rung.name, *finished)
+            except GradatimError as error:
+                table.skip(rung.name, str(error))
+                finished = [], [Dropped(rung.name, str(error))]
+            changed |= bool(finished[0])
         else:
             for row in finished[0]:
                 table.finish(row)
@@ -76,21 +86,18 @@ def _run(
     table: LadderTable,
     max_train_s: float | None,
 ) -> tuple[list[Row], list[Dropped]]:
-    """One rung: estimate, perhaps skip, train, measure, and for int8 the gate."""
-    try:
-        cost = rung.cost_s(problem)
-        limit, why = None, None
-        if max_train_s is not None:
-            limit, why = _share(problem, rung, cost, later, max_train_s - found.spent_s)
+    """One rung: estimate, perhaps skip, train, measure, and for int8 the gate; GradatimError if it fails."""
+    cost = rung.cost_s(problem)
+    limit = None
+    if max_train_s is not None:
+        limit, why = _share(problem, rung, cost, later, max_train_s - found.spent_s)
         if why is not None:
-            raise GradatimError(why)
-        table.start(rung.name, min(cost, limit or cost))
-        candidates = rung.fit(replace(problem, limit_s=limit))
-    except GradatimError as error:
-        table.skip(rung.name, str(error))
-        return [], [Dropped(rung.name, str(error))]
+            table.skip(rung.name, why)
+            return [], [Dropped(rung.name, why)]
+    table.start(rung.name, cost if limit is None else min(cost, limit))
+    torch.manual_seed(problem.seed)  # a rung gives the same whatever ran before it in this process
     rows, dropped = [], []
-    for candidate in candidates:
+    for candidate in rung.fit(replace(problem, limit_s=limit)):
         table.say(f"measuring {candidate.name} in a fresh process")
         measurement, _ = measure(
             candidate,
@@ -120,14 +127,31 @@ def _share(
 ) -> tuple[float, str | None]:
     """The seconds this rung may train, and why it cannot, if so.
 
-    What is left is shared with the later rungs in proportion to their estimates.
+    A rung that cannot be shortened takes what it needs if that is left. The others share what the
+    former leave, in proportion to their estimates.
     """
-    ahead = cost + sum(other.cost_s(problem) for other in later)
-    limit = cost if ahead <= left else left * cost / ahead
-    if limit < SHORTEST * cost or (limit < cost and not getattr(rung, "can_shorten", False)):
-        share = max(0.0, limit)
-        return 0.0, f"needs about {cost:.0f} s of training; its share of --max-train-min is {share:.0f} s"
+    if not _can_shorten(rung):
+        why = f"needs about {cost:.3g} s of training; {max(0.0, left):.3g} s of --max-train-min are left"
+        return cost, why if cost > left else None
+    costs = [(_can_shorten(other), _estimate(problem, other)) for other in later]
+    flexible = cost + sum(seconds for shortens, seconds in costs if shortens)
+    room = left - sum(seconds for shortens, seconds in costs if not shortens)
+    limit = cost * min(1.0, max(0.0, room) / flexible) if flexible > 0 else 0.0
+    if limit < SHORTEST * cost:
+        return 0.0, f"needs about {cost:.3g} s of training; its share of --max-train-min is {limit:.3g} s"
     return limit, None
+
+
+def _can_shorten(rung: Rung) -> bool:
+    return bool(getattr(rung, "can_shorten", False))
+
+
+def _estimate(problem: Problem, rung: Rung) -> float:
+    """What a later rung will cost; nothing if it cannot be run, which is said when its turn comes."""
+    try:
+        return rung.cost_s(problem)
+    except GradatimError:
+        return 0.0
 
 
 def probabilities_of(row: Row) -> tuple[Array, Array | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from gradatim.engine.artifact import read_artifact
 from gradatim.errors import GradatimError
 from gradatim.ladder.climb import probabilities_of
 from gradatim.ladder.intervals import bootstrap
-from gradatim.ladder.lab import Lab
+from gradatim.ladder.lab import FEATURES, Lab
 from gradatim.ladder.learning import learning_curve
 from gradatim.ladder.mistakes import suspects
 from gradatim.ladder.records import Choice, Evidence, Row, TestResult
@@ -40,7 +41,10 @@ def gather_evidence(problem: Problem, row: Row) -> Evidence:
         lengths,
         "words" if lengths is None else "tokens",
         curve,
-        suspects(corpus.train.take(some), train[some], task, seed=problem.seed),
+        [
+            replace(suspect, row=int(some[suspect.row]))
+            for suspect in suspects(corpus.train.take(some), train[some], task, seed=problem.seed)
+        ],
     )
 
 
@@ -60,16 +64,18 @@ def test_results(problem: Problem, choice: Choice) -> tuple[TestResult, ...]:
 
 
 def _features(problem: Problem) -> tuple[Any, Any]:
-    """Frozen encoder vectors of train and dev where the encoder is at hand, else TF-IDF rows."""
+    """Frozen encoder vectors of train and dev where the climb has made them, else TF-IDF rows."""
     try:
-        return Lab.of(problem).features("mean")
-    except GradatimError:
-        from gradatim.ladder.rungs.linear import feature_settings, learn_features, matrix
+        if (problem.shared / FEATURES).is_file():
+            return Lab.of(problem).features("mean")
+    except GradatimError:  # a resumed climb whose encoder is gone
+        pass
+    from gradatim.ladder.rungs.linear import feature_settings, learn_features, matrix
 
-        corpus = problem.corpus
-        encoder = FeatureEncoder(feature_settings(corpus))
-        tfidf = learn_features(encoder, corpus.train, len(corpus.task.labels))
-        return matrix(encoder, tfidf, corpus.train), matrix(encoder, tfidf, corpus.dev)
+    corpus = problem.corpus
+    encoder = FeatureEncoder(feature_settings(corpus))
+    tfidf = learn_features(encoder, corpus.train, len(corpus.task.labels))
+    return matrix(encoder, tfidf, corpus.train), matrix(encoder, tfidf, corpus.dev)
 
 
 def _token_counts(problem: Problem, row: Row) -> Array | None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,14 +15,14 @@ from typing import Any, TypeVar
 from gradatim.data import load_corpus
 from gradatim.engine.artifact import rewrite_artifact
 from gradatim.engine.onnx import available_cores
-from gradatim.errors import BudgetError, ConfigError, did_you_mean
+from gradatim.errors import BudgetError, ConfigError, GradatimError, did_you_mean
 from gradatim.ladder.card import model_card
 from gradatim.ladder.choice import choose
 from gradatim.ladder.climb import Climb, climb
 from gradatim.ladder.evidence import gather_evidence, test_results
 from gradatim.ladder.machine import manifest
 from gradatim.ladder.records import Choice, Row, Story
-from gradatim.ladder.report.page import write_report
+from gradatim.ladder.report.page import write_front_png, write_report
 from gradatim.ladder.rung import Problem, Rung, Settings
 from gradatim.ladder.rungs.bag import BagRung
 from gradatim.ladder.rungs.bilstm import BiLstmRung
@@ -34,6 +36,7 @@ from gradatim.ladder.rungs.students import EncoderStudent, LstmStudent
 from gradatim.ladder.state import ClimbFolder
 from gradatim.ladder.table import LadderTable
 from gradatim.pipelines.metrics import METRICS, default_metric, higher_is_better
+from gradatim.train.recipe import Recipe
 from gradatim.types import Budget, Corpus
 
 RUNGS: tuple[Rung, ...] = (
@@ -50,6 +53,8 @@ RUNGS: tuple[Rung, ...] = (
     Int8Rung(),
 )
 
+
+UNWRITABLE = {errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 T = TypeVar("T", Budget, Settings, "Plan", "Columns")
 
@@ -68,12 +73,13 @@ class Outcome:
 class Plan:
     """How a climb is run, beside what it learns: which files, which rungs, and whether to go on.
 
-    `folder` keeps the climb while it runs (beside `out` if None); `rungs` names some of `RUNGS`;
-    `force` writes the nearest model when nothing fits; `command` is quoted in the manifest.
+    `picture` is a PNG of the front; `folder` keeps the climb while it runs (beside `out` if None);
+    `rungs` names some of `RUNGS`; `force` writes the nearest model when nothing fits; `command` is quoted in the manifest.
     """
 
     out: str | Path = "model.gradatim"
     report: str | Path = "report.html"
+    picture: str | Path | None = None
     folder: str | Path | None = None
     metric: str | None = None
     rungs: Sequence[str] | None = None
@@ -103,6 +109,11 @@ def fit(source: str | Path | Corpus, *, table: LadderTable | None = None, **opti
     the model and the report. Raises ConfigError for an unknown option and BudgetError if nothing
     fits (with `force` the nearest model is written all the same).
     """
+    with _disk_faults():
+        return _fit(source, table, options)
+
+
+def _fit(source: str | Path | Corpus, table: LadderTable | None, options: Mapping[str, Any]) -> Outcome:
     known = [f.name for kind in (Budget, Settings, Plan, Columns) for f in fields(kind)]
     for name in options:
         if name not in known:
@@ -111,6 +122,7 @@ def fit(source: str | Path | Corpus, *, table: LadderTable | None = None, **opti
     budget, settings = _pick(Budget, options), _pick(Settings, options)
     plan, columns = _pick(Plan, options), _pick(Columns, options)
     rungs = _rungs(plan.rungs)
+    _check_early(budget, settings, plan)
     if isinstance(source, Corpus):
         corpus = source
     else:
@@ -124,13 +136,14 @@ def fit(source: str | Path | Corpus, *, table: LadderTable | None = None, **opti
             table.console.print(f"  {note}", style="dim", highlight=False, markup=False)
         found = climb(problem, rungs, folder, table, max_train_s=max_train_s)
         if not found.rows:
-            why = "\n  ".join(f"{d.name}: {d.why}" for d in found.dropped)
-            raise BudgetError(f"no rung could be run:\n  {why}")
+            raise _nothing_ran(found, budget)
         choice = choose(found.rows, budget)
         table.say("looking into mistakes, labels and the learning curve")
         story = _story(problem, found, choice, plan)
         table.chosen(choice)
     write_report(plan.report, story)
+    if plan.picture is not None:
+        write_front_png(plan.picture, story)
     return Outcome(choice, story, _deliver(story, plan), Path(plan.report))
 
 
@@ -163,20 +176,61 @@ def _deliver(story: Story, plan: Plan) -> Path | None:
             + f" (report in {plan.report}; --force writes the nearest model all the same)"
         )
     out = Path(plan.out)
-    out.parent.mkdir(parents=True, exist_ok=True)
     temporary = out.with_name(f".{out.name}.part")
-    shutil.copyfile(row.candidate.artifact, temporary)
     figures = {name: value for name, value in asdict(row.measurement).items() if name != "extra"}
-    rewrite_artifact(
-        temporary,
-        metrics={f"dev_{name}": v for name, v in row.measurement.extra.items()}
-        | {name: float(value) for name, value in figures.items()}
-        | {f"test_{story.metric}": t.quality.value for t in story.tests if t.name == row.name},
-        card=model_card(story),
-        provenance={**story.manifest, "candidate": row.name, "notes": list(row.candidate.notes)},
-    )
-    os.replace(temporary, out)
+    try:
+        shutil.copyfile(row.candidate.artifact, temporary)
+        rewrite_artifact(
+            temporary,
+            metrics={f"dev_{name}": v for name, v in row.measurement.extra.items()}
+            | {name: float(value) for name, value in figures.items()}
+            | {f"test_{story.metric}": t.quality.value for t in story.tests if t.name == row.name},
+            card=model_card(story),
+            provenance={**story.manifest, "candidate": row.name, "notes": list(row.candidate.notes)},
+        )
+        os.replace(temporary, out)
+    finally:
+        temporary.unlink(missing_ok=True)
     return out
+
+
+@contextmanager
+def _disk_faults() -> Iterator[None]:
+    """Turn a full disk or a folder that may not be written into an error for the user."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in UNWRITABLE:
+            raise
+        raise ConfigError(
+            f"{error.filename or 'a file of the climb'} cannot be written: {error.strerror}; "
+            "make room or name other folders, then --resume continues the climb"
+        ) from error
+
+
+def _check_early(budget: Budget, settings: Settings, plan: Plan) -> None:
+    """Refuse now what would otherwise fail at the end of a long climb, or pass unnoticed."""
+    for name, limit in asdict(budget).items():
+        if limit is not None and not limit >= 0:
+            raise ConfigError(f"{name} must be at least 0, not {limit}")
+    Recipe(precision=settings.precision, epochs=3 if settings.epochs is None else settings.epochs)
+    outputs = [("out", plan.out), ("report", plan.report), ("picture", plan.picture)]
+    seen: dict[Path, str] = {}
+    for name, value in outputs:
+        if value is None:
+            continue
+        path = Path(value)
+        if path.is_dir():
+            raise ConfigError(f"{name}: {path} is a folder; name a file")
+        other = seen.setdefault(path.resolve(), name)
+        if other != name:
+            raise ConfigError(f"{other} and {name} are both {path}; name two files")
+        path.parent.mkdir(parents=True, exist_ok=True)
+
+
+def _nothing_ran(found: Climb, budget: Budget) -> GradatimError:
+    kind = GradatimError if budget.max_train_min is None else BudgetError
+    return kind("no rung could be run:" + "".join(f"\n  {d.name}: {d.why}" for d in found.dropped))
 
 
 def _pick(kind: type[T], options: Mapping[str, Any]) -> T:
@@ -217,6 +271,7 @@ def _fingerprint(
         "data": corpus.digest,
         "metric": metric,
         "seed": plan.seed,
+        "rungs": [rung.name for rung in _rungs(plan.rungs)],
         "threads": threads,
         "max_train_min": budget.max_train_min,
         **extra,

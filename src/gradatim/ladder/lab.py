@@ -12,6 +12,7 @@ import torch
 from gradatim.checkpoint.folder import load_bert, tokenizer_json
 from gradatim.data import resolve_model
 from gradatim.engine.artifact import write_artifact
+from gradatim.errors import GradatimError
 from gradatim.export.classifier import to_onnx
 from gradatim.ladder.decision import fit_decision
 from gradatim.ladder.rung import Problem
@@ -29,6 +30,7 @@ from gradatim.train.recipe import Recipe
 from gradatim.types import Array, Candidate, Encoded, Examples
 
 STRENGTHS = (0.1, 1.0, 10.0)
+FEATURES = "features.npz"
 POOLINGS: tuple[Pooling, ...] = ("mean", "first")  # what the frozen rung offers
 
 
@@ -48,10 +50,16 @@ class Lab:
 
     @classmethod
     def of(cls, problem: Problem) -> Lab:
-        """The lab of this climb."""
+        """The lab of this climb, for the rung that asks; raises again what went wrong the first time."""
         if "lab" not in problem.cache:
-            problem.cache["lab"] = cls(problem)
-        lab: Lab = problem.cache["lab"]
+            try:
+                problem.cache["lab"] = cls(problem)
+            except GradatimError as error:  # an encoder that cannot be fetched is not fetched eight times
+                problem.cache["lab"] = error
+        lab: Lab | GradatimError = problem.cache["lab"]
+        if isinstance(lab, GradatimError):
+            raise lab
+        lab.problem = problem
         return lab
 
     def bert(self) -> Bert:
@@ -80,7 +88,7 @@ class Lab:
 
     def features(self, pooling: Pooling) -> tuple[Array, Array]:
         """Frozen encoder vectors (texts, width) of train and dev; kept on disk for a resumed climb."""
-        path = self.problem.shared / "features.npz"
+        path = self.problem.shared / FEATURES
         if not path.is_file():
             arrays = {
                 f"{split}_{how}": vectors
@@ -89,7 +97,7 @@ class Lab:
             }
             path.parent.mkdir(parents=True, exist_ok=True)
             temporary = path.with_name(".features.npz")
-            np.savez(temporary, **arrays)
+            np.savez(temporary, allow_pickle=False, **arrays)
             temporary.replace(path)
         with np.load(path, allow_pickle=False) as stored:
             return stored[f"train_{pooling}"], stored[f"dev_{pooling}"]

@@ -28,7 +28,12 @@ LATENCY_TEXTS = 400
 LATENCY_S = 3.0  # a slow model is timed on fewer texts
 WARM_UP = 20
 COLD_STARTS = 3
-COLD = "import sys, gradatim; gradatim.load(sys.argv[1], threads=int(sys.argv[2]))(*sys.argv[3:])"
+COLD = """
+import json, sys, gradatim
+sample = json.loads(sys.stdin.readline())
+gradatim.load(sys.argv[1], threads=int(sys.argv[2]))(*sample)
+"""
+COLD_CHARACTERS = 2000  # of the first text: what is timed is the start
 THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -68,9 +73,7 @@ def measure(
         str(out),
         str(threads),
     ]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise GradatimError(f"measuring {artifact} failed:\n{done.stderr[-2000:]}")
+    _finish(command, environment, artifact)
     with np.load(out, allow_pickle=False) as stored:
         figures = {name: float(stored[name]) for name in stored.files if stored[name].ndim == 0}
         probabilities: Array = stored["probabilities"]
@@ -97,13 +100,23 @@ def measure(
 
 def _cold_start(artifact: Path, sample: list[str], threads: int, environment: dict[str, str]) -> float:
     """Median seconds from starting a process to its end, one prediction made."""
-    command = [sys.executable, "-c", COLD, str(artifact), str(threads), *(text[:2000] for text in sample)]
+    command = [sys.executable, "-c", COLD, str(artifact), str(threads)]
+    line = json.dumps([text[:COLD_CHARACTERS] for text in sample])
     seconds = []
     for _ in range(COLD_STARTS):
         began = time.perf_counter()
-        subprocess.run(command, env=environment, check=True, capture_output=True)
+        _finish(command, environment, artifact, line)
         seconds.append(time.perf_counter() - began)
     return statistics.median(seconds)
+
+
+def _finish(command: list[str], environment: dict[str, str], artifact: Path, line: str = "") -> None:
+    """Run a process to its end; raises GradatimError with the end of what it complained."""
+    done = subprocess.run(
+        command, env=environment, input=line, capture_output=True, text=True, check=False, errors="replace"
+    )
+    if done.returncode:
+        raise GradatimError(f"measuring {artifact} failed ({done.returncode}):\n{done.stderr[-2000:]}")
 
 
 def _run(artifact: str, texts_file: str, out: str, threads: int) -> None:

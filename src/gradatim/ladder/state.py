@@ -29,9 +29,11 @@ class ClimbFolder:
     def __init__(self, path: Path, fingerprint: Mapping[str, Any], *, resume: bool) -> None:
         self.path = path
         marker = path / CLIMB
-        if path.exists() and any(path.iterdir()) and not marker.is_file():
+        if path.exists() and not path.is_dir():
+            raise ConfigError(f"{path} is a file; name a folder for the climb with --folder")
+        if path.is_dir() and any(path.iterdir()) and not marker.is_file():
             raise ConfigError(f"{path} is not a climb folder and not empty; name another with --folder")
-        known = json.loads(marker.read_text(encoding="utf-8")) if marker.is_file() else None
+        known = read_json(marker) if marker.is_file() else None
         wanted = json.loads(json.dumps(fingerprint))
         if resume and known is not None and known != wanted:
             changed = sorted(key for key in {*known, *wanted} if known.get(key) != wanted.get(key))
@@ -57,12 +59,9 @@ class ClimbFolder:
         path = self.path / name / DONE
         if not path.is_file():
             return None
-        stored = json.loads(path.read_text(encoding="utf-8"))
+        stored = read_json(path)
         rows = [
-            Row(
-                Candidate(**{**row["candidate"], "notes": tuple(row["candidate"]["notes"])}),
-                Measurement(**row["measurement"]),
-            )
+            Row(self._candidate(**row["candidate"]), Measurement(**row["measurement"]))
             for row in stored["rows"]
         ]
         return rows, [Dropped(**dropped) for dropped in stored["dropped"]]
@@ -70,7 +69,20 @@ class ClimbFolder:
     def finish(self, name: str, rows: Sequence[Row], dropped: Sequence[Dropped]) -> None:
         """Record a rung as finished; after this a resumed climb does not train it again."""
         content = {"rows": [asdict(row) for row in rows], "dropped": [asdict(d) for d in dropped]}
+        for row in content["rows"]:  # relative, so that the folder may be moved or named differently
+            row["candidate"]["artifact"] = os.path.relpath(row["candidate"]["artifact"], self.path)
         write_json(self.rung(name) / DONE, content)
+
+    def _candidate(self, *, artifact: str, notes: Sequence[str], **fields: Any) -> Candidate:
+        return Candidate(artifact=str(self.path / artifact), notes=tuple(notes), **fields)
+
+
+def read_json(path: Path) -> Any:
+    """What `write_json` wrote; raises ConfigError if someone has damaged it."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ConfigError(f"{path} is damaged ({error}); remove the folder and start again") from error
 
 
 def write_json(path: Path, content: Any) -> None:

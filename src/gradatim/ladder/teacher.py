@@ -33,8 +33,9 @@ def load_teacher(folder: Path) -> Classifier | None:
     with safe_open(path, "pt") as stored:
         pooling: Pooling = stored.metadata()["pooling"]
     head = load_file(path)
-    body = load_bert(folder)
-    model = Classifier(body, body.config.width, len(head["bias"]), pooling=(pooling,))
+    with torch.random.fork_rng(devices=[]):  # what is read from disk should draw no random numbers
+        body = load_bert(folder)
+        model = Classifier(body, body.config.width, len(head["bias"]), pooling=(pooling,))
     with torch.no_grad():
         model.head.load_state_dict(head)
     return model.eval()

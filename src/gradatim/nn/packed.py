@@ -56,9 +56,12 @@ class Layout:
     @classmethod
     def of(cls, lengths: Sequence[int] | np.ndarray, *, waste: float = WASTE) -> Layout:
         """Plan a batch of rows of these `lengths` (each at least 1), in any order."""
-        sizes = np.asarray(lengths, dtype=np.int64)
-        if sizes.ndim != 1 or not len(sizes) or sizes.min() < 1:
+        sizes = np.asarray(lengths)
+        if sizes.ndim != 1 or sizes.dtype.kind not in "iu" or not len(sizes) or sizes.min() < 1:
             raise ValueError("lengths must be a non-empty sequence of positive integers")
+        if not 0 <= waste <= 1:
+            raise ValueError(f"waste is a share in [0, 1], not {waste}")
+        sizes = sizes.astype(np.int64)
         offsets = np.cumsum(sizes) - sizes
         rows = np.repeat(np.arange(len(sizes)), sizes)
         positions = np.arange(sizes.sum()) - offsets[rows]

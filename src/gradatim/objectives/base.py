@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -30,6 +30,7 @@ class Loss:
     parts: Mapping[str, float] = field(default_factory=dict)
 
 
+@runtime_checkable
 class Objective(Protocol):
     """Holds its data; `sizes` are the tokens of each example, from which batches are planned."""
 

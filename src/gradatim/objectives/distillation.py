@@ -98,7 +98,10 @@ class Distillation:
         parts = {}
         if match.hidden:
             # hidden[0] is the embedding; blocks are compared after their final norm.
-            pairs = [(student.hidden[i + 1], teacher.hidden[t + 1]) for i, t in enumerate(match.layers)]
+            own = slice(batch.inputs.num_tokens)
+            pairs = [
+                (student.hidden[i + 1][own], teacher.hidden[t + 1][own]) for i, t in enumerate(match.layers)
+            ]
             errors = [F.mse_loss(s.float(), t.float()) / t.float().var() for s, t in pairs]
             parts["hidden"] = match.hidden * torch.stack(errors).mean()
         if match.attention and student.weights is not None and teacher.weights is not None:

@@ -57,7 +57,7 @@ def train(
         loss.value.backward()  # type: ignore[no-untyped-call]
         optimizer.step(warmup_linear(step, len(batches), recipe.warmup))
         losses.append(loss.value.item())
-        tokens += batch.inputs.layout.num_tokens
+        tokens += batch.inputs.num_tokens
         if recipe.average:
             average.update(step)
         progress((step + 1) / len(batches))

@@ -30,9 +30,12 @@ class Recipe:
     precision: Literal["auto", "bf16", "fp32"] = "auto"
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "max_tokens", "rate", "clip", "layer_decay"):
-            if getattr(self, name) <= 0:
-                raise ConfigError(f"{name} must be above 0, not {getattr(self, name)}")
+        for name in ("epochs", "batch_size", "max_tokens", "rate", "head_rate", "clip", "layer_decay"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:  # so written, NaN is refused too
+                raise ConfigError(f"{name} must be above 0, not {value}")
+        if not self.weight_decay >= 0:
+            raise ConfigError(f"weight_decay must be at least 0, not {self.weight_decay}")
         for name in ("warmup", "average"):
             if not 0 <= getattr(self, name) < 1:
                 raise ConfigError(f"{name} is a share in [0, 1), not {getattr(self, name)}")

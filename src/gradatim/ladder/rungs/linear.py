@@ -48,10 +48,11 @@ class LinearRung:
 
     def cost_s(self, problem: Problem) -> float:
         """Measured on two cores: by characters, and with character n-grams by labels too."""
-        train, labels = problem.corpus.train, len(problem.corpus.task.labels)
+        train, task = problem.corpus.train, problem.corpus.task
         characters = _characters(train)
+        per_label = 1.3 if task.multi_label else 0.7
         share = 0.1 if characters > CHARACTERS else 1.0
-        return 0.5 + 1e-6 * characters * (0.4 + share * (4.5 + 0.7 * max(labels - 2, 0)))
+        return 0.5 + 1e-6 * characters * (0.4 + share * (4.5 + per_label * max(len(task.labels) - 2, 0)))
 
     def fit(self, problem: Problem) -> list[Candidate]:
         """Fit all strengths, keep the best on dev and write `linear.gradatim`."""

@@ -1,0 +1,113 @@
+"""Blocks against the naive formula, row by row, and what their configuration refuses."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal
+
+import pytest
+import torch
+from torch import Tensor
+
+from gradatim.errors import ConfigError
+from gradatim.nn.block import ACTIVATIONS, Block, BlockConfig, Stack, Trace
+from gradatim.nn.packed import Layout
+
+HEADS, HEAD_WIDTH, FFN_WIDTH = 3, 7, 17
+WIDTH = HEADS * HEAD_WIDTH
+LENGTHS = [5, 2, 11, 5, 1]
+
+
+def config(**changes: Any) -> BlockConfig:
+    sizes = {"width": WIDTH, "num_heads": HEADS, "ffn_width": FFN_WIDTH, "norm_eps": 1e-6}
+    return BlockConfig(**{**sizes, **changes})
+
+
+def norm(x: Tensor, layer: torch.nn.LayerNorm) -> Tensor:
+    centred = x - x.mean(-1, keepdim=True)
+    return centred / (centred.square().mean(-1, keepdim=True) + 1e-6).sqrt() * layer.weight + layer.bias
+
+
+def attention(x: Tensor, block: Block) -> Tensor:
+    """Vaswani et al. 2017, section 3.2.2, head by head over one row."""
+    q, k, v = (x @ block.attention.qkv.weight.T + block.attention.qkv.bias).chunk(3, -1)
+    heads = []
+    for h in range(HEADS):
+        part = slice(h * HEAD_WIDTH, (h + 1) * HEAD_WIDTH)
+        weights = (q[:, part] @ k[:, part].T / math.sqrt(HEAD_WIDTH)).softmax(-1)
+        heads.append(weights @ v[:, part])
+    return torch.cat(heads, -1) @ block.attention.out.weight.T + block.attention.out.bias
+
+
+def feed_forward(x: Tensor, block: Block, activation: str) -> Tensor:
+    inner = x @ block.ffn.up.weight.T + block.ffn.up.bias
+    gelu_tanh = 0.5 * inner * (1 + torch.tanh(math.sqrt(2 / math.pi) * (inner + 0.044715 * inner**3)))
+    active = {
+        "gelu": inner * 0.5 * (1 + torch.erf(inner / math.sqrt(2))),
+        "gelu_tanh": gelu_tanh,
+        "relu": inner.clamp(min=0),
+        "silu": inner * inner.sigmoid(),
+    }[activation]
+    return active @ block.ffn.down.weight.T + block.ffn.down.bias
+
+
+def shaken(module: torch.nn.Module) -> torch.nn.Module:
+    """Give norms and biases values that matter."""
+    torch.manual_seed(0)
+    for parameter in module.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    return module.eval()
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("order", ["post", "pre"])
+def test_a_block_equals_the_naive_formula(order: Literal["pre", "post"], activation: str) -> None:
+    block = shaken(Block(config(norm_order=order, activation=activation)))
+    x = torch.randn(sum(LENGTHS), WIDTH)
+    rows = []
+    for row in x.split(LENGTHS):
+        if order == "post":
+            row = norm(row + attention(row, block), block.attention_norm)
+            rows.append(norm(row + feed_forward(row, block, activation), block.ffn_norm))
+        else:
+            row = row + attention(norm(row, block.attention_norm), block)
+            rows.append(row + feed_forward(norm(row, block.ffn_norm), block, activation))
+    torch.testing.assert_close(block(x, Layout.of(LENGTHS)), torch.cat(rows), atol=2e-5, rtol=1e-4)
+
+
+def test_a_trace_holds_every_state_and_weights_that_sum_to_one() -> None:
+    stack = shaken(Stack(config(), num_layers=2))
+    layout, trace = Layout.of(LENGTHS), Trace([], [])
+    x = torch.randn(sum(LENGTHS), WIDTH)
+    out = stack(x, layout, trace)
+    torch.testing.assert_close(out, stack(x, layout), atol=1e-5, rtol=1e-4)
+    assert len(trace.hidden) == 2
+    assert torch.equal(trace.hidden[-1], out)
+    assert trace.weights is not None
+    for groups in trace.weights:
+        for weights, group in zip(groups, layout.groups, strict=True):
+            assert weights.shape == (group.rows, HEADS, group.longest, group.longest)
+            torch.testing.assert_close(weights.sum(-1), torch.ones(weights.shape[:-1]))
+            if group.mask is not None:
+                assert (weights * ~group.mask).eq(0).all()
+
+
+def test_dropout_acts_in_training_only() -> None:
+    x, layout = torch.randn(sum(LENGTHS), WIDTH), Layout.of(LENGTHS)
+    for which in ("dropout", "attention_dropout"):
+        block = Block(config(**{"dropout": 0.0, "attention_dropout": 0.0, which: 0.5}))
+        assert not torch.equal(block(x, layout), block(x, layout))
+        block.eval()
+        assert torch.equal(block(x, layout), block(x, layout))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("num_heads", 2), ("num_heads", 0), ("width", 0), ("ffn_width", -1), ("activation", "gelo"),
+        ("norm_order", "middle"), ("dropout", 1.0), ("attention_dropout", -0.1),
+    ],
+)  # fmt: skip
+def test_a_bad_configuration_is_refused_by_its_field(field: str, value: object) -> None:
+    with pytest.raises(ConfigError, match="unknown activation" if field == "activation" else field):
+        config(**{field: value})
