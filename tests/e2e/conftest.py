@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import json
 import os
+import string
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -77,19 +79,20 @@ def make_rows(kind: str, n: int = 90) -> list[dict[str, str]]:
 
 
 def build_encoder(folder: Path) -> Path:
-    """A random BERT of 2 layers and width 32 whose WordPiece vocabulary was trained on our sentences."""
+    """A random BERT of 4 layers and width 32 whose WordPiece vocabulary holds our words and the letters."""
     import torch
     from tokenizers import BertWordPieceTokenizer
 
     from gradatim.checkpoint.folder import save_bert
     from gradatim.models.bert import Bert, BertConfig
 
-    tokenizer = BertWordPieceTokenizer(lowercase=True)
-    texts = [f"the {thing} is {word} and , take" for thing in THINGS for ws in WORDS.values() for word in ws]
-    tokenizer.train_from_iterator(texts, vocab_size=300, min_frequency=1, show_progress=False)
+    words = ["the", "is", "and", ",", "take", *THINGS, *(word for kind in WORDS.values() for word in kind)]
+    letters = string.ascii_lowercase + string.digits
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words, *letters, *("##" + c for c in letters)]
+    tokenizer = BertWordPieceTokenizer({piece: i for i, piece in enumerate(pieces)}, lowercase=True)
     torch.manual_seed(0)
     config = BertConfig(
-        vocab_size=tokenizer.get_vocab_size(), num_layers=2, width=32, num_heads=2, ffn_width=64,
+        vocab_size=tokenizer.get_vocab_size(), num_layers=4, width=32, num_heads=2, ffn_width=64,
         max_length=64,
     )  # fmt: skip
     save_bert(Bert(config), folder)
@@ -126,8 +129,10 @@ def gradatim(folder: Path, *args: object, timeout: float = 120) -> Said:
 
 
 @pytest.fixture
-def run(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Said]:
-    """The command line in this process (no second import of torch), in `tmp_path`; returns how it ended."""
+def run(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Callable[..., Said]:
+    """Runs the command line in this process (torch is imported once), in `tmp_path`; gives how it ended."""
     from gradatim.cli import main
 
     monkeypatch.chdir(tmp_path)
@@ -153,3 +158,12 @@ def climbed(folder: Path) -> dict[str, Any]:
     return {
         path.parent.name: json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("*/done.json")
     }
+
+
+@pytest.fixture(scope="session")
+def tools() -> SimpleNamespace:
+    """The functions of this file, for tests that need them by name."""
+    return SimpleNamespace(
+        make_rows=make_rows, write_csv=write_csv, reviews=reviews, gradatim=gradatim, climbed=climbed,
+        environment=environment,
+    )  # fmt: skip

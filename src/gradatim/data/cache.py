@@ -24,27 +24,17 @@ def cache_folder() -> Path:
     return Path(base).expanduser() / "gradatim"
 
 
-def make_folder(folder: Path) -> Path:
-    """Create a folder of the cache; raises SourceError where that is not allowed."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SourceError(
-            f"cannot create the cache folder {folder}: {error.strerror}; "
-            "set GRADATIM_CACHE to a folder you may write"
-        ) from error
-    return folder
-
-
 @contextmanager
 def staged(folder: Path) -> Iterator[Path]:
     """A temporary folder beside `folder` that takes its place when the block ends without an error.
 
     Two processes may stage the same folder at once: the first to finish wins, the other's copy is dropped.
+    Raises SourceError where it cannot be written.
     """
-    make_folder(folder.parent)
-    workplace = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    workplace = None
     try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        workplace = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
         yield workplace
         workplace.chmod(0o755)  # a cache may be shared; temporary folders are private
         try:
@@ -53,6 +43,9 @@ def staged(folder: Path) -> Iterator[Path]:
             if not folder.is_dir():
                 raise
     except OSError as error:
-        raise SourceError(f"cannot write {folder}: {error.strerror or error}") from error
+        raise SourceError(
+            f"cannot write the cache {folder}: {error.strerror or error}; GRADATIM_CACHE names another place"
+        ) from error
     finally:
-        shutil.rmtree(workplace, ignore_errors=True)
+        if workplace:
+            shutil.rmtree(workplace, ignore_errors=True)

@@ -6,8 +6,6 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -21,38 +19,32 @@ _FRACTION = re.compile(r"-?\d*\.\d+")
 _REUSED = 0.8  # share of the parts that must occur in several distinct values to call them labels
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
-    """The label values of one split: JSON strings and the line each stands on."""
-
-    where: str
-    values: Sequence[str]
-    lines: Sequence[int]
-
-
 class Reading:
     """How label values are read: whether several stand in one value, and what they are called.
 
-    `names` maps raw labels to the names they get, in the order the classes are to have; raw labels it
-    does not know keep their own name. With a `task` its labels settle whether values are joined.
+    `places` holds every distinct value, as JSON, and the place where it stands first. `names` maps raw
+    labels to the names they get, in the order the classes are to have; raw labels it does not know keep
+    their own name. With a `task` its labels settle whether values are joined. Raises DataError where one
+    column mixes kinds of labels, naming the first place of each, and for fractional numbers.
     """
 
     def __init__(
-        self, columns: Sequence[Column], names: Mapping[str, str] | None = None, task: Task | None = None
+        self, places: Mapping[str, str], names: Mapping[str, str] | None = None, task: Task | None = None
     ) -> None:
-        self._names = dict(names or {})
-        distinct: dict[str, Any] = {}
-        for column in columns:
-            distinct.update((value, None) for value in column.values)
-        decoded = {value: json.loads(value) for value in distinct}
-        self.multi_label = any(isinstance(value, list) for value in decoded.values())
+        self._names = names or {}
+        decoded = {value: json.loads(value) for value in places}
+        lists = any(isinstance(content, list) for content in decoded.values())
+        strings = [content for content in decoded.values() if isinstance(content, str)]
         self.separator = None
-        if not self.multi_label:
-            strings = [value for value in decoded.values() if isinstance(value, str)]
+        if not lists:
             self.separator = find_separator(strings) if task is None else self._separator_for(task, strings)
-        self.multi_label |= self.separator is not None
-        self._refuse_mixture(columns, decoded)
-        self._sets = {value: self._set_of(content) for value, content in decoded.items()}
+        self.multi_label = lists or self.separator is not None
+        parts = {value: self._parts(content) for value, content in decoded.items()}
+        _refuse_mixture(
+            {value: _kind(parts[value], isinstance(content, list)) for value, content in decoded.items()},
+            places,
+        )
+        self._sets = {value: tuple(dict.fromkeys(map(self._name_of, parts[value]))) for value in places}
 
     def label_sets(self, values: Sequence[str]) -> list[tuple[str, ...]]:
         """The label names of each value; one each unless `multi_label`."""
@@ -70,92 +62,24 @@ class Reading:
     def _separator_for(self, task: Task, strings: Sequence[str]) -> str | None:
         """The separator whose parts are all labels of a multi-label task."""
         for separator in _SEPARATORS if task.multi_label else ():
-            parts = {
-                part.strip() for value in strings if separator in value for part in value.split(separator)
-            }
+            parts = [part.strip() for text in strings if separator in text for part in text.split(separator)]
             if parts and all(self._name_of(part) in task.labels for part in parts):
                 return separator
         return None
 
-    def _set_of(self, content: Any) -> tuple[str, ...]:
+    def _parts(self, content: Any) -> list[Any]:
         if isinstance(content, list):
-            parts = [part for part in content if part is not None]
-        elif self.separator:
-            parts = [part.strip() for part in content.split(self.separator)]
-        else:
-            parts = [content]
-        return tuple(dict.fromkeys(self._name_of(part) for part in parts))
+            return [part for part in content if part is not None]
+        if self.separator and isinstance(content, str):
+            return [part.strip() for part in content.split(self.separator)]
+        return [content]
 
     def _name_of(self, part: Any) -> str:
-        raw = plain_label(part)
+        """The given name of a raw label; `1`, `1.0` and `"1.0"` are "1", true is "true"."""
+        raw = part if isinstance(part, str) else json.dumps(part)
+        if _DIGITS.fullmatch(raw):
+            raw = raw.partition(".")[0]
         return self._names.get(raw, raw)
-
-    def _refuse_mixture(self, columns: Sequence[Column], decoded: Mapping[str, Any]) -> None:
-        """Raise DataError when one column mixes kinds of labels, naming the first line of each kind."""
-        kinds = {value: self._kind(content) for value, content in decoded.items()}
-        first: dict[str, tuple[str, int, str]] = {}
-        for column in columns:
-            for value, line in zip(column.values, column.lines, strict=True):
-                kind = kinds[value]
-                if kind is not None and kind not in first:
-                    first[kind] = (column.where, line, value)
-        if "fraction" in first:
-            where, line, value = first["fraction"]
-            raise DataError(
-                f"{where}, line {line}: the label {value} is a fractional number, and classes are wanted: "
-                "choose another column with label, or turn the numbers into classes"
-            )
-        if len(first) > 1:
-            seen = "; ".join(
-                f"{kind} {value} in line {line} of {where}" for kind, (where, line, value) in first.items()
-            )
-            raise DataError(
-                f"the labels are of mixed types: {seen}; "
-                "write all of them the same way, or choose another column with label"
-            )
-
-    def _kind(self, content: Any) -> str | None:
-        if isinstance(content, list):
-            kinds = {kind_of(part) for part in content if part is not None}
-            return (
-                "list mixing " + " and ".join(sorted(kinds))
-                if len(kinds) > 1
-                else f"list of {kinds.pop()}"
-                if kinds
-                else None
-            )
-        if isinstance(content, str) and self.separator:
-            kinds = {kind_of(part.strip()) for part in content.split(self.separator)}
-            return "text" if len(kinds) > 1 else kinds.pop()
-        return kind_of(content)
-
-
-def kind_of(content: Any) -> str:
-    """The kind of one label: text, number, number as text, fraction, true/false or object."""
-    match content:
-        case bool():
-            return "true/false"
-        case int():
-            return "number"
-        case float():
-            return "number" if content.is_integer() else "fraction"
-        case str():
-            if _DIGITS.fullmatch(content):
-                return "number as text"
-            return "fraction" if _FRACTION.fullmatch(content) else "text"
-        case _:
-            return "object"
-
-
-def plain_label(content: Any) -> str:
-    """The name of a raw label: `1`, `1.0` and `"1.0"` are "1", true is "true", strings stay as they are."""
-    if isinstance(content, bool):
-        return str(content).lower()
-    if isinstance(content, (int, float)):
-        return str(int(content))
-    if isinstance(content, str):
-        return content.partition(".")[0] if _DIGITS.fullmatch(content) else content
-    return json.dumps(content)
 
 
 def find_separator(values: Iterable[str]) -> str | None:
@@ -179,33 +103,63 @@ def find_separator(values: Iterable[str]) -> str | None:
     return None
 
 
-def polarity(value: str, neutral_below: float) -> str | None:
-    """A sentiment score as "negative" or "positive" (all JSON), None when nearer to zero than allowed."""
-    score = float(json.loads(value))
-    if abs(score) < neutral_below:
+def polarity(score: str, neutral_below: float) -> str | None:
+    """A sentiment score as "negative" or "positive", None when nearer to zero than allowed."""
+    if abs(float(score)) < neutral_below:
         return None
-    return json.dumps("positive" if score > 0 else "negative")
+    return "positive" if float(score) > 0 else "negative"
 
 
-@dataclass(frozen=True)
-class Encoding:
-    """Label sets to arrays for a task."""
+def targets(task: Task, label_sets: Sequence[tuple[str, ...]]) -> Array:
+    """Class ids int64 (n,), or zeros and ones float32 (n, labels) for a multi-label task."""
+    index = {name: i for i, name in enumerate(task.labels)}
+    if not task.multi_label:
+        return np.array([index[labels[0]] for labels in label_sets], dtype=np.int64)
+    hot = np.zeros((len(label_sets), len(index)), dtype=np.float32)
+    for row, labels in enumerate(label_sets):
+        hot[row, [index[name] for name in labels]] = 1.0
+    return hot
 
-    task: Task
 
-    @cached_property
-    def _index(self) -> dict[str, int]:
-        return {name: i for i, name in enumerate(self.task.labels)}
+def _refuse_mixture(kinds: Mapping[str, str | None], places: Mapping[str, str]) -> None:
+    """Raise DataError for fractions, and when there is more than one kind, naming the first of each."""
+    first: dict[str, str] = {}
+    for value, kind in kinds.items():
+        if kind is not None:
+            first.setdefault(kind, value)
+    for kind, value in first.items():
+        if "fraction" in kind:
+            raise DataError(
+                f"{places[value]}: the label {value} is a fractional number, and classes are wanted: "
+                "choose another column with label, or turn the numbers into classes"
+            )
+    if len(first) > 1:
+        seen = "; ".join(f"{kind} {value} in {places[value]}" for kind, value in first.items())
+        raise DataError(
+            f"the labels are of mixed types: {seen}; "
+            "write all of them the same way, or choose another column with label"
+        )
 
-    def knows(self, label_set: Sequence[str]) -> bool:
-        """Whether every label of the set is one of the task's."""
-        return all(name in self._index for name in label_set)
 
-    def targets(self, label_sets: Sequence[tuple[str, ...]]) -> Array:
-        """Class ids int64 (n,), or zeros and ones float32 (n, labels) for a multi-label task."""
-        if not self.task.multi_label:
-            return np.array([self._index[labels[0]] for labels in label_sets], dtype=np.int64)
-        hot = np.zeros((len(label_sets), len(self.task.labels)), dtype=np.float32)
-        for row, labels in enumerate(label_sets):
-            hot[row, [self._index[name] for name in labels]] = 1.0
-        return hot
+def _kind(parts: Sequence[Any], in_list: bool) -> str | None:
+    """The kind of a value with these parts, None for an empty list."""
+    kinds = sorted({_kind_of(part) for part in parts})
+    if in_list and kinds:
+        return f"list {'mixing' if len(kinds) > 1 else 'of'} {' and '.join(kinds)}"
+    return None if not kinds else kinds[0] if len(kinds) == 1 else "text"
+
+
+def _kind_of(part: Any) -> str:
+    match part:
+        case bool():
+            return "true/false"
+        case int():
+            return "number"
+        case float():
+            return "number" if part.is_integer() else "fraction"
+        case str() if _DIGITS.fullmatch(part):
+            return "number as text"
+        case str():
+            return "fraction" if _FRACTION.fullmatch(part) else "text"
+        case _:
+            return "object"

@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from gradatim.data.delimited import Dialect, guess_dialect, scan_delimited
-from gradatim.data.textfile import open_text, plain_suffix
+from gradatim.data.textfile import decompressed, open_text
 from gradatim.errors import DataError, MissingExtraError
 
 Row = tuple[int, Sequence[Any]]  # line (or row) number in the source, from 1, and the cells
-SAMPLE_ROWS = 1000
 SUFFIXES = (".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".json", ".parquet", ".txt")
+_SAMPLE_ROWS = 1000
+_DIALECT_ROWS = 200
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+_HEADER_WORDS = 4
+_FIELD_BYTES = 2**31 - 1  # the csv module refuses cells over 128 KiB unless told otherwise
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of named columns that can be scanned again and again.
+    """Rows of named columns that can be scanned again and again, and what their source says about them.
 
-    `where` names it in errors, `stamp` changes whenever its content may have, `classes` holds the label
-    names in order of the columns for which the source states them.
+    `where` names it in errors, `stamp` changes whenever its content may have. `roles` holds the columns of
+    "text", "text_pair" and "label" as far as the source states any; `names`, per column, the name of each
+    raw label, in class order; `unlabelled` says what a row without label is.
     """
 
     where: str
@@ -31,11 +37,21 @@ class Table:
     scan: Callable[[], Iterator[Row]]
     stamp: str
     notes: tuple[str, ...] = ()
-    classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    roles: Mapping[str, str] = field(default_factory=dict)
+    names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    unlabelled: str = "without a label"
 
     def sample(self) -> list[Sequence[Any]]:
         """The cells of the first rows, enough to guess from."""
-        return [cells for _, cells in islice(self.scan(), SAMPLE_ROWS)]
+        return [cells for _, cells in islice(self.scan(), _SAMPLE_ROWS)]
+
+    def mapped(self, change: Callable[[Any], Sequence[Any]], *columns: str) -> Table:
+        """The table with `change` made to the cells of every row, and new columns if given."""
+        return replace(
+            self,
+            columns=columns or self.columns,
+            scan=lambda: ((number, change(cells)) for number, cells in self.scan()),
+        )
 
 
 def open_table(path: Path) -> Table:
@@ -44,13 +60,13 @@ def open_table(path: Path) -> Table:
         raise DataError(f"no such file: {path}")
     if path.stat().st_size == 0:
         raise DataError(f"{path} is empty")
-    match plain_suffix(path):
+    match decompressed(path).suffix.lower():
         case ".csv" | ".tsv" | ".tab":
-            return delimited_table(path, guess_dialect(path))
+            return delimited_table(path)
         case ".jsonl" | ".ndjson":
-            return _records_table(path, lambda: scan_json_lines(path))
+            return _records_table(path, _json_lines)
         case ".json":
-            return _records_table(path, lambda: _scan_json_list(path))
+            return _records_table(path, _json_list)
         case ".parquet":
             return _parquet_table(path)
         case ".txt":
@@ -67,28 +83,6 @@ def stamp_of(path: Path) -> str:
     return f"{path.resolve()}|{status.st_size}|{status.st_mtime_ns}"
 
 
-def delimited_table(path: Path, dialect: Dialect) -> Table:
-    """The table of a file with delimiters."""
-    stamp = f"{stamp_of(path)}|{dialect}"
-    notes = (
-        ()
-        if dialect.header or dialect.named
-        else (f"{path.name} has no header line: columns are called " + ", ".join(dialect.columns),)
-    )
-    return Table(str(path), dialect.columns, lambda: scan_delimited(path, dialect), stamp, notes)
-
-
-def text_table(path: Path) -> Table:
-    """A file with one text a line, as a table of one column `text`."""
-
-    def scan() -> Iterator[Row]:
-        with open_text(path) as stream:
-            for number, line in enumerate(stream, 1):
-                yield number, (line.rstrip("\r\n"),)
-
-    return Table(str(path), ("text",), scan, stamp_of(path))
-
-
 def concatenated(tables: Sequence[Table]) -> Table:
     """The tables of several files (shards) as one; raises DataError when their columns differ."""
     first = tables[0]
@@ -97,61 +91,154 @@ def concatenated(tables: Sequence[Table]) -> Table:
             raise DataError(
                 f"{table.where} and {first.where} have different columns; parts of one split must agree"
             )
-    if len(tables) == 1:
-        return first
     stamp = "|".join(table.stamp for table in tables)
-    return Table(
-        first.where, first.columns, lambda: chain.from_iterable(t.scan() for t in tables), stamp, first.notes
+    return replace(first, scan=lambda: chain.from_iterable(t.scan() for t in tables), stamp=stamp)
+
+
+def text_table(path: Path, encoding: str = "utf-8") -> Table:
+    """A file with one text a line, as a table of one column `text`."""
+
+    def scan() -> Iterator[Row]:
+        with open_text(path, encoding) as stream:
+            for number, line in enumerate(stream, 1):
+                yield number, (line.rstrip("\r\n"),)
+
+    return Table(str(path), ("text",), scan, stamp_of(path))
+
+
+def delimited_table(
+    path: Path, delimiter: str = "", *, quoted: bool = True, columns: tuple[str, ...] = ()
+) -> Table:
+    """The table of a file with delimiters.
+
+    Without `delimiter` that and the quoting are found out from suffix and first rows; with `columns` the
+    file has no header line, else the first row is looked at. Raises DataError for a file without rows and,
+    when scanned, for a row of another width.
+    """
+    if not delimiter:
+        delimiter, quoted = _delimiter_and_quoting(path)
+    rows = _first_rows(path, delimiter, quoted)
+    if not rows:
+        raise DataError(f"{path} is empty: it holds no rows")
+    header, notes = not columns and _is_header(rows), ()
+    if header:
+        columns = tuple(name.strip() for name in rows[0])
+    elif not columns:
+        columns = tuple(f"column{i}" for i in range(1, len(rows[0]) + 1))
+        notes = (f"{path.name} has no header line: columns are called {', '.join(columns)}",)
+
+    def scan() -> Iterator[Row]:
+        for number, cells in islice(_rows(path, delimiter, quoted), int(header), None):
+            if len(cells) < len(columns) or any(cells[len(columns) :]):
+                rule = "a text with the delimiter in it must stand in double quotes"
+                raise DataError(
+                    f"{path}, line {number}: {len(cells)} cells where the table has {len(columns)} columns; "
+                    + (rule if quoted else "tabs inside a text must go")
+                )
+            yield number, cells[: len(columns)]
+
+    stamp = f"{stamp_of(path)}|{delimiter}|{quoted}|{header}"
+    return Table(str(path), columns, scan, stamp, notes)
+
+
+def _rows(path: Path, delimiter: str, quoted: bool, *, strict: bool = True) -> Iterator[tuple[int, list[str]]]:
+    """Rows that are not blank, with the line they start on."""
+    csv.field_size_limit(_FIELD_BYTES)
+    quoting = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
+    with open_text(path) as stream:
+        reader = csv.reader(stream, delimiter=delimiter, quoting=quoting, strict=strict)
+        start = 1
+        try:
+            for cells in reader:
+                if cells:
+                    yield start, cells
+                start = reader.line_num + 1
+        except csv.Error as error:
+            raise DataError(
+                f"{path}, line {start}: {error}; a quotation mark inside a quoted text must be doubled, "
+                "and every opened one closed"
+            ) from error
+
+
+def _first_rows(path: Path, delimiter: str, quoted: bool) -> list[list[str]]:
+    """Rows to guess from; a wrong guess of the delimiter must not raise for its quotation marks."""
+    return [cells for _, cells in islice(_rows(path, delimiter, quoted, strict=False), _DIALECT_ROWS)]
+
+
+def _delimiter_and_quoting(path: Path) -> tuple[str, bool]:
+    """Of a CSV the delimiter that gives all rows the same number of cells; of a TSV whether cells are quoted.
+
+    TSV files of benchmarks hold bare quotation marks; those written by spreadsheets quote cells. Quoted it
+    is when plain splitting gives ragged rows, or when whole columns stand in quotes.
+    """
+    if decompressed(path).suffix.lower() == ".csv":
+        for delimiter in ",;\t|":
+            widths = {len(cells) for cells in _first_rows(path, delimiter, True)}
+            if len(widths) == 1 and widths != {1}:
+                return delimiter, True
+        return ",", True
+    rows = _first_rows(path, "\t", False)
+    if len({len(cells) for cells in rows}) != 1:
+        return "\t", True
+    columns = zip(*(rows[1:] or rows), strict=True)
+    return "\t", any(all(len(c) > 1 and c[0] == c[-1] == '"' for c in column) for column in columns)
+
+
+def _is_header(rows: list[list[str]]) -> bool:
+    """A header has a short, distinct name in every cell, none of them a number or a value seen below it."""
+    names = [cell.strip() for cell in rows[0]]
+    plausible = all(
+        name and not _NUMBER.fullmatch(name) and len(name.split()) <= _HEADER_WORDS for name in names
+    )
+    if not plausible or len(set(names)) < len(names):
+        return False
+    return not any(
+        len(cells) > i and cells[i].strip() == name for cells in rows[1:] for i, name in enumerate(names)
     )
 
 
-def _records_table(path: Path, scan: Callable[[], Iterator[tuple[int, Mapping[str, Any]]]]) -> Table:
-    """A table from records; its columns are the keys of the first rows, in order of appearance."""
-    seen: dict[str, None] = {}
-    for _, record in islice(scan(), SAMPLE_ROWS):
-        seen.update(dict.fromkeys(record))
-    if not seen:
+def _records_table(path: Path, scan: Callable[[Path], Iterator[tuple[int, str, Any]]]) -> Table:
+    """A table from JSON objects; its columns are the keys of the first ones, in order of appearance."""
+
+    def records() -> Iterator[tuple[int, Mapping[str, Any]]]:
+        for number, where, record in scan(path):
+            if not isinstance(record, dict):
+                raise DataError(f'{where}: expected an object such as {{"text": ..., "label": ...}}')
+            yield number, record
+
+    columns = tuple(dict.fromkeys(key for _, record in islice(records(), _SAMPLE_ROWS) for key in record))
+    if not columns:
         raise DataError(f"{path} holds no records")
-    columns = tuple(seen)
 
     def rows() -> Iterator[Row]:
-        for number, record in scan():
+        for number, record in records():
             yield number, [record.get(column) for column in columns]
 
     return Table(str(path), columns, rows, stamp_of(path))
 
 
-def scan_json_lines(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """The objects of a JSON Lines file with their line numbers; blank lines are passed over."""
+def _json_lines(path: Path) -> Iterator[tuple[int, str, Any]]:
     with open_text(path) as stream:
         for number, line in enumerate(stream, 1):
-            if not line.strip():
-                continue
-            try:
-                record = json.loads(line)
-            except (json.JSONDecodeError, RecursionError) as error:
-                raise DataError(f"{path}, line {number}: not valid JSON: {error}") from error
-            yield number, _checked_record(record, f"{path}, line {number}")
+            if line.strip():
+                where = f"{path}, line {number}"
+                yield number, where, _json(line, where)
 
 
-def _scan_json_list(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
+def _json_list(path: Path) -> Iterator[tuple[int, str, Any]]:
     with open_text(path) as stream:
-        try:
-            records = json.load(stream)
-        except (json.JSONDecodeError, RecursionError) as error:
-            raise DataError(
-                f"{path}: not valid JSON: {error}; one object per line belongs into a .jsonl file"
-            ) from error
+        records = _json(stream.read(), str(path), "; one object per line belongs into a .jsonl file")
     if not isinstance(records, list):
         raise DataError(f"{path}: a .json file must hold a list of objects, one per row")
     for number, record in enumerate(records, 1):
-        yield number, _checked_record(record, f"{path}, row {number}")
+        yield number, f"{path}, row {number}", record
 
 
-def _checked_record(record: object, where: str) -> Mapping[str, Any]:
-    if not isinstance(record, dict):
-        raise DataError(f'{where}: expected an object such as {{"text": ..., "label": ...}}')
-    return record
+def _json(text: str, where: str, advice: str = "") -> Any:
+    try:
+        return json.loads(text)
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise DataError(f"{where}: not valid JSON: {error}{advice}") from error
 
 
 def _parquet_table(path: Path) -> Table:
@@ -169,7 +256,7 @@ def _parquet_table(path: Path) -> Table:
         number = 0
         try:
             with pq.ParquetFile(path) as file:
-                for batch in file.iter_batches(batch_size=SAMPLE_ROWS):
+                for batch in file.iter_batches(batch_size=_SAMPLE_ROWS):
                     for cells in zip(*(column.to_pylist() for column in batch.columns), strict=True):
                         number += 1
                         yield number, cells

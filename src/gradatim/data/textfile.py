@@ -16,33 +16,12 @@ from typing import IO, Any
 from gradatim.errors import DataError
 
 _OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".xz": lzma.open, ".bz2": bz2.open}
-_CHUNK_BYTES = 1 << 20
 _DAMAGE = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile)
 
 
-def plain_suffix(path: Path) -> str:
-    """The suffix that names the format, in lower case: `.csv` for `a.CSV` and `a.csv.gz`."""
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    while suffixes and suffixes[-1] in _OPENERS:
-        suffixes.pop()
-    return suffixes[-1] if suffixes else ""
-
-
-def plain_stem(path: Path) -> str:
-    """The file name without format and compression suffixes: `train` for `train.csv.gz`."""
-    name = path.name
-    for suffix in reversed(path.suffixes):
-        known = suffix.lower() in _OPENERS or suffix.lower() == plain_suffix(path)
-        if not known:
-            break
-        name = name[: -len(suffix)]
-    return name
-
-
-def open_bytes(path: Path) -> IO[bytes]:
-    """The decompressed bytes of a file."""
-    stream: IO[bytes] = _OPENERS.get(path.suffix.lower(), open)(path, "rb")
-    return stream
+def decompressed(path: Path) -> Path:
+    """The path without its compression suffix: `train.csv` for `train.csv.gz`."""
+    return path.with_suffix("") if path.suffix.lower() in _OPENERS else path
 
 
 @contextmanager
@@ -54,7 +33,7 @@ def open_text(path: Path, encoding: str = "utf-8") -> Iterator[io.TextIOWrapper]
     """
     codec = "utf-8-sig" if encoding == "utf-8" else encoding
     try:
-        with open_bytes(path) as raw, io.TextIOWrapper(raw, encoding=codec, newline="") as stream:
+        with _open_bytes(path) as raw, io.TextIOWrapper(raw, encoding=codec, newline="") as stream:
             yield stream
     except UnicodeDecodeError as error:
         raise _bad_byte(path) from error
@@ -66,27 +45,25 @@ def open_text(path: Path, encoding: str = "utf-8") -> Iterator[io.TextIOWrapper]
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
+def _open_bytes(path: Path) -> IO[bytes]:
+    stream: IO[bytes] = _OPENERS.get(path.suffix.lower(), open)(path, "rb")
+    return stream
+
+
 def _bad_byte(path: Path) -> DataError:
     """The error that names the first byte that is not UTF-8 (of the decompressed content)."""
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    offset, line = 0, 1
-    with open_bytes(path) as stream:
-        while True:
-            chunk = stream.read(_CHUNK_BYTES)
-            pending = decoder.getstate()[0]
-            data = pending + chunk
-            start = offset - len(pending)
-            if start == 0 and data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+    offset = 0
+    with _open_bytes(path) as stream:
+        for number, line in enumerate(stream, 1):  # no character of UTF-8 reaches over a line end
+            if offset == 0 and line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
                 return DataError(f"{path} is UTF-16, not UTF-8: convert it with `iconv -f UTF-16 -t UTF-8`")
             try:
-                decoder.decode(chunk, final=not chunk)
+                line.decode()
             except UnicodeDecodeError as error:
-                at, byte = start + error.start, data[error.start]
-                line += data.count(b"\n", 0, error.start)
                 return DataError(
-                    f"{path}, line {line}: byte 0x{byte:02X} at offset {at} is not UTF-8; "
-                    "if the file is Windows or Latin-1 text, convert it: "
+                    f"{path}, line {number}: byte 0x{line[error.start]:02X} at offset {offset + error.start} "
+                    "is not UTF-8; if the file is Windows or Latin-1 text, convert it: "
                     f"iconv -f WINDOWS-1252 -t UTF-8 {path.name} > utf8-{path.name}"
                 )
-            line += data.count(b"\n") - pending.count(b"\n")
-            offset += len(chunk)
+            offset += len(line)
+    return DataError(f"{path} changed while it was read")

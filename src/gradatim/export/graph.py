@@ -25,7 +25,7 @@ class Graph:
     def weight(self, name: str, value: np.ndarray) -> str:
         """A constant tensor."""
         name = self._fresh(name)
-        self._weights.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
+        self._weights.append(numpy_helper.from_array(np.asarray(value, order="C"), name))
         return name
 
     def add(self, op: str, *inputs: str, name: str = "", contrib: bool = False, **attributes: Any) -> str:

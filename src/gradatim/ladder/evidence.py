@@ -54,7 +54,7 @@ def test_results(problem: Problem, choice: Choice) -> tuple[TestResult, ...]:
     if test is None:
         return ()
     results = []
-    for row in dict.fromkeys(r for r in (choice.chosen, choice.runner_up) if r is not None):
+    for row in filter(None, (choice.chosen, choice.runner_up)):
         classifier = load(row.candidate.artifact, threads=problem.threads)
         probabilities = classifier.probabilities(test.texts, test.pairs)
         thresholds = classifier.thresholds if task.multi_label else None

@@ -74,7 +74,8 @@ class Plan:
     """How a climb is run, beside what it learns: which files, which rungs, and whether to go on.
 
     `picture` is a PNG of the front; `folder` keeps the climb while it runs (beside `out` if None);
-    `rungs` names some of `RUNGS`; `force` writes the nearest model when nothing fits; `command` is quoted in the manifest.
+    `rungs` names some of `RUNGS`; `force` writes the nearest model when nothing fits; `command` is
+    quoted in the manifest.
     """
 
     out: str | Path = "model.gradatim"

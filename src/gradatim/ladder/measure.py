@@ -111,12 +111,13 @@ def _cold_start(artifact: Path, sample: list[str], threads: int, environment: di
 
 
 def _finish(command: list[str], environment: dict[str, str], artifact: Path, line: str = "") -> None:
-    """Run a process to its end; raises GradatimError with the end of what it complained."""
+    """Run a process to its end; raises GradatimError with the last line of its complaint."""
     done = subprocess.run(
         command, env=environment, input=line, capture_output=True, text=True, check=False, errors="replace"
     )
     if done.returncode:
-        raise GradatimError(f"measuring {artifact} failed ({done.returncode}):\n{done.stderr[-2000:]}")
+        said = done.stderr.strip().splitlines() or ["it said nothing"]
+        raise GradatimError(f"measuring {artifact} failed with exit code {done.returncode}: {said[-1]}")
 
 
 def _run(artifact: str, texts_file: str, out: str, threads: int) -> None:

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from gradatim.pipelines.metrics import score
-from gradatim.types import Array, Candidate, Corpus
+from gradatim.types import Candidate, Corpus
 
 Precision = Literal["auto", "bf16", "fp32"]
 
@@ -55,10 +54,6 @@ class Problem:
     progress: Callable[[float], None] = lambda _share: None
     limit_s: float | None = None
     cache: dict[str, Any] = field(default_factory=dict)
-
-    def score(self, targets: Array, probabilities: Array) -> float:
-        """The metric of this climb, higher is better."""
-        return score(self.metric, self.corpus.task, targets, probabilities)
 
 
 class Rung(Protocol):

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from gradatim.engine.atomic import atomic_file
 from gradatim.errors import ConfigError
 from gradatim.ladder.records import Dropped, Row
 from gradatim.types import Candidate, Measurement
@@ -31,7 +32,7 @@ class ClimbFolder:
         marker = path / CLIMB
         if path.exists() and not path.is_dir():
             raise ConfigError(f"{path} is a file; name a folder for the climb with --folder")
-        if path.is_dir() and any(path.iterdir()) and not marker.is_file():
+        if not marker.is_file() and path.is_dir() and any(not _is_part(item) for item in path.iterdir()):
             raise ConfigError(f"{path} is not a climb folder and not empty; name another with --folder")
         known = read_json(marker) if marker.is_file() else None
         wanted = json.loads(json.dumps(fingerprint))
@@ -42,7 +43,11 @@ class ClimbFolder:
                 "run without --resume to start again, or with the same settings"
             )
         if known is not None and not resume:
-            shutil.rmtree(path)
+            for item in path.iterdir():  # the marker stays: killed here, it is still a climb folder
+                if item.is_dir() and not item.is_symlink():
+                    shutil.rmtree(item)
+                elif item != marker:
+                    item.unlink()
         path.mkdir(parents=True, exist_ok=True)
         write_json(marker, wanted)
         self.shared = path / "shared"
@@ -87,6 +92,10 @@ def read_json(path: Path) -> Any:
 
 def write_json(path: Path, content: Any) -> None:
     """Write atomically: a reader sees the old file or the new one."""
-    temporary = path.with_name(f".{path.name}.part")
-    temporary.write_text(json.dumps(content, indent=1, sort_keys=True), encoding="utf-8")
-    os.replace(temporary, path)
+    with atomic_file(path) as handle:
+        handle.write(json.dumps(content, indent=1, sort_keys=True).encode())
+
+
+def _is_part(path: Path) -> bool:
+    """Whether this is what a killed process left while it wrote the marker."""
+    return path.name.startswith(f".{CLIMB}.")

@@ -13,10 +13,11 @@ from gradatim.models.classifier import Classifier
 from gradatim.nn.pooling import Pooling
 
 
-def save_teacher(model: Classifier, folder: Path) -> None:
-    """Write the encoder as a Hugging Face folder and the head beside it."""
+def save_teacher(model: Classifier, tokenizer_json: str, folder: Path) -> None:
+    """Write encoder and tokenizer as a Hugging Face folder, and the head beside them."""
     assert isinstance(model.body, Bert)
     save_bert(model.body, folder)
+    (folder / "tokenizer.json").write_text(tokenizer_json, encoding="utf-8")
     temporary = folder / ".head.safetensors"
     head = {name: tensor.contiguous() for name, tensor in model.head.state_dict().items()}
     save_file(head, temporary, {"pooling": model.pooling[0]})

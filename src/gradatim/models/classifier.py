@@ -54,7 +54,8 @@ class Classifier(nn.Module):
     def features(self, inputs: Inputs, trace: Trace | None = None) -> Float[Tensor, "rows width"]:
         """The pooled vector of each row."""
         states = self.body(inputs.ids, inputs.layout, inputs.segments, trace)
-        return torch.cat([pool(states, inputs.layout, how) for how in self.pooling], dim=-1)
+        pooled = torch.cat([pool(states, inputs.layout, how) for how in self.pooling], dim=-1)
+        return pooled[: len(inputs.owners)]  # without the rows that only fill the batch
 
     def forward(self, inputs: Inputs, trace: Trace | None = None) -> Float[Tensor, "rows labels"]:
         return self.head(self.dropout(self.features(inputs, trace)))  # type: ignore[no-any-return]

@@ -12,7 +12,6 @@ from torch import Tensor
 from gradatim.nn.packed import Layout
 from gradatim.types import Array, Arrays, Encoded
 
-
 FILL = 64  # a batch has a multiple of so many tokens
 
 
@@ -20,9 +19,9 @@ FILL = 64  # a batch has a multiple of so many tokens
 class Inputs:
     """A packed batch: flat ids, optional segments, the layout, and which text owns each row.
 
-    A last row that no text owns may fill the batch up to a multiple of `FILL` tokens: matrix kernels
-    are prepared per shape, and shapes that come back make training a fifth faster. `owners` and
-    `num_tokens` count without it.
+    Last rows that no text owns, none longer than the longest that has an owner, may fill the batch up
+    to a multiple of `FILL` tokens: matrix kernels are prepared per shape, and shapes that come back
+    make training a fifth faster. `owners` and `num_tokens` count without them.
     """
 
     ids: Int[Tensor, " tokens"]
@@ -39,7 +38,7 @@ class Inputs:
         rows = np.arange(len(lengths)) if owners is None else owners
         num_tokens = int(lengths.sum())
         missing = -num_tokens % fill
-        layout = Layout.of(np.append(lengths, missing) if missing else lengths)
+        layout = Layout.of(np.concatenate([lengths, _filler(missing, int(lengths.max(initial=1)))]))
         columns = {
             name: torch.from_numpy(np.pad(np.asarray(arrays[name], dtype=np.int64), (0, missing)))
             for name in ("ids", "segments")
@@ -56,13 +55,18 @@ class Inputs:
 
     def pool_windows(self, logits: Tensor) -> Tensor:
         """(rows, labels) to (texts, labels): the mean over a text's windows, weighted by their length."""
-        logits = logits[: len(self.owners)]
         if self.num_texts == len(logits):
             return logits
         weights = self.layout.lengths[: len(self.owners)].to(logits.dtype)
         totals = torch.zeros(self.num_texts, dtype=logits.dtype).index_add(0, self.owners, weights)
         summed = torch.zeros(self.num_texts, logits.shape[1], dtype=logits.dtype)
         return summed.index_add(0, self.owners, logits * weights[:, None]) / totals[:, None]
+
+
+def _filler(tokens: int, longest: int) -> Array:
+    """Lengths of rows that hold `tokens` tokens, none longer than `longest` (positions end somewhere)."""
+    whole, rest = divmod(tokens, longest)
+    return np.array([longest] * whole + [rest] * bool(rest), dtype=np.int64)
 
 
 class PackedTexts:

@@ -34,7 +34,7 @@ class TorchSession:
             for rows in _batches(by_length, lengths, self.max_tokens):
                 tokens = np.concatenate([np.arange(starts[r], starts[r] + lengths[r]) for r in rows])
                 part = {name: arrays[name][tokens] for name in ("ids", "segments") if name in arrays}
-                vectors = self.model.features(Inputs.of({**part, "lengths": lengths[rows]}))[: len(rows)]
+                vectors = self.model.features(Inputs.of({**part, "lengths": lengths[rows]}))
                 features.append(vectors.float().numpy())
                 logits.append(self.model.head(vectors).float().numpy())
         self.model.train(was_training)

@@ -15,13 +15,14 @@ WASTE = 0.25  # share of a group's cells that may be padding before it is split
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Rows of similar length, attended to together.
+    """Rows of similar length, attended to together: `members` of the batch, in this order.
 
     `gather` maps the cells of the padded (rows, longest) grid to flat tokens (padding to token 0),
     `scatter` lists the grid cells that are tokens. Both are None where the grid is exactly
     the flat tokens `start : start + rows * longest`, which then needs no copy at all.
     """
 
+    members: Int[Tensor, " rows"]
     rows: int
     longest: int
     start: int
@@ -108,9 +109,10 @@ def _group(members: np.ndarray, sizes: np.ndarray, offsets: np.ndarray) -> tuple
     start = int(tokens[0])
     full = bool(inside.all())
     if full and np.array_equal(tokens, np.arange(start, start + len(tokens))):
-        return Group(len(members), longest, start, None, None, None), tokens
+        return Group(torch.from_numpy(members), len(members), longest, start, None, None, None), tokens
     return (
         Group(
+            torch.from_numpy(members),
             len(members),
             longest,
             start,

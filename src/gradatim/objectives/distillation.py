@@ -105,10 +105,13 @@ class Distillation:
             errors = [F.mse_loss(s.float(), t.float()) / t.float().var() for s, t in pairs]
             parts["hidden"] = match.hidden * torch.stack(errors).mean()
         if match.attention and student.weights is not None and teacher.weights is not None:
+            # Rows that only fill the batch are nobody's to imitate.
+            kept = [group.members < len(batch.inputs.owners) for group in batch.inputs.layout.groups]
             groups = [
-                (s, t)
+                (s[own], t[own])
                 for i, layer in enumerate(match.layers)
-                for s, t in zip(student.weights[i], teacher.weights[layer], strict=True)
+                for s, t, own in zip(student.weights[i], teacher.weights[layer], kept, strict=True)
+                if own.any()
             ]
             # Scaled by the number of keys: a row of weights sums to 1, whatever its length.
             errors = [F.mse_loss(s.float(), t.float()) * s.shape[-1] ** 2 for s, t in groups]

@@ -88,9 +88,7 @@ def test_gradients_equal_those_of_the_written_out_form(
             named["b"] = bias.clone()
         wanted = [named[name].requires_grad_() for name in needs if name in named]
         q, k, v, b = (named.get(name) for name in "qkvb")
-        out = (
-            attend(q, k, v, mask=mask, bias=b)[0] if fast else written_out(q, k, v, mask, b, None)[0]
-        )
+        out = attend(q, k, v, mask=mask, bias=b)[0] if fast else written_out(q, k, v, mask, b, None)[0]
         return list(torch.autograd.grad((out * out.detach().cos()).sum(), wanted))
 
     for fast, slow in zip(gradients(True), gradients(False), strict=True):

@@ -105,9 +105,16 @@ def test_dropout_acts_in_training_only() -> None:
     ("field", "value"),
     [
         ("num_heads", 2), ("num_heads", 0), ("width", 0), ("ffn_width", -1), ("activation", "gelo"),
-        ("norm_order", "middle"), ("dropout", 1.0), ("attention_dropout", -0.1),
+        ("dropout", 1.0), ("attention_dropout", -0.1),
     ],
 )  # fmt: skip
 def test_a_bad_configuration_is_refused_by_its_field(field: str, value: object) -> None:
     with pytest.raises(ConfigError, match="unknown activation" if field == "activation" else field):
         config(**{field: value})
+
+
+def test_an_unknown_norm_order_is_refused() -> None:
+    made = config()
+    object.__setattr__(made, "norm_order", "middle")  # past the type checker that tests run under
+    with pytest.raises(ConfigError, match="norm_order"):
+        made.__post_init__()

@@ -14,6 +14,7 @@ def test_a_known_batch() -> None:
     assert layout.positions.tolist() == [0, 1, 2, 0, 0, 1, 2, 0]
     assert layout.rows.tolist() == [0, 0, 0, 1, 2, 2, 2, 3]
     assert [(group.rows, group.longest) for group in layout.groups] == [(2, 1), (2, 3)]
+    assert [group.members.tolist() for group in layout.groups] == [[1, 3], [0, 2]]
     assert (layout.num_rows, layout.num_tokens) == (4, 8)
     assert layout.order is not None
     # Groups put out tokens 3, 7 (the short rows), then 0, 1, 2, 4, 5, 6.

@@ -62,7 +62,9 @@ def test_a_row_longer_than_the_position_table_is_refused() -> None:
 
 
 def test_initialisation_is_berts() -> None:
-    layer = torch.nn.Sequential(torch.nn.Linear(101, 103), torch.nn.LayerNorm(103), torch.nn.Embedding(97, 101))
+    layer = torch.nn.Sequential(
+        torch.nn.Linear(101, 103), torch.nn.LayerNorm(103), torch.nn.Embedding(97, 101)
+    )
     torch.manual_seed(0)
     init_normal(layer)
     assert layer[0].weight.std().item() == pytest.approx(0.02, rel=0.05)

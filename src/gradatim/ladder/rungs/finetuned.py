@@ -50,6 +50,6 @@ class FinetunedRung:
         )
         objective = Classification(lab.texts, problem.corpus.train.targets)
         done = train(model, objective, recipe, progress=problem.progress)
-        save_teacher(model, problem.shared / "teacher")
+        save_teacher(model, lab.tokenizer, problem.shared / "teacher")
         notes = (f"{epochs:.3g} epochs at {done.tokens_per_s:,.0f} tokens/s",)
         return [lab.export(model, "finetuned", self.name, time.perf_counter() - began, notes=notes)]

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from tokenizers import Tokenizer
 
+from gradatim.errors import ConfigError
 from gradatim.ladder.lab import Lab
 from gradatim.ladder.rung import Problem
 from gradatim.ladder.rungs.bilstm import SLOWER, WIDTH, build_bilstm
@@ -88,6 +89,9 @@ class EncoderStudent:
 
     def cost_s(self, problem: Problem) -> float:
         lab = Lab.of(problem)
+        layers = lab.bert().config.num_layers
+        if layers <= self.num_layers:
+            raise ConfigError(f"an encoder of {layers} layers cannot have a smaller one of {self.num_layers}")
         model = _fewer_blocks(lab.bert(), self.num_layers)[0]
         passes = TEXTS / max(1, len(problem.corpus.train))
         # The teacher reads along once per batch.
@@ -136,8 +140,10 @@ class LstmStudent:
         lab, plan = Lab.of(problem), lessons(problem)
         source = plan.teacher.body if plan.teacher is not None else lab.bert()
         assert isinstance(source, Bert)
-        vectors = principal(source.embedding.words.weight.detach(), WIDTH)
-        model = build_bilstm(len(vectors), len(problem.corpus.task.labels), WIDTH, vectors)
+        table = source.embedding.words.weight.detach()
+        width = min(WIDTH, table.shape[1])
+        vectors = principal(table, width)
+        model = build_bilstm(len(vectors), len(problem.corpus.task.labels), width, vectors)
         tokens = float(plan.texts.sizes.sum())
         epochs = lab.affordable(
             max(1.0, 2 * TEXTS / len(plan.texts)), SLOWER * lab.seconds(model, 1, tokens=tokens)

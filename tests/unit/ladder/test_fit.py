@@ -1,0 +1,102 @@
+"""`gradatim.fit` from Python: what it refuses, and what decides whether a climb may go on."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import gradatim
+from gradatim.errors import ConfigError, GradatimError
+from gradatim.ladder import fit as fitting
+from gradatim.types import Corpus, Examples, Task
+
+EXAMPLES = Examples(["good film", "bad film"] * 8, None, np.array([1, 0] * 8))
+CORPUS = Corpus("tiny", Task(("bad", "good")), EXAMPLES, EXAMPLES, EXAMPLES, digest="d")
+
+
+def fit(folder: Path, **options: Any) -> Any:
+    files = {"out": folder / "model.gradatim", "report": folder / "report.html"}
+    return gradatim.fit(CORPUS, **{"rungs": ["majority"], "threads": 1, **files, **options})
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"max_msec": 2}, r"'max_msec'.*did you mean 'max_ms'"),
+        ({"max_ms": -1.0}, "max_ms must be at least 0"),
+        ({"max_mb": float("nan")}, "max_mb must be at least 0"),
+        ({"epochs": 0}, "epochs must be above 0"),
+        ({"precision": "int4"}, "precision is auto, bf16 or fp32"),
+        ({"rungs": ["linaer"]}, "did you mean 'linear'"),
+        ({"metric": "accuracyy"}, "did you mean 'accuracy'"),
+    ],
+)
+def test_what_is_wrong_is_refused_before_the_climb(
+    tmp_path: Path, options: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(ConfigError, match=says):
+        fit(tmp_path, **options)
+    assert not (tmp_path / "model.climb").exists()
+
+
+def test_the_outcome_tells_the_whole_story(tmp_path: Path) -> None:
+    outcome = fit(tmp_path / "new" / "folder", rungs=["majority", "linear"], max_mb=1)
+    assert outcome.artifact == tmp_path / "new" / "folder" / "model.gradatim"
+    assert outcome.choice.chosen is not None
+    assert outcome.choice.chosen.name == "linear"
+    assert [result.name for result in outcome.story.tests] == ["linear", "majority"]
+    assert outcome.story.evidence is not None
+    assert outcome.story.evidence.probabilities.shape == (16, 2)
+    assert not (tmp_path / "new" / "folder" / "model.climb" / "shared" / "features.npz").exists(), (
+        "classical rungs alone must not wake the encoder"
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "changed"),
+    [
+        ({"seed": 1}, "seed"),
+        ({"rungs": ["majority", "linear"]}, "rungs"),
+        ({"threads": 2}, "threads"),
+        ({"metric": "macro_f1"}, "metric"),
+        ({"max_train_min": 5.0}, "max_train_min"),
+        ({"unlabelled": ["more text"]}, "unlabelled"),
+    ],
+)
+def test_what_changes_a_result_must_not_change_on_resume(
+    tmp_path: Path, options: dict[str, Any], changed: str
+) -> None:
+    fit(tmp_path)
+    with pytest.raises(ConfigError, match=rf"\({changed}\)"):
+        fit(tmp_path, resume=True, **options)
+
+
+@pytest.mark.parametrize("fault", [errno.ENOSPC, errno.EACCES, errno.EROFS])
+def test_a_disk_fault_becomes_an_error_for_the_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: int
+) -> None:
+    def fail(path: Path, _story: object) -> None:
+        raise OSError(fault, "cannot", str(path))
+
+    monkeypatch.setattr(fitting, "write_report", fail)
+    with pytest.raises(ConfigError, match=r"report\.html cannot be written"):
+        fit(tmp_path)
+
+
+def test_other_faults_are_not_dressed_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_args: object) -> None:
+        raise FileNotFoundError(errno.ENOENT, "a fault of ours")
+
+    monkeypatch.setattr(fitting, "write_report", fail)
+    with pytest.raises(FileNotFoundError):
+        fit(tmp_path)
+
+
+def test_when_no_rung_can_be_run_all_reasons_are_given(tmp_path: Path) -> None:
+    with pytest.raises(GradatimError, match=r"frozen: .*nowhere.*\n.*finetuned: .*nowhere") as caught:
+        fit(tmp_path, rungs=["frozen", "finetuned"], encoder="./nowhere")
+    assert caught.value.exit_code == 2

@@ -1,0 +1,144 @@
+"""What the neural rungs share, on a tiny random encoder."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from gradatim.checkpoint.folder import save_bert
+from gradatim.data import resolve_model
+from gradatim.errors import GradatimError, SourceError
+from gradatim.ladder import lab as labs
+from gradatim.ladder.lab import POOLINGS, Lab
+from gradatim.ladder.rung import Problem, Settings
+from gradatim.ladder.rungs.bag import BagRung
+from gradatim.ladder.rungs.bilstm import BiLstmRung
+from gradatim.ladder.rungs.finetuned import FinetunedRung
+from gradatim.ladder.rungs.frozen import FrozenRung
+from gradatim.ladder.rungs.students import EncoderStudent, LstmStudent
+from gradatim.ladder.teacher import load_teacher
+from gradatim.models.bert import Bert, BertConfig
+from gradatim.models.session import TorchSession
+from gradatim.pipelines.open import load
+from gradatim.types import Corpus, Examples, Task
+
+TEXTS = [f"{'good' if i % 2 else 'bad'} film {'very ' * (i % 40)}the !" for i in range(24)]
+
+
+@pytest.fixture(scope="module")
+def encoder(tokenizer_json: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("bert")
+    torch.manual_seed(0)
+    save_bert(
+        Bert(BertConfig(vocab_size=80, num_layers=4, width=32, num_heads=2, ffn_width=64, max_length=24)),
+        folder,
+    )
+    (folder / "tokenizer.json").write_text(tokenizer_json, encoding="utf-8")
+    return folder
+
+
+def make_problem(encoder: Path, folder: Path, *, labels: int = 2, pairs: bool = False) -> Problem:
+    task = Task(tuple(f"label-{i}" for i in range(labels)), pairs=pairs)
+    examples = Examples(TEXTS, TEXTS[::-1] if pairs else None, np.arange(len(TEXTS)) % labels)
+    corpus = Corpus("tiny", task, examples, examples.take(range(12)), None)
+    (rung := folder / "rung").mkdir(parents=True)
+    settings = Settings(encoder=str(encoder), epochs=1, precision="fp32")
+    return Problem(corpus, rung, folder / "shared", "accuracy", settings=settings)
+
+
+@pytest.mark.parametrize("labels", [2, 3])
+@pytest.mark.parametrize("pairs", [False, True])
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_the_exported_file_answers_as_the_model_in_memory(
+    encoder: Path, tmp_path: Path, labels: int, pairs: bool, pooling: labs.Pooling
+) -> None:
+    problem = make_problem(encoder, tmp_path, labels=labels, pairs=pairs)
+    lab = Lab.of(problem)
+    model = lab.classifier(lab.bert(), pooling)
+    candidate = lab.export(model, "tiny", "rung", 0.0)
+    loaded = load(candidate.artifact, threads=1)
+    dev = problem.corpus.dev
+    rows = lab.dev
+    assert len(rows.owners) > rows.num_texts, "some text should need several windows"
+    wanted = labs.pool_windows(
+        TorchSession(model).run(rows.arrays)["logits"], rows.arrays["lengths"], rows.owners, rows.num_texts
+    )
+    np.testing.assert_allclose(
+        loaded.probabilities(dev.texts, dev.pairs), loaded.normalise(wanted), atol=1e-4
+    )
+
+
+def test_every_neural_rung_makes_a_file_with_as_many_answers_as_labels(encoder: Path, tmp_path: Path) -> None:
+    rungs = (
+        BagRung(), BiLstmRung(), FrozenRung(), FinetunedRung(), EncoderStudent(3), EncoderStudent(2), LstmStudent(),
+    )  # fmt: skip
+    problem = make_problem(encoder, tmp_path, labels=3)
+    made = []
+    for rung in rungs:
+        here = replace(problem, folder=tmp_path / rung.name, below=tuple(made))
+        here.folder.mkdir()
+        (candidate,) = rung.fit(here)
+        assert candidate.name == rung.name
+        assert load(candidate.artifact, threads=1).probabilities(TEXTS[:5]).shape == (5, 3)
+        # The fine-tuned model is called the best, so that it becomes the teacher.
+        made.append((candidate, float(rung.name == "finetuned")))
+    assert {c.source for c, _ in made if c.rung.startswith("student")} == {"finetuned"}
+
+
+def test_a_student_needs_a_larger_encoder(encoder: Path, tmp_path: Path) -> None:
+    with pytest.raises(GradatimError, match="4 layers"):
+        EncoderStudent(4).cost_s(make_problem(encoder, tmp_path))
+
+
+def test_the_time_limit_of_the_rung_that_asks_shortens_its_training(encoder: Path, tmp_path: Path) -> None:
+    problem = make_problem(encoder, tmp_path)
+    problem = replace(problem, settings=replace(problem.settings, epochs=None))
+    assert Lab.of(problem).affordable(10.0, seconds_per_epoch=2.0) == 10.0
+    assert Lab.of(replace(problem, limit_s=10.0)).affordable(10.0, seconds_per_epoch=2.0) == pytest.approx(
+        4.5
+    )
+    assert Lab.of(replace(problem, limit_s=0.1)).affordable(10.0, seconds_per_epoch=2.0) == 0.5
+
+
+def test_an_encoder_that_is_not_there_is_looked_for_once(
+    encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def nowhere(name: str) -> Path:
+        asked.append(name)
+        raise SourceError(f"no model {name}")
+
+    monkeypatch.setattr(labs, "resolve_model", nowhere)
+    problem = make_problem(encoder, tmp_path)
+    for _ in range(3):
+        with pytest.raises(SourceError, match="no model"):
+            Lab.of(problem)
+    assert asked == [str(encoder)]
+    assert resolve_model(encoder) == encoder
+
+
+def test_frozen_vectors_are_kept_for_a_resumed_climb(
+    encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problem = make_problem(encoder, tmp_path)
+    train, dev = Lab.of(problem).features("mean")
+    assert train.shape == (24, 32)
+    assert dev.shape == (12, 32)
+    monkeypatch.setattr(Lab, "_encode_frozen", lambda *_args: pytest.fail("encoded again"))
+    again, _ = Lab.of(replace(problem, cache={})).features("mean")
+    np.testing.assert_array_equal(again, train)
+
+
+def test_reading_the_teacher_draws_no_random_numbers(encoder: Path, tmp_path: Path) -> None:
+    problem = make_problem(encoder, tmp_path)
+    FinetunedRung().fit(problem)
+    torch.manual_seed(1)
+    wanted = torch.rand(3)
+    torch.manual_seed(1)
+    assert load_teacher(problem.shared / "teacher") is not None
+    torch.testing.assert_close(torch.rand(3), wanted, rtol=0, atol=0)

@@ -1,0 +1,70 @@
+"""Measuring an exported file in processes of its own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gradatim.errors import GradatimError
+from gradatim.ladder.measure import measure, peak_bytes, write_texts
+from gradatim.pipelines.open import load
+from gradatim.types import Candidate, Examples, Task
+
+TASK = Task(("negative", "positive"))
+TEXTS = [
+    "good film",
+    "bad\0 film\u2028!",
+    "",
+    "the film is " + "very " * 40 + "good",
+    "caf\u00e9",
+    "a" * 5000,
+]
+
+
+@pytest.fixture
+def dev() -> Examples:
+    return Examples(TEXTS, None, np.array([1, 0, 1, 0, 1, 0]))
+
+
+def candidate(artifact: Path) -> Candidate:
+    return Candidate("tiny", "tiny", str(artifact), 0.0, 10)
+
+
+def test_figures_are_those_of_the_file(tiny_artifact: Path, tmp_path: Path, dev: Examples) -> None:
+    write_texts(dev, texts := tmp_path / "dev.jsonl")
+    assert [json.loads(line)[0] for line in texts.read_bytes().splitlines()] == TEXTS
+    seen, probabilities = measure(candidate(tiny_artifact), TASK, dev, texts, metric="accuracy", threads=1)
+    wanted = load(tiny_artifact, threads=1).probabilities(TEXTS)
+    np.testing.assert_allclose(probabilities, wanted, atol=1e-6)
+    right = float((wanted.argmax(1) == dev.targets).mean())
+    assert seen.quality == pytest.approx(right)
+    assert seen.low <= seen.quality <= seen.high
+    assert 0 < seen.p50_ms <= seen.p95_ms
+    assert seen.size_mb == tiny_artifact.stat().st_size / 1e6
+    assert 10 < seen.peak_mb < 200, "a process without torch"
+    assert 0.02 < seen.cold_start_s < 30
+    assert seen.texts_per_s > 0
+    assert seen.cut_tokens == 0
+    assert seen.extra["accuracy"] == pytest.approx(right)
+
+
+def test_a_file_that_cannot_be_run_is_said_in_one_line(tmp_path: Path, dev: Examples) -> None:
+    broken = tmp_path / "broken.gradatim"
+    broken.write_bytes(b"PK nothing")
+    write_texts(dev, texts := tmp_path / "dev.jsonl")
+    with pytest.raises(GradatimError, match=r"measuring .*broken\.gradatim failed") as caught:
+        measure(candidate(broken), TASK, dev, texts, metric="accuracy", threads=1)
+    assert "\n" not in str(caught.value)
+
+
+def test_peak_memory_is_at_least_what_is_held_now() -> None:
+    held = np.ones(64 << 20, dtype=np.uint8)
+    assert peak_bytes() > held.nbytes
+
+
+def test_pairs_are_written_as_two_texts(tmp_path: Path) -> None:
+    write_texts(Examples(["one"], ["two"], np.array([0])), path := tmp_path / "dev.jsonl")
+    assert json.loads(path.read_text(encoding="utf-8")) == ["one", "two"]

@@ -1,0 +1,151 @@
+"""Rates by depth, clipping over dense and sparse gradients, and sparse updates equal to dense ones."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from gradatim.models.bert import Bert, BertConfig
+from gradatim.models.classifier import Classifier
+from gradatim.models.inputs import Inputs
+from gradatim.train.loop import Average
+from gradatim.train.optimizer import Optimizer, sparse_embeddings, warmup_linear
+from gradatim.train.recipe import Recipe
+
+ROWS = 2048  # large enough to be sparse
+
+
+class Lookup(nn.Module):
+    """A table and a product, so that both kinds of gradient occur."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.table = nn.Embedding(ROWS, 3)
+        self.product = nn.Linear(3, 5)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        return self.product(self.table(ids))
+
+
+def run(steps: list[list[int]], *, sparse: bool, **recipe: float) -> Lookup:
+    net = Lookup()
+    if sparse:
+        sparse_embeddings(net)
+    optimizer = Optimizer(net, Recipe(rate=0.01, weight_decay=0.0, **recipe))
+    for ids in steps:
+        net(torch.tensor(ids)).square().sum().backward()
+        optimizer.step(1.0)
+    return net
+
+
+@pytest.mark.parametrize("clip", [1e9, 0.05])
+def test_rows_seen_at_every_step_move_as_under_dense_adam(clip: float) -> None:
+    steps = [[4, 9, 4], [9, 4, 1000], [4, 9, 9]]
+    sparse, dense = (run(steps, sparse=kind, clip=clip) for kind in (True, False))
+    seen = torch.tensor([4, 9])
+    torch.testing.assert_close(sparse.table.weight[seen], dense.table.weight[seen], atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(sparse.product.weight, dense.product.weight, atol=1e-5, rtol=1e-4)
+
+
+def test_rows_never_seen_stay_where_they_are() -> None:
+    start, after = Lookup().table.weight, run([[4, 9], [4, 9]], sparse=True).table.weight
+    moved = (start != after).any(-1).nonzero().ravel().tolist()
+    assert moved == [4, 9]
+
+
+def test_only_large_tables_become_sparse() -> None:
+    small, large = nn.Embedding(1023, 2), nn.Embedding(1024, 2)
+    sparse_embeddings(nn.ModuleList([small, large]))
+    assert (small.sparse, large.sparse) == (False, True)
+
+
+@pytest.mark.parametrize("sparse", [True, False])
+def test_clipping_counts_every_gradient_once(sparse: bool) -> None:
+    net = Lookup()
+    if sparse:
+        sparse_embeddings(net)
+    optimizer = Optimizer(net, Recipe(clip=0.1))
+    net(torch.tensor([4, 4, 9])).sum().backward()  # row 4 occurs twice: its gradients add up first
+    whole = [p.grad.to_dense() for p in net.parameters()]
+    wanted = torch.cat([g.ravel() for g in whole]).norm().item()
+    assert optimizer.step(0.0) == pytest.approx(wanted, rel=1e-5)
+    assert all(p.grad is None for p in net.parameters())
+
+
+def test_decay_acts_on_matrices_and_not_on_vectors() -> None:
+    net = nn.Linear(3, 5)
+    before = [p.detach().clone() for p in net.parameters()]
+    optimizer = Optimizer(net, Recipe(rate=0.1, weight_decay=0.5))
+    (net(torch.zeros(1, 3)) * 0).sum().backward()
+    optimizer.step(1.0)
+    torch.testing.assert_close(net.weight, before[0] * (1 - 0.1 * 0.5))
+    torch.testing.assert_close(net.bias, before[1])
+
+
+def bert() -> Classifier:
+    torch.manual_seed(0)
+    config = BertConfig(vocab_size=29, num_layers=3, width=6, num_heads=2, ffn_width=7, max_length=13)
+    return Classifier(Bert(config), 6, 2)
+
+
+def test_rates_fall_by_one_factor_per_block_down_and_the_head_has_its_own() -> None:
+    net = bert()
+    net.body.embedding.segments.requires_grad_(False)
+    optimizer = Optimizer(net, Recipe(rate=0.1, head_rate=0.7, layer_decay=0.5))
+    rate = {
+        parameter: group["lr"]
+        for stepper in optimizer.steppers
+        for group in stepper.param_groups
+        for parameter in group["params"]
+    }
+    blocks = net.body.stack.blocks
+    assert [rate[block.ffn.up.weight] for block in blocks] == pytest.approx([0.025, 0.05, 0.1])
+    assert rate[net.body.embedding.words.weight] == pytest.approx(0.0125)
+    assert rate[net.head.weight] == rate[net.head.bias] == 0.7
+    assert net.body.embedding.segments.weight not in rate
+    optimizer = Optimizer(net, Recipe(rate=0.1))
+    assert {group["lr"] for stepper in optimizer.steppers for group in stepper.param_groups} == {0.1}
+
+
+def test_a_factor_scales_every_rate_from_its_peak() -> None:
+    net = bert()
+    optimizer = Optimizer(net, Recipe(rate=0.1, head_rate=0.4))
+    for factor in (0.5, 0.25):  # not one upon the other
+        net(Inputs.of({"ids": np.arange(5), "lengths": np.array([5])})).sum().backward()
+        optimizer.step(factor)
+        rates = {group["lr"] for stepper in optimizer.steppers for group in stepper.param_groups}
+        assert rates == {0.1 * factor, 0.4 * factor}
+
+
+def test_the_rate_rises_linearly_then_falls_linearly_to_zero() -> None:
+    total = 40
+    factors = [warmup_linear(step, total, 0.25) for step in range(total)]
+    np.testing.assert_allclose(factors[:10], np.arange(1, 11) / 10)
+    np.testing.assert_allclose(factors[10:], np.arange(30, 0, -1) / 30)
+    assert warmup_linear(total, total, 0.25) == 0.0
+    assert [warmup_linear(step, 1, 0.1) for step in (0, 1)] == [1.0, 0.0]
+
+
+def test_the_average_is_the_mean_of_the_weights_it_saw() -> None:
+    net = bert()
+    average, seen = Average(net, start=5, stride=2), []
+    for step in range(12):
+        with torch.no_grad():
+            for parameter in net.parameters():
+                parameter.add_(torch.randn(parameter.shape))
+        average.update(step)
+        if step in (6, 8, 10):
+            seen.append([p.detach().clone() for p in net.parameters()])
+    average.apply()
+    for parameter, *states in zip(net.parameters(), *seen, strict=True):
+        torch.testing.assert_close(parameter.detach(), torch.stack(states).mean(0), atol=1e-5, rtol=1e-4)
+
+
+def test_an_average_that_saw_nothing_changes_nothing() -> None:
+    net = bert()
+    before = [p.detach().clone() for p in net.parameters()]
+    Average(net, start=100).apply()
+    assert all(torch.equal(p, b) for p, b in zip(net.parameters(), before, strict=True))

@@ -1,0 +1,39 @@
+"""What a recipe refuses and when it computes in bfloat16."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gradatim.errors import ConfigError
+from gradatim.train import recipe as room
+from gradatim.train.recipe import Recipe
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("epochs", 0.0), ("epochs", float("nan")), ("batch_size", 0), ("max_tokens", -1), ("rate", 0.0),
+        ("head_rate", 0.0), ("head_rate", -1e-3), ("clip", 0.0), ("layer_decay", 0.0), ("warmup", 1.0),
+        ("warmup", -0.1), ("average", 1.5), ("weight_decay", -0.01),
+    ],
+)  # fmt: skip
+def test_a_value_out_of_range_is_refused_by_its_field(field: str, value: Any) -> None:
+    with pytest.raises(ConfigError, match=f"^{field} "):
+        Recipe(**{field: value})
+
+
+def test_an_unknown_precision_is_refused() -> None:
+    made = Recipe()
+    object.__setattr__(made, "precision", "fp8")  # past the type checker that tests run under
+    with pytest.raises(ConfigError, match="precision"):
+        made.__post_init__()
+
+
+def test_precision_follows_the_processor_only_when_left_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for native in (True, False):
+        monkeypatch.setattr(room, "has_native_bf16", lambda native=native: native)
+        assert Recipe().bf16() is native
+        assert Recipe(precision="bf16").bf16() is True
+        assert Recipe(precision="fp32").bf16() is False
