@@ -31,4 +31,4 @@ bench: $(STAMP)
 	$(PY) -m benchmarks.classify
 
 docs: $(STAMP)
-	$(PY) -m benchmarks.picture
+	$(PY) -m benchmarks.demo --picture docs/front.png

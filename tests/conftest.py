@@ -8,9 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from jaxtyping import install_import_hook
 
 from gradatim.engine.artifact import write_artifact
 from gradatim.types import Task
+
+# Shapes in signatures are executed; an int is a float here, as it is to the static checker.
+install_import_hook(
+    [f"gradatim.{room}" for room in ("nn", "models", "objectives", "checkpoint", "export", "train")],
+    "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))",
+)
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "good", "bad", "film", "not", "very", "the", "!", "."]
 VOCABULARY = [*WORDS, *string.ascii_lowercase, *("##" + letter for letter in string.ascii_lowercase)]

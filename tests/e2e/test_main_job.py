@@ -21,8 +21,8 @@ MAX_MS, MAX_MB = 50.0, 0.5
 RUNGS = {
     "multi-class": None,
     "binary": "linear,frozen",
-    "multi-label": "majority,ngram,linear,finetuned,student-2l,int8",
-    "pairs": "majority,linear,bag,finetuned,int8",
+    "multi-label": "linear,finetuned,student-2l,int8",
+    "pairs": "linear,finetuned,int8",
 }
 EVERY_RUNG = {
     "majority", "ngram", "linear", "bag", "bilstm", "frozen", "finetuned", "student-3l", "student-2l",

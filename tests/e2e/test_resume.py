@@ -88,7 +88,7 @@ def test_ctrl_c_ends_with_130_and_a_hint_and_other_settings_are_refused(
     assert "Traceback" not in said
     assert not (tmp_path / "stopped.gradatim").exists()
     record = done.read_bytes()
-    for option, name in ((("--seed", "1"), "seed"), (("--rungs", "linear"), "rungs")):
+    for option, name in ((("--seed", "1"), "data, seed"), (("--rungs", "linear"), "rungs")):
         other = tools.gradatim(tmp_path, *command("stopped.gradatim", "--resume", *option))
         assert other.code == 2
         assert f"({name})" in other.err

@@ -94,4 +94,6 @@ def rules(config: BertConfig) -> list[Rule]:
         Drop("embeddings.position_ids"),
         Drop("pooler.*"),
         Drop("cls.*"),
+        Drop("classifier.*"),
+        Drop("qa_outputs.*"),
     ]

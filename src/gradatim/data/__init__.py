@@ -5,7 +5,6 @@ Nothing heavy is loaded on import: `datasets` and `pyarrow` come in when a table
 
 from gradatim.data.cache import cache_folder
 from gradatim.data.catalog import entries, fetch, resolve_model
-from gradatim.data.corpus import load_corpus
-from gradatim.data.unsplit import load_examples, load_texts
+from gradatim.data.corpus import load_corpus, load_examples, load_texts
 
 __all__ = ["cache_folder", "entries", "fetch", "load_corpus", "load_examples", "load_texts", "resolve_model"]

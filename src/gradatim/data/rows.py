@@ -1,138 +1,210 @@
-"""One split as usable rows: texts, pairs, labels and keys, with the unusable rows counted out."""
+"""One split as usable rows in a memory-mapped Arrow table of the cache, with the unusable ones counted out."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import hashlib
+import json
+import shutil
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from gradatim.data.arrow import arrow_table, take_texts, texts_at
-from gradatim.data.columns import Columns, choose_columns
-from gradatim.data.labels import Column, polarity
-from gradatim.data.source import Source
+from gradatim.data.cache import cache_folder, staged
+from gradatim.data.columns import Columns
+from gradatim.data.labels import targets
 from gradatim.data.splits import content_key
 from gradatim.data.tables import Table
-from gradatim.errors import DataError
-from gradatim.types import Array
+from gradatim.errors import DataError, MissingExtraError
+from gradatim.types import Array, Examples, Task
 
-_LINES_SHOWN = 5
+IN_MEMORY_BYTES = 256 << 20  # columns from this size on stay on disk
+_FORMAT = "2"  # part of every cache key: raise it when the meaning of the stored columns changes
+_MISSING_LABELS = frozenset({"", "nan", "NaN", "#N/A"})  # whole cells only
+_MISSING_TEXTS = _MISSING_LABELS | {"NULL", "null"}
+_BATCH_ROWS = 1000
+_BATCH_BYTES = 16 << 20
+_SHOWN = 5
 
 
-@dataclass(frozen=True, slots=True)
+class MappedTexts(Sequence[str]):
+    """Strings of an Arrow column at chosen rows, read from disk as they are asked for."""
+
+    def __init__(self, column: Any, rows: Array) -> None:
+        self._column, self._rows = column, rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, at: Any) -> Any:
+        """One text, or for a slice or an array of positions the texts there, still on disk."""
+        if isinstance(at, (slice, np.ndarray)):
+            return MappedTexts(self._column, self._rows[at])
+        return self._column[int(self._rows[at])].as_py()
+
+    def __iter__(self) -> Iterator[str]:
+        for start in range(0, len(self._rows), _BATCH_ROWS):
+            yield from self._column.take(self._rows[start : start + _BATCH_ROWS]).to_pylist()
+
+    def unmapped(self) -> Sequence[str]:
+        """The texts as a list, unless their column is too large for that."""
+        return list(self) if self._column.nbytes < IN_MEMORY_BYTES else self
+
+
+@dataclass(frozen=True)
 class Rows:
-    """The usable rows of a split. `labels` are JSON strings, empty when unlabelled; `lines` their places."""
+    """The usable rows of a split: `lines` are their places, `labels` JSON strings, then sets of names."""
 
     where: str
-    texts: Sequence[str]
-    pairs: Sequence[str] | None
-    labels: Sequence[str]
+    texts: MappedTexts
+    pairs: MappedTexts | None
+    labels: Sequence[Any]
     lines: Array
 
     def __len__(self) -> int:
         return len(self.texts)
 
-    def take(self, rows: Array) -> Rows:
+    def take(self, at: Array) -> Rows:
         """The rows at these positions, in that order."""
-        return Rows(
-            self.where,
-            take_texts(self.texts, rows),
-            None if self.pairs is None else take_texts(self.pairs, rows),
-            [self.labels[i] for i in rows.tolist()] if self.labels else [],
-            self.lines[rows],
-        )
+        pairs = None if self.pairs is None else self.pairs[at]
+        return Rows(self.where, self.texts[at], pairs, [self.labels[i] for i in at], self.lines[at])
 
+    @cached_property
     def keys(self) -> list[bytes]:
         """A key per row, equal for equal content."""
-        pairs: Sequence[str | None] = [None] * len(self) if self.pairs is None else self.pairs
+        pairs = [None] * len(self) if self.pairs is None else self.pairs
         return [content_key(text, pair) for text, pair in zip(self.texts, pairs, strict=True)]
 
-    def label_column(self) -> Column:
-        """The labels with their places, for `Reading`."""
-        return Column(self.where, self.labels, self.lines.tolist())
+    def places(self) -> dict[str, str]:
+        """Every distinct label and where it stands first."""
+        first: dict[str, int] = {}
+        for label, line in zip(self.labels, self.lines.tolist(), strict=True):
+            first.setdefault(label, line)
+        return {label: f"line {line} of {self.where}" for label, line in first.items()}
+
+    def known_to(self, task: Task) -> tuple[Rows, str]:
+        """The rows that have only labels of the task, and the other labels with their counts."""
+        names = set(task.labels)
+        at = [i for i, labels in enumerate(self.labels) if names.issuperset(labels)]
+        unknown = Counter(name for labels in self.labels for name in labels if name not in names)
+        listing = listed([f"{name} ({count})" for name, count in unknown.most_common()])
+        return self.take(np.array(at, dtype=np.int64)) if unknown else self, listing
+
+    def examples(self, task: Task) -> Examples:
+        """The rows as examples of a task; their labels must be the task's."""
+        pairs = None if self.pairs is None else self.pairs.unmapped()
+        return Examples(self.texts.unmapped(), pairs, targets(task, self.labels))
 
 
 def read_rows(table: Table, columns: Columns, split: str) -> tuple[Rows, list[str]]:
     """The usable rows of a table and what was left out; raises DataError when none is left."""
-    data = arrow_table(table, columns).data
-    text_column, pair_column, label_column = (data.column(name) for name in ("text", "pair", "label"))
-    lines = data.column("line").to_numpy()
-    has_text = _valid(text_column)
+    data = arrow_table(table, columns)
+    texts, pairs, labels, lines = (data.column(name) for name in ("text", "pair", "label", "line"))
+    places = lines.to_numpy()
+    without_text, without_label = _is_null(texts), _is_null(labels)
     if columns.text_pair is not None:
-        has_text &= _valid(pair_column)
-    has_label = _valid(label_column) if columns.label is not None else np.ones_like(has_text)
-    keep = np.flatnonzero(has_text & has_label)
-    notes = [
-        f"{split}: {count} of {len(lines)} rows without {what} left out ({_places(lines[mask])})"
-        for what, mask in (("text", ~has_text), ("a label", has_text & ~has_label))
+        without_text |= _is_null(pairs)
+    left_out = [
+        f"{split}: {count} of {len(places)} rows {what} left out ({_lines(places[mask])})"
+        for what, mask in (("without text", without_text), (table.unlabelled, without_label & ~without_text))
         if (count := int(mask.sum()))
     ]
+    keep = np.flatnonzero(~without_text & ~without_label)
     if not len(keep):
-        left_out = f"; {'; '.join(notes)}" if notes else ""
-        raise DataError(f"{table.where} holds no usable rows{left_out}")
+        raise DataError("; ".join([f"{table.where} holds no usable rows", *left_out]))
     rows = Rows(
         table.where,
-        texts_at(text_column, keep),
-        texts_at(pair_column, keep) if columns.text_pair is not None else None,
-        label_column.take(keep).to_pylist() if columns.label is not None else [],
-        lines[keep],
+        MappedTexts(texts, keep),
+        None if columns.text_pair is None else MappedTexts(pairs, keep),
+        labels.take(keep).to_pylist(),
+        places[keep],
     )
-    return rows, notes
+    return rows, left_out
 
 
-def read_split(
-    source: Source, split: str, like: tuple[Table, Columns] | None, **choice: Any
-) -> tuple[Rows, Columns, list[str]]:
-    """Rows, columns and notes of one split of a source.
+def arrow_table(table: Table, columns: Columns) -> Any:
+    """The chosen columns as a memory-mapped Arrow table with columns text, pair, label and line.
 
-    `like` is a split whose choice of columns is taken over by name; `choice` goes to `choose_columns`.
+    Converted once per state of the source and kept in the cache. Labels are JSON, so that 1 and "1" stay
+    apart; a missing text, pair or label is null. Raises DataError for a text that is not a string or number.
     """
-    table = source.tables[split]
-    if like is None:
-        columns = choose_columns(table, **_with_known(source, choice))
-        notes = [*table.notes, *(() if source.layout.text else columns.notes)]
-    else:
-        first, chosen = like
-        named = {
-            key: None if at is None else first.columns[at]
-            for key, at in (("text", chosen.text), ("text_pair", chosen.text_pair), ("label", chosen.label))
-        }
-        columns = choose_columns(
-            table, text=named["text"], text_pair=named["text_pair"], label=named["label"],
-            labelled=chosen.label is not None, pairs=chosen.text_pair is not None,
-        )  # fmt: skip
-        notes = list(table.notes)
-    rows, left_out = read_rows(table, columns, split)
-    if source.layout.neutral_below is not None and columns.label is not None:
-        rows, neutral = _polar(rows, source.layout.neutral_below)
-        left_out.append(
-            f"{split}: {neutral} rows with |score| < {source.layout.neutral_below} left out as neutral"
+    try:
+        import datasets
+        import pyarrow as pa
+    except ImportError as error:
+        raise MissingExtraError("reading data sets", "train") from error
+    chosen = f"{table.where}|{table.columns}|{columns.text}|{columns.text_pair}|{columns.label}"
+    halves = (chosen, f"{_FORMAT}|{table.stamp}")
+    source, state = (hashlib.sha256(half.encode()).hexdigest()[:24] for half in halves)
+    folder = cache_folder() / "tables" / f"{source}-{state}"
+    if not folder.is_dir():
+        types = {"text": pa.string(), "pair": pa.string(), "label": pa.string(), "line": pa.int64()}
+        schema = pa.schema(types)
+        with staged(folder) as workplace, pa.ipc.new_stream(workplace / "rows.arrow", schema) as writer:
+            for batch in _batches(table, columns):
+                arrays = [pa.array(values, kind) for values, kind in zip(batch, types.values(), strict=True)]
+                writer.write_batch(pa.record_batch(arrays, schema=schema))
+        for old in folder.parent.glob(f"{source}-*"):
+            if old != folder:  # earlier states of the same source
+                shutil.rmtree(old, ignore_errors=True)
+    return datasets.Dataset.from_file(str(folder / "rows.arrow")).data
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first few names, with dots where there are more."""
+    return ", ".join(names[:_SHOWN]) + ", ..." * (len(names) > _SHOWN)
+
+
+def _batches(table: Table, columns: Columns) -> Iterator[list[list[Any]]]:
+    batch: list[list[Any]] = [[], [], [], []]
+    size = 0
+    for number, cells in table.scan():
+        where = f"{table.where}, line {number}"
+        text = _text(cells[columns.text], where)
+        pair = None if columns.text_pair is None else _text(cells[columns.text_pair], where)
+        label = None if columns.label is None else _label(cells[columns.label])
+        for values, value in zip(batch, (text, pair, label, number), strict=True):
+            values.append(value)
+        size += len(text or "") + len(pair or "")
+        if len(batch[0]) == _BATCH_ROWS or size > _BATCH_BYTES:
+            yield batch
+            batch, size = [[], [], [], []], 0
+    yield batch
+
+
+def _text(cell: Any, where: str) -> str | None:
+    if cell is None or cell != cell:  # only NaN differs from itself
+        return None
+    if isinstance(cell, (int, float)):
+        return str(cell)
+    if not isinstance(cell, str):
+        raise DataError(
+            f"{where}: a text must be a string, not {type(cell).__name__}; choose another column with text"
         )
-    return rows, columns, notes + left_out
+    try:
+        cell.encode()
+    except UnicodeEncodeError as error:
+        raise DataError(
+            f"{where}: the text holds half a surrogate pair (position {error.start}), which is no character"
+        ) from error
+    return None if cell.strip() in _MISSING_TEXTS else cell
 
 
-def _with_known(source: Source, choice: dict[str, Any]) -> dict[str, Any]:
-    """The caller's columns, where he names none those the source knows."""
-    merged = dict(choice)
-    for key in ("text", "text_pair", "label"):
-        merged[key] = choice.get(key) or getattr(source.layout, key)
-    if choice.get("pairs") is False:
-        merged["text_pair"] = None
-    return merged
+def _label(cell: Any) -> str | None:
+    if isinstance(cell, str):
+        cell = cell.strip()
+        cell = None if cell in _MISSING_LABELS else cell
+    if cell is None or cell != cell:
+        return None
+    return json.dumps(cell, ensure_ascii=True, default=str)
 
 
-def _polar(rows: Rows, neutral_below: float) -> tuple[Rows, int]:
-    labels = [polarity(value, neutral_below) for value in rows.labels]
-    keep = np.array([i for i, label in enumerate(labels) if label is not None], dtype=np.int64)
-    kept = replace(rows.take(keep), labels=[label for label in labels if label is not None])
-    return kept, len(rows) - len(kept)
+def _is_null(column: Any) -> Array:
+    return np.array(column.is_null().to_numpy(), dtype=bool)
 
 
-def _valid(column: Any) -> Array:
-    return np.asarray(column.is_valid().to_numpy(), dtype=bool).copy()
-
-
-def _places(lines: Array) -> str:
-    shown = ", ".join(str(line) for line in lines[:_LINES_SHOWN])
-    return f"line{'s' * (len(lines) > 1)} {shown}{', ...' * (len(lines) > _LINES_SHOWN)}"
+def _lines(lines: Array) -> str:
+    return f"line{'s' * (len(lines) > 1)} {listed([str(line) for line in lines[: _SHOWN + 1]])}"

@@ -4,44 +4,34 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from gradatim.data import catalog, hub
-from gradatim.data.columns import Layout
-from gradatim.data.delimited import Dialect
+from gradatim.data.labels import polarity
 from gradatim.data.named import NAMED, data_root, named_key
-from gradatim.data.tables import SUFFIXES, Row, Table, concatenated, delimited_table, open_table
-from gradatim.data.textfile import plain_stem, plain_suffix
+from gradatim.data.tables import SUFFIXES, Table, concatenated, delimited_table, open_table
+from gradatim.data.textfile import decompressed
 from gradatim.errors import DataError, did_you_mean
 
 PathLike = str | os.PathLike[str]
-_SPLIT_FILE = re.compile(r"(train|training|dev|valid|validation|val|test)(-\d+-of-\d+)?", re.IGNORECASE)
-_SPLITS = {"train": "train", "training": "train", "test": "test"}  # all others mean dev
-_GUESSED = Layout()
+_SPLITS = {
+    "train": "train", "training": "train", "dev": "dev", "valid": "dev", "validation": "dev", "val": "dev",
+    "test": "test",
+}  # fmt: skip
+_SPLIT_FILE = re.compile(rf"({'|'.join(_SPLITS)})(-\d+-of-\d+)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Tables per split (`train` alone when there is one table) and what is known about them."""
+    """Tables per split (`train` alone when there is one table) and whose they are."""
 
     name: str
     tables: Mapping[str, Table]
-    layout: Layout = _GUESSED
     licence: str = "not stated"
     citation: str = ""
-
-    def names_for(self, label: str | None) -> Mapping[str, str]:
-        """Raw label to name, in class order, as far as the source states them for the column `label`."""
-        if label is None or label == self.layout.label:
-            if self.layout.names:
-                return self.layout.names
-            stated = next(iter(self.tables["train"].classes.values()), ())
-        else:
-            stated = self.tables["train"].classes.get(label, ())
-        return {name: name for name in stated}
 
 
 def find_source(source: PathLike, *, dev: PathLike | None = None, test: PathLike | None = None) -> Source:
@@ -53,29 +43,28 @@ def find_source(source: PathLike, *, dev: PathLike | None = None, test: PathLike
     add or replace those splits. Raises DataError that says where it was looked for and the nearest name.
     """
     found = _find(source)
-    extra = {
-        split: open_table(Path(path).expanduser())
-        for split, path in (("dev", dev), ("test", test))
-        if path is not None
-    }
+    given = {"dev": dev, "test": test}
+    extra = {split: open_table(Path(path).expanduser()) for split, path in given.items() if path is not None}
     return replace(found, tables={**found.tables, **extra})
 
 
 def _find(source: PathLike) -> Source:
     name = os.fspath(source)
     path = Path(name).expanduser()
+    bare = decompressed(path)
     if path.is_dir():
         return _folder(path)
     if path.is_file():
-        return Source(plain_stem(path), {"train": open_table(path)})
-    if isinstance(source, os.PathLike) or name.startswith((".", "~", "/")) or plain_suffix(path) in SUFFIXES:
+        return Source(bare.stem, {"train": open_table(path)})
+    if isinstance(source, os.PathLike) or name.startswith((".", "~", "/")) or bare.suffix.lower() in SUFFIXES:
         siblings = [item.name for item in path.parent.iterdir()] if path.parent.is_dir() else []
         raise DataError(f"no such file or folder: {name}{did_you_mean(path.name, siblings)}")
     if name in catalog.entries():
-        return _catalogued(name)
+        return _catalogued(catalog.find(name))
     key, root = named_key(name), data_root()
     if key and root:
-        return _benchmark(key, root)
+        named = NAMED[key]
+        return Source(key, named.tables(root), named.licence, named.citation)
     if hub.looks_like_id(name.partition(":")[0]) and hub.reachable():
         return _hub_dataset(name)
     raise DataError(_not_found(name, key, root))
@@ -88,11 +77,8 @@ def _not_found(name: str, key: str | None, root: Path | None) -> str:
         looked.append(f"GRADATIM_DATA ({', '.join(NAMED)})")
     elif key:
         looked.append(f"GRADATIM_DATA (not set; it must point at the folder with {key!r})")
-    looked.append(
-        "the hub (cannot be reached)"
-        if hub.looks_like_id(name.partition(":")[0])
-        else "hub ids (it has not the form of one)"
-    )
+    is_id = hub.looks_like_id(name.partition(":")[0])
+    looked.append("the hub (cannot be reached)" if is_id else "hub ids (it has not the form of one)")
     near = did_you_mean(name, [*data_sets, *NAMED]) if key != name else ""
     return f"no data set {name!r}; looked for it among {'; '.join(looked)}{near}"
 
@@ -100,82 +86,74 @@ def _not_found(name: str, key: str | None, root: Path | None) -> str:
 def _folder(folder: Path) -> Source:
     """A folder with files train, dev | valid | validation | val and test, in shards or not."""
     parts: dict[str, list[Path]] = {}
-    for path in sorted(folder.iterdir()):
-        match = _SPLIT_FILE.fullmatch(plain_stem(path))
-        if match and path.is_file() and plain_suffix(path) in SUFFIXES:
-            split = _SPLITS.get(match[1].lower(), "dev")
+    there = sorted(folder.iterdir())
+    for path in there:
+        bare = decompressed(path)
+        match = _SPLIT_FILE.fullmatch(bare.stem)
+        if match and path.is_file() and bare.suffix.lower() in SUFFIXES:
+            split = _SPLITS[match[1].lower()]
             parts.setdefault(split, []).append(path)
             if len(parts[split]) > 1 and not match[2]:
                 raise DataError(
                     f"{folder}: {parts[split][0].name} and {path.name} are both the {split} split; keep one"
                 )
     if "train" not in parts:
-        there = ", ".join(sorted(item.name for item in folder.iterdir())[:8]) or "nothing"
-        raise DataError(f"{folder} has no file train.csv (or .tsv, .jsonl, .parquet); it holds: {there}")
+        names = ", ".join(path.name for path in there[:8]) or "nothing"
+        raise DataError(f"{folder} has no file train.csv (or .tsv, .jsonl, .parquet); it holds: {names}")
     tables = {split: concatenated([open_table(path) for path in paths]) for split, paths in parts.items()}
     return Source(folder.resolve().name, tables)
 
 
-def _catalogued(name: str) -> Source:
-    entry = catalog.find(name)
+def _catalogued(entry: catalog.Entry) -> Source:
+    """A data file of the catalog; a sentiment score becomes a label, missing where it is neutral."""
     if entry.table is None:
-        raise DataError(f"{name!r} is a {entry.kind}, not a data set")
-    file = catalog.fetch(name) / next(iter(entry.files))
+        raise DataError(f"{entry.name!r} is a {entry.kind}, not a data set")
     columns = tuple(entry.table["columns"])
-    table = delimited_table(file, Dialect("\t", quoted=False, header=False, columns=columns, named=True))
+    file = catalog.fetch(entry.name) / next(iter(entry.files))
+    table = delimited_table(file, "\t", quoted=False, columns=columns)
+    roles = {role: entry.table[role] for role in ("text", "text_pair", "label") if role in entry.table}
+    table = replace(table, roles=roles)
     neutral_below = entry.table.get("neutral_below")
-    layout = Layout(
-        text=entry.table["text"],
-        text_pair=entry.table.get("text_pair"),
-        label=entry.table.get("label"),
-        labelled="label" in entry.table,
-        names={} if neutral_below is None else {name: name for name in ("negative", "positive")},
-        neutral_below=neutral_below,
-    )
-    return Source(name, {"train": table}, layout, entry.licence, entry.citation)
+    if neutral_below is not None:
+        score = columns.index(entry.table["label"])
 
+        def labelled(cells: list[str]) -> list[str | None]:
+            return [*cells[:score], polarity(cells[score], neutral_below), *cells[score + 1 :]]
 
-def _benchmark(key: str, root: Path) -> Source:
-    named = NAMED[key]
-    return Source(key, named.tables(root), named.layout_in(root), named.licence, named.citation)
+        table = replace(table.mapped(labelled), unlabelled=f"with |score| < {neutral_below} (neutral)")
+    return Source(entry.name, {"train": table}, entry.licence, entry.citation)
 
 
 def _hub_dataset(name: str) -> Source:
-    splits = hub.dataset(name)
-    tables = {}
-    for given in splits:
-        split = {"train": "train", "validation": "dev", "valid": "dev", "dev": "dev", "test": "test"}.get(
-            given
-        )
-        if split:
-            tables[split] = _hub_table(f"{name} ({given})", splits[given])
+    given = hub.dataset(name)
+    tables = {
+        _SPLITS[split]: _hub_table(f"{name} ({split})", given[split]) for split in given if split in _SPLITS
+    }
     if "train" not in tables:
-        raise DataError(f"data set {name!r} of the hub has no train split; it has: {', '.join(splits)}")
-    info = splits["train"].info if "train" in splits else None
-    licence, citation = (getattr(info, "license", "") or "not stated"), (getattr(info, "citation", "") or "")
-    return Source(name, tables, licence=licence, citation=citation)
+        raise DataError(f"data set {name!r} of the hub has no train split; it has: {', '.join(given)}")
+    info = next(iter(given.values())).info
+    return Source(
+        name, tables, getattr(info, "license", "") or "not stated", getattr(info, "citation", "") or ""
+    )
 
 
-def _hub_table(where: str, rows: Any) -> Table:
+def _hub_table(where: str, data: Any) -> Table:
     """A split of a hub data set; class ids become names (-1, a hidden label, becomes none)."""
-    classes = {name: tuple(_class_names(feature)) for name, feature in rows.features.items()}
-    classes = {name: names for name, names in classes.items() if names}
-    columns = tuple(rows.column_names)
+    columns = tuple(data.column_names)
+    inner = {name: getattr(feature, "feature", feature) for name, feature in data.features.items()}
+    classes = {
+        name: kind.names for name, kind in inner.items() if isinstance(getattr(kind, "names", None), list)
+    }
 
-    def scan() -> Iterator[Row]:
-        for number, row in enumerate(rows, 1):
-            yield number, [_named_class(row[name], classes.get(name)) for name in columns]
+    def named(cells: Mapping[str, Any]) -> list[Any]:
+        return [_class_name(cells[name], classes.get(name)) for name in columns]
 
-    return Table(where, columns, scan, f"{where}|{rows._fingerprint}", classes=classes)
-
-
-def _class_names(feature: Any) -> list[str]:
-    inner = getattr(feature, "feature", feature)
-    names = getattr(inner, "names", None)
-    return list(names) if isinstance(names, list) else []
+    names = {column: {name: name for name in of_column} for column, of_column in classes.items()}
+    fingerprint = f"{where}|{data._fingerprint}"
+    return Table(where, columns, lambda: enumerate(data, 1), fingerprint, names=names).mapped(named)
 
 
-def _named_class(cell: Any, names: tuple[str, ...] | None) -> Any:
+def _class_name(cell: Any, names: list[str] | None) -> Any:
     if names is None or cell is None or isinstance(cell, str):
         return cell
     if isinstance(cell, list):

@@ -120,7 +120,8 @@ def delimited_table(
     rows = _first_rows(path, delimiter, quoted)
     if not rows:
         raise DataError(f"{path} is empty: it holds no rows")
-    header, notes = not columns and _is_header(rows), ()
+    header = not columns and _is_header(rows)
+    notes: tuple[str, ...] = ()
     if header:
         columns = tuple(name.strip() for name in rows[0])
     elif not columns:
@@ -141,12 +142,18 @@ def delimited_table(
     return Table(str(path), columns, scan, stamp, notes)
 
 
-def _rows(path: Path, delimiter: str, quoted: bool, *, strict: bool = True) -> Iterator[tuple[int, list[str]]]:
+def _rows(
+    path: Path, delimiter: str, quoted: bool, *, strict: bool = True
+) -> Iterator[tuple[int, list[str]]]:
     """Rows that are not blank, with the line they start on."""
     csv.field_size_limit(_FIELD_BYTES)
-    quoting = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
     with open_text(path) as stream:
-        reader = csv.reader(stream, delimiter=delimiter, quoting=quoting, strict=strict)
+        reader = csv.reader(
+            stream,
+            delimiter=delimiter,
+            quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE,
+            strict=strict,
+        )
         start = 1
         try:
             for cells in reader:

@@ -128,17 +128,23 @@ def _share(
     """The seconds this rung may train, and why it cannot, if so.
 
     A rung that cannot be shortened takes what it needs if that is left. The others share what the
-    former leave, in proportion to their estimates.
+    former leave in proportion to their estimates, but each, in the order of the ladder, may have the
+    least it can do with: a teacher and one student rather than too little for everyone.
     """
     if not _can_shorten(rung):
         why = f"needs about {cost:.3g} s of training; {max(0.0, left):.3g} s of --max-train-min are left"
         return cost, why if cost > left else None
     costs = [(_can_shorten(other), _estimate(problem, other)) for other in later]
     flexible = cost + sum(seconds for shortens, seconds in costs if shortens)
-    room = left - sum(seconds for shortens, seconds in costs if not shortens)
-    limit = cost * min(1.0, max(0.0, room) / flexible) if flexible > 0 else 0.0
-    if limit < SHORTEST * cost:
-        return 0.0, f"needs about {cost:.3g} s of training; its share of --max-train-min is {limit:.3g} s"
+    room = left
+    for shortens, seconds in costs:
+        if not shortens and seconds <= room:  # else it will be skipped
+            room -= seconds
+    share = cost / flexible if flexible > 0 else 0.0
+    limit = min(cost, max(SHORTEST * cost, room * share))
+    if limit > room:
+        why = f"needs about {cost:.3g} s of training; {max(0.0, room):.3g} s of --max-train-min are left"
+        return 0.0, why
     return limit, None
 
 

@@ -176,7 +176,7 @@ class Lab:
         problem, task = self.problem, self.corpus.task
         logits = self.logits(model, self.dev)
         decision = fit_decision(logits, self.corpus.dev.targets, multi_label=task.multi_label)
-        path = problem.folder.parent / rung / f"{name}.gradatim"
+        path = problem.folder / f"{name}.gradatim"
         write_artifact(
             path,
             kind="onnx",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,11 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from gradatim.errors import GradatimError
 from gradatim.models.classifier import Classifier
 from gradatim.objectives.base import Objective
 from gradatim.train.batches import plan_epoch
 from gradatim.train.optimizer import Optimizer, sparse_embeddings, warmup_linear
 from gradatim.train.recipe import Recipe
+
+AVERAGED = 25  # sets of weights that enter an average, about
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,8 @@ def train(
     batches = _plan(objective, recipe, rng)
     sparse_embeddings(model)
     optimizer = Optimizer(model, recipe)
-    average = Average(model, start=int(len(batches) * (1 - recipe.average)))
+    tail = int(len(batches) * recipe.average)
+    average = Average(model, start=len(batches) - tail, stride=max(1, tail // AVERAGED))
     losses: list[float] = []
     tokens, started = 0, time.perf_counter()
     model.train()
@@ -57,6 +62,11 @@ def train(
         loss.value.backward()  # type: ignore[no-untyped-call]
         optimizer.step(warmup_linear(step, len(batches), recipe.warmup))
         losses.append(loss.value.item())
+        if not math.isfinite(losses[-1]):
+            raise GradatimError(
+                f"training diverged: the loss is {losses[-1]} at step {step + 1}; lower the rate "
+                f"({recipe.rate:g}) or train with precision fp32"
+            )
         tokens += batch.inputs.num_tokens
         if recipe.average:
             average.update(step)
@@ -69,16 +79,16 @@ def train(
 
 
 class Average:
-    """The running mean of the weights over the last steps (Polyak & Juditsky 1992), every `stride` steps."""
+    """The running mean of the weights over the last steps (Polyak & Juditsky 1992), every `stride` from `start` on."""
 
-    def __init__(self, model: Classifier, *, start: int, stride: int = 8) -> None:
+    def __init__(self, model: Classifier, *, start: int, stride: int = 1) -> None:
         self.parameters: list[torch.Tensor] = [p for p in model.parameters() if p.requires_grad]
         self.start, self.stride, self.count = start, stride, 0
         self.means: list[torch.Tensor] = []
 
     @torch.no_grad()
     def update(self, step: int) -> None:
-        if step < self.start or step % self.stride:
+        if step < self.start or (step - self.start) % self.stride:
             return
         self.count += 1
         if not self.means:

@@ -93,12 +93,25 @@ def test_cheap_rungs_are_not_starved_by_expensive_ones_ahead(tmp_path: Path) -> 
     assert found.spent_s <= 2001
 
 
+def test_rather_a_teacher_and_a_student_than_too_little_for_all(tmp_path: Path) -> None:
+    rungs = [Pretender("teacher", 160, True), Pretender("big", 200, True), Pretender("small", 100, True)]
+    found = go(tmp_path, rungs, max_train_s=70)
+    assert names(found) == ["teacher", "small"]
+    assert [rung.limits for rung in rungs] == [[40.0], [], [30.0]]
+
+
 def test_what_a_skipped_rung_does_not_use_goes_to_the_later_ones(tmp_path: Path) -> None:
     rungs = [Pretender("long", 1000, True), Pretender("short", 100, True)]
     found = go(tmp_path, rungs, max_train_s=110)
     assert names(found) == ["short"]
     assert rungs[1].limits == [pytest.approx(100)]
     assert "--max-train-min" in found.dropped[0].why
+
+
+def test_nothing_is_kept_back_for_a_rung_that_will_not_fit(tmp_path: Path) -> None:
+    rungs = [Pretender("flexible", 8, True), Pretender("huge", 100)]
+    assert names(go(tmp_path, rungs, max_train_s=10)) == ["flexible"]
+    assert rungs[0].limits == [8]
 
 
 def test_what_cannot_be_shortened_is_run_whole_or_not_at_all(tmp_path: Path) -> None:
