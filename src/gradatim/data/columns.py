@@ -25,6 +25,7 @@ _LABELS = (
     "topic", "emotion", "emotions", "goldlabel", "quality", "entailmentjudgment", "group", "tag", "tags",
     "coarselabel", "y", "stars", "rating",
 )  # fmt: skip
+_TITLES = {"text": "text", "text_pair": "second text", "label": "label"}
 _MOST_LABELS = 0.5  # a column with more distinct values per row than this is no label
 
 
@@ -89,10 +90,7 @@ def choose_columns(
     chosen = {role: index for role, index in at.items() if index is not None}
     if len(set(chosen.values())) < len(chosen):
         raise DataError(f"{table.where}: text, pair and label must be different columns. {_listing(table)}")
-    titles = {"text": "text", "text_pair": "second text", "label": "label"}
-    notes = [
-        f"{titles[role]} column: {table.columns[index]!r} ({how[role]})" for role, index in chosen.items()
-    ]
+    notes = (f"{_TITLES[role]} column: {table.columns[i]!r} ({how[role]})" for role, i in chosen.items())
     names = table.names.get(table.columns[chosen["label"]], {}) if labelled else {}
     return Columns(chosen["text"], at["text_pair"], at["label"], names, () if table.roles else tuple(notes))
 

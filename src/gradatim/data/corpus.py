@@ -6,13 +6,13 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
-from itertools import combinations
+from itertools import combinations, repeat
 
 import numpy as np
 
 from gradatim.data.columns import Columns, choose_columns
 from gradatim.data.labels import Reading
-from gradatim.data.rows import Rows, arrow_table, listed, read_rows
+from gradatim.data.rows import Rows, arrow_rows, listed, read_rows
 from gradatim.data.source import PathLike, Source, find_source
 from gradatim.data.splits import shared_rows, split_rows, strata
 from gradatim.errors import DataError
@@ -128,15 +128,13 @@ def load_texts(
     """
     table = find_source(source).tables["train"]
     columns = choose_columns(table, text=text, text_pair=text_pair, label=None, labelled=False, pairs=pairs)
-    data = arrow_table(table, columns)
-    texts = data.column("text").to_pylist()
-    seconds = data.column("pair").to_pylist() if pairs else [""] * len(texts)
-    both = list(zip(texts, seconds, strict=True))
+    data = arrow_rows(table, columns)
+    rows = list(zip(data["text"][:], data["pair"][:] if pairs else repeat(""), strict=False))
     if not keep_empty:
-        both = [row for row in both if None not in row]
-        if not both:
+        rows = [row for row in rows if None not in row]
+        if not rows:
             raise DataError(f"{table.where} holds no texts")
-    return [text or "" for text, _ in both], [second or "" for _, second in both] if pairs else None
+    return [text or "" for text, _ in rows], [second or "" for _, second in rows] if pairs else None
 
 
 def digest(task: Task, examples: Mapping[str, Examples]) -> str:
@@ -192,7 +190,7 @@ def _task(train: Rows, reading: Reading, found: Source) -> Task:
         raise DataError(
             f"{found.name}: at least two different labels are needed to learn from, the data has {only}"
         )
-    return Task(names, multi_label=reading.multi_label, pairs=train.pairs is not None)
+    return Task(names, multi_label=reading.multi_label, pairs=train.paired)
 
 
 def _label_notes(train: Rows, reading: Reading, task: Task) -> list[str]:

@@ -8,6 +8,8 @@ import queue
 import re
 import socket
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -52,13 +54,11 @@ def reachable() -> bool:
 def _first_hop(endpoint: str) -> tuple[str, int]:
     """Host and port that a request to `endpoint` opens a connection to."""
     url = urlsplit(endpoint)
-    host = url.hostname or ""
     proxies = getproxies()
     proxy = proxies.get(url.scheme) or proxies.get("all")
-    if proxy and not proxy_bypass(host):
+    if proxy and not proxy_bypass(url.hostname or ""):
         url = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
-        host = url.hostname or ""
-    return host, url.port or (443 if url.scheme == "https" else 80)
+    return url.hostname or "", url.port or (443 if url.scheme == "https" else 80)
 
 
 def _connects(address: tuple[str, int]) -> bool:
@@ -69,36 +69,19 @@ def _connects(address: tuple[str, int]) -> bool:
     return True
 
 
-def _need_hub(what: str) -> None:
-    if importlib.util.find_spec("huggingface_hub") is None:
-        raise MissingExtraError(f"{what} is on the hub, reading it", "train")
-    if reachable():
-        return
-    offline = " (HF_HUB_OFFLINE is set)" * (os.environ.get("HF_HUB_OFFLINE", "") not in ("", "0"))
-    raise SourceError(
-        f"{what} is on the hub, which cannot be reached{offline}: use a local file or folder, "
-        "a name of `gradatim data list`, or run where the hub answers"
-    )
-
-
 def snapshot(repo_id: str, *, revision: str | None = None, files: list[str] | None = None) -> Path:
     """The folder of a hub model: weights as safetensors, config, tokenizer; never a pickle.
 
     `files` asks for exactly those. Raises SourceError when the hub cannot be reached or has no such model.
     """
-    _need_hub(f"model {repo_id!r}")
-    from huggingface_hub import snapshot_download
+    with _hub(f"model {repo_id!r}"):
+        from huggingface_hub import snapshot_download
 
-    try:
-        folder = snapshot_download(
-            repo_id,
-            revision=revision,
-            allow_patterns=files or _MODEL_FILES,
-            ignore_patterns=None if files else _OTHER_RUNTIMES,
+        ignored = None if files else _OTHER_RUNTIMES
+        wanted = files or _MODEL_FILES
+        return Path(
+            snapshot_download(repo_id, revision=revision, allow_patterns=wanted, ignore_patterns=ignored)
         )
-    except Exception as error:  # the hub client raises many unrelated types
-        raise SourceError(f"cannot fetch model {repo_id!r} from the hub: {_first_line(error)}") from error
-    return Path(folder)
 
 
 def dataset(dataset_id: str) -> Any:
@@ -106,32 +89,36 @@ def dataset(dataset_id: str) -> Any:
 
     Raises SourceError when the hub cannot be reached or has no such data set.
     """
-    _need_hub(f"data set {dataset_id!r}")
-    import datasets
+    with _hub(f"data set {dataset_id!r}"):
+        import datasets
 
-    path, _, config = dataset_id.partition(":")
-    try:
+        path, _, config = dataset_id.partition(":")
         return datasets.load_dataset(path, config or None)
-    except Exception as error:  # as above
+
+
+@contextmanager
+def _hub(what: str) -> Iterator[None]:
+    """Ask the hub for `what`, if it answers; every error of its client becomes a SourceError."""
+    if importlib.util.find_spec("huggingface_hub") is None:
+        raise MissingExtraError(f"{what} is on the hub, reading it", "train")
+    if not reachable():
+        offline = " (HF_HUB_OFFLINE is set)" * (os.environ.get("HF_HUB_OFFLINE", "") not in ("", "0"))
         raise SourceError(
-            f"cannot fetch data set {dataset_id!r} from the hub: {_first_line(error)}"
-        ) from error
-
-
-def _first_line(error: Exception) -> str:
-    text = str(error).strip()
-    return text.splitlines()[0] if text else type(error).__name__
+            f"{what} is on the hub, which cannot be reached{offline}: use a local file or folder, "
+            "a name of `gradatim data list`, or run where the hub answers"
+        )
+    try:
+        yield
+    except Exception as error:  # the client raises many unrelated types
+        first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise SourceError(f"cannot fetch {what} from the hub: {first_line}") from error
 
 
 def check_model_folder(folder: Path) -> Path:
     """Return `folder` if it holds a readable model; raises CheckpointError naming what is missing."""
     names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     weights = any(name.endswith(".safetensors") for name in names)
-    missing = []
-    if "config.json" not in names:
-        missing.append("config.json")
-    if not weights:
-        missing.append("model.safetensors")
+    missing = ["config.json"] * ("config.json" not in names) + ["model.safetensors"] * (not weights)
     if not names & {"tokenizer.json", "vocab.txt", "vocab.json", "tokenizer.model", "spiece.model"}:
         missing.append("tokenizer.json or vocab.txt")
     pickles = sorted(name for name in names if name.endswith((".bin", ".pt", ".pth", ".ckpt")))

@@ -13,14 +13,13 @@ from gradatim.data.textfile import open_text
 from gradatim.errors import DataError
 
 Reader = Callable[[Path, str], Table]  # of a file and the split wanted from it
-_ROLES = {1: ("text",), 2: ("text", "label"), 3: ("text", "text_pair", "label")}
 
 
 @dataclass(frozen=True, slots=True)
 class NamedSet:
     """A benchmark set: its files of train, dev and test ("-" for none) and how they read.
 
-    `columns` are those of the text, of the second text of a pair, and of the label; `names` are the names
+    `columns` are those of the text, of the label and of the second text of a pair; `names` are the names
     of the labels, by raw label or, in a sequence, for 0, 1, ...
     """
 
@@ -39,7 +38,7 @@ class NamedSet:
 
     def tables(self, root: Path) -> dict[str, Table]:
         """The table of every split; raises DataError when a file is not there."""
-        roles = dict(zip(_ROLES[len(self.columns)], self.columns, strict=True))
+        roles = dict(zip(("text", "label", "text_pair"), self.columns, strict=False))
         names = (
             self.names if isinstance(self.names, Mapping) else {str(i): n for i, n in enumerate(self.names)}
         )
@@ -50,7 +49,7 @@ class NamedSet:
                 raise DataError(
                     f"no such file: {path}; GRADATIM_DATA must point at the folder with the benchmark data"
                 )
-            found[split] = replace(self.read(path, split), roles=roles, names={self.columns[-1]: names})
+            found[split] = replace(self.read(path, split), roles=roles, names={roles.get("label", ""): names})
         return found
 
 
@@ -149,12 +148,11 @@ NAMED: Mapping[str, NamedSet] = {
     ),
     "mrpc": NamedSet(
         "glue/MRPC/train.tsv.gz glue/MRPC/dev.tsv glue/MRPC/msr_paraphrase_test.txt.gz", _glue,
-        ("#1 String", "#2 String", "Quality"), ("not_equivalent", "equivalent"),
-        "Dolan & Brockett 2005, Automatically Constructing a Corpus of Sentential Paraphrases; "
-        f"{_GLUE}",
+        ("#1 String", "Quality", "#2 String"), ("not_equivalent", "equivalent"),
+        f"Dolan & Brockett 2005, Automatically Constructing a Corpus of Sentential Paraphrases; {_GLUE}",
     ),
     "rte": NamedSet(
-        "glue/RTE/train.tsv.gz glue/RTE/dev.tsv -", _glue, ("sentence1", "sentence2", "label"), (),
+        "glue/RTE/train.tsv.gz glue/RTE/dev.tsv -", _glue, ("sentence1", "label", "sentence2"), (),
         f"Dagan et al. 2006, The PASCAL Recognising Textual Entailment Challenge; {_GLUE}",
     ),
     "cola": NamedSet(
@@ -164,7 +162,7 @@ NAMED: Mapping[str, NamedSet] = {
     ),
     "sick": NamedSet(
         "sick/SICK_train.txt sick/SICK_trial.txt sick/SICK_test_annotated.txt", _glue,
-        ("sentence_A", "sentence_B", "entailment_judgment"),
+        ("sentence_A", "entailment_judgment", "sentence_B"),
         {name: name.lower() for name in ("ENTAILMENT", "NEUTRAL", "CONTRADICTION")},
         "Marelli et al. 2014, A SICK Cure for the Evaluation of Compositional Distributional Semantic Models",
         "CC-BY-NC-SA-3.0",

@@ -10,13 +10,14 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tarfile
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -38,18 +39,16 @@ def prepare_metadata_for_build_wheel(folder, config_settings=None):
 
 __legacy__ = sys.modules[__name__]
 '''
-_UNREACHABLE = ("NewConnectionError", "ConnectTimeout", "Retrying", "Temporary failure", "Network is unreachable",
-                "SSLError")  # fmt: skip
 _INDEX = "pip's index-url (`pip config list`)"
-_FAILURES = {
-    ("DO NOT MATCH THE HASHES",): "the package registry delivered an archive with the wrong sha256; nothing was kept",
-    (
-        "NewConnectionError", "ConnectTimeout", "Retrying", "Temporary failure", "Network is unreachable", "SSLError",
-    ): f"the package registry cannot be reached; check the network or {_INDEX}",
-    (
-        "No matching distribution", "Could not find a version",
-    ): f"the package registry does not have the pinned version; check {_INDEX}",
-}  # fmt: skip
+_FAILURES = {  # what pip writes, and what it means
+    "DO NOT MATCH THE HASHES": "the package registry delivered an archive with the wrong sha256; nothing was kept",
+    "NewConnectionError|ConnectTimeout|Retrying|Temporary failure|Network is unreachable|SSLError": (
+        f"the package registry cannot be reached; check the network or {_INDEX}"
+    ),
+    "No matching distribution|Could not find a version": (
+        f"the package registry does not have the pinned version; check {_INDEX}"
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,21 +115,15 @@ def _pip_download(requirements: Path, hook: Path, downloads: Path) -> None:
     path = os.pathsep.join(filter(None, [str(hook), os.environ.get("PYTHONPATH", "")]))
     # PEP 517 as a variable, because newer pips dropped the flag; older ones would run setup.py without it.
     environment = {"PIP_DEFAULT_TIMEOUT": "30", **os.environ, "PYTHONPATH": path, "PIP_USE_PEP517": "1"}
-    options = "--quiet --no-input --disable-pip-version-check --no-deps --require-hashes --no-build-isolation"
-    options += f" --ignore-requires-python --retries=1 --requirement={requirements.name} --dest={downloads.name}"
+    options = "--quiet --no-input --disable-pip-version-check --retries=1 --no-deps --require-hashes"
+    command = [sys.executable, "-m", "pip", "download", *options.split(), "--no-build-isolation"]
+    command += ["--ignore-requires-python", f"--requirement={requirements}", f"--dest={downloads}"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise SourceError(_explain(done.stderr))
-
-
-def _explain(stderr: str) -> str:
-    """One sentence for pip's failure."""
-    for signs, meaning in _FAILURES.items():
-        if any(sign in stderr for sign in signs):
-            return meaning
-    lines = stderr.splitlines()
-    errors = [line for line in lines if "ERROR" in line] or lines or ["no message"]
-    return f"pip could not download it: {errors[-1].strip()}"
+        lines = done.stderr.splitlines() or ["no message"]
+        last = [line for line in lines if "ERROR" in line] or lines
+        known = (meaning for signs, meaning in _FAILURES.items() if re.search(signs, done.stderr))
+        raise SourceError(next(known, f"pip could not download it: {last[-1].strip()}"))
 
 
 def _append(archive: Path, name: str, target: Path) -> None:

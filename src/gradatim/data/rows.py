@@ -30,60 +30,39 @@ _BATCH_BYTES = 16 << 20
 _SHOWN = 5
 
 
-class MappedTexts(Sequence[str]):
-    """Strings of an Arrow column at chosen rows, read from disk as they are asked for."""
-
-    def __init__(self, column: Any, rows: Array) -> None:
-        self._column, self._rows = column, rows
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def __getitem__(self, at: Any) -> Any:
-        """One text, or for a slice or an array of positions the texts there, still on disk."""
-        if isinstance(at, (slice, np.ndarray)):
-            return MappedTexts(self._column, self._rows[at])
-        return self._column[int(self._rows[at])].as_py()
-
-    def __iter__(self) -> Iterator[str]:
-        for start in range(0, len(self._rows), _BATCH_ROWS):
-            yield from self._column.take(self._rows[start : start + _BATCH_ROWS]).to_pylist()
-
-    def unmapped(self) -> Sequence[str]:
-        """The texts as a list, unless their column is too large for that."""
-        return list(self) if self._column.nbytes < IN_MEMORY_BYTES else self
-
-
 @dataclass(frozen=True)
 class Rows:
-    """The usable rows of a split: `lines` are their places, `labels` JSON strings, then sets of names."""
+    """The usable rows of a split: text, pair, label and line in `data`; `labels` as JSON, later as names."""
 
     where: str
-    texts: MappedTexts
-    pairs: MappedTexts | None
+    data: Any  # a datasets.Dataset, mapped from disk
+    paired: bool
     labels: Sequence[Any]
-    lines: Array
 
     def __len__(self) -> int:
-        return len(self.texts)
+        return len(self.labels)
 
     def take(self, at: Array) -> Rows:
         """The rows at these positions, in that order."""
-        pairs = None if self.pairs is None else self.pairs[at]
-        return Rows(self.where, self.texts[at], pairs, [self.labels[i] for i in at], self.lines[at])
+        return Rows(self.where, self.data.select(at), self.paired, [self.labels[i] for i in at])
+
+    def texts(self, column: str) -> Sequence[str]:
+        """The strings of a column: a list, or read from disk as they are asked for where it is large."""
+        texts: Sequence[str] = self.data[column]
+        return texts[:] if self.data.data.column(column).nbytes < IN_MEMORY_BYTES else texts
 
     @cached_property
     def keys(self) -> list[bytes]:
         """A key per row, equal for equal content."""
-        pairs = [None] * len(self) if self.pairs is None else self.pairs
-        return [content_key(text, pair) for text, pair in zip(self.texts, pairs, strict=True)]
+        return list(map(content_key, self.texts("text"), self.texts("pair")))
 
     def places(self) -> dict[str, str]:
         """Every distinct label and where it stands first."""
-        first: dict[str, int] = {}
-        for label, line in zip(self.labels, self.lines.tolist(), strict=True):
-            first.setdefault(label, line)
-        return {label: f"line {line} of {self.where}" for label, line in first.items()}
+        first: dict[str, str] = {}
+        for label, line in zip(self.labels, self.data["line"][:], strict=True):
+            if label not in first:
+                first[label] = f"line {line} of {self.where}"
+        return first
 
     def known_to(self, task: Task) -> tuple[Rows, str]:
         """The rows that have only labels of the task, and the other labels with their counts."""
@@ -95,38 +74,30 @@ class Rows:
 
     def examples(self, task: Task) -> Examples:
         """The rows as examples of a task; their labels must be the task's."""
-        pairs = None if self.pairs is None else self.pairs.unmapped()
-        return Examples(self.texts.unmapped(), pairs, targets(task, self.labels))
+        pairs = self.texts("pair") if self.paired else None
+        return Examples(self.texts("text"), pairs, targets(task, self.labels))
 
 
 def read_rows(table: Table, columns: Columns, split: str) -> tuple[Rows, list[str]]:
     """The usable rows of a table and what was left out; raises DataError when none is left."""
-    data = arrow_table(table, columns)
-    texts, pairs, labels, lines = (data.column(name) for name in ("text", "pair", "label", "line"))
-    places = lines.to_numpy()
-    without_text, without_label = _is_null(texts), _is_null(labels)
-    if columns.text_pair is not None:
-        without_text |= _is_null(pairs)
+    data = arrow_rows(table, columns)
+    paired = columns.text_pair is not None
+    missing = {name: data.data.column(name).is_null().to_numpy() for name in ("text", "pair", "label")}
+    without_text = missing["text"] | (missing["pair"] & paired)
+    without_label = missing["label"] & ~without_text
     left_out = [
-        f"{split}: {count} of {len(places)} rows {what} left out ({_lines(places[mask])})"
-        for what, mask in (("without text", without_text), (table.unlabelled, without_label & ~without_text))
-        if (count := int(mask.sum()))
+        f"{split}: {len(at)} of {len(data)} rows {what} left out ({_lines(data.select(at))})"
+        for what, mask in (("without text", without_text), (table.unlabelled, without_label))
+        if len(at := np.flatnonzero(mask))
     ]
-    keep = np.flatnonzero(~without_text & ~without_label)
-    if not len(keep):
+    usable = data.select(np.flatnonzero(~without_text & ~without_label))
+    if not len(usable):
         raise DataError("; ".join([f"{table.where} holds no usable rows", *left_out]))
-    rows = Rows(
-        table.where,
-        MappedTexts(texts, keep),
-        None if columns.text_pair is None else MappedTexts(pairs, keep),
-        labels.take(keep).to_pylist(),
-        places[keep],
-    )
-    return rows, left_out
+    return Rows(table.where, usable, paired, usable["label"][:]), left_out
 
 
-def arrow_table(table: Table, columns: Columns) -> Any:
-    """The chosen columns as a memory-mapped Arrow table with columns text, pair, label and line.
+def arrow_rows(table: Table, columns: Columns) -> Any:
+    """The chosen columns as a memory-mapped `datasets.Dataset` with columns text, pair, label and line.
 
     Converted once per state of the source and kept in the cache. Labels are JSON, so that 1 and "1" stay
     apart; a missing text, pair or label is null. Raises DataError for a text that is not a string or number.
@@ -140,17 +111,17 @@ def arrow_table(table: Table, columns: Columns) -> Any:
     halves = (chosen, f"{_FORMAT}|{table.stamp}")
     source, state = (hashlib.sha256(half.encode()).hexdigest()[:24] for half in halves)
     folder = cache_folder() / "tables" / f"{source}-{state}"
-    if not folder.is_dir():
-        types = {"text": pa.string(), "pair": pa.string(), "label": pa.string(), "line": pa.int64()}
-        schema = pa.schema(types)
-        with staged(folder) as workplace, pa.ipc.new_stream(workplace / "rows.arrow", schema) as writer:
+    file = folder / "rows.arrow"
+    if not file.is_file():
+        strings = [(name, pa.string()) for name in ("text", "pair", "label")]
+        schema = pa.schema([*strings, ("line", pa.int64())])
+        with staged(folder) as workplace, pa.ipc.new_stream(workplace / file.name, schema) as writer:
             for batch in _batches(table, columns):
-                arrays = [pa.array(values, kind) for values, kind in zip(batch, types.values(), strict=True)]
-                writer.write_batch(pa.record_batch(arrays, schema=schema))
+                writer.write_batch(pa.RecordBatch.from_pylist(batch, schema=schema))
         for old in folder.parent.glob(f"{source}-*"):
             if old != folder:  # earlier states of the same source
                 shutil.rmtree(old, ignore_errors=True)
-    return datasets.Dataset.from_file(str(folder / "rows.arrow")).data
+    return datasets.Dataset.from_file(str(file))
 
 
 def listed(names: Sequence[str]) -> str:
@@ -158,20 +129,18 @@ def listed(names: Sequence[str]) -> str:
     return ", ".join(names[:_SHOWN]) + ", ..." * (len(names) > _SHOWN)
 
 
-def _batches(table: Table, columns: Columns) -> Iterator[list[list[Any]]]:
-    batch: list[list[Any]] = [[], [], [], []]
-    size = 0
+def _batches(table: Table, columns: Columns) -> Iterator[list[dict[str, Any]]]:
+    batch, size = [], 0
     for number, cells in table.scan():
         where = f"{table.where}, line {number}"
         text = _text(cells[columns.text], where)
         pair = None if columns.text_pair is None else _text(cells[columns.text_pair], where)
         label = None if columns.label is None else _label(cells[columns.label])
-        for values, value in zip(batch, (text, pair, label, number), strict=True):
-            values.append(value)
+        batch.append({"text": text, "pair": pair, "label": label, "line": number})
         size += len(text or "") + len(pair or "")
-        if len(batch[0]) == _BATCH_ROWS or size > _BATCH_BYTES:
+        if len(batch) == _BATCH_ROWS or size > _BATCH_BYTES:
             yield batch
-            batch, size = [[], [], [], []], 0
+            batch, size = [], 0
     yield batch
 
 
@@ -202,9 +171,5 @@ def _label(cell: Any) -> str | None:
     return json.dumps(cell, ensure_ascii=True, default=str)
 
 
-def _is_null(column: Any) -> Array:
-    return np.array(column.is_null().to_numpy(), dtype=bool)
-
-
-def _lines(lines: Array) -> str:
-    return f"line{'s' * (len(lines) > 1)} {listed([str(line) for line in lines[: _SHOWN + 1]])}"
+def _lines(rows: Any) -> str:
+    return f"line{'s' * (len(rows) > 1)} {listed([str(line) for line in rows['line'][: _SHOWN + 1]])}"

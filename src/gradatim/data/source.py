@@ -141,21 +141,19 @@ def _hub_table(where: str, data: Any) -> Table:
     """A split of a hub data set; class ids become names (-1, a hidden label, becomes none)."""
     columns = tuple(data.column_names)
     inner = {name: getattr(feature, "feature", feature) for name, feature in data.features.items()}
-    classes = {
-        name: kind.names for name, kind in inner.items() if isinstance(getattr(kind, "names", None), list)
-    }
+    classes = {name: kind.names for name, kind in inner.items() if hasattr(kind, "int2str")}
 
-    def named(cells: Mapping[str, Any]) -> list[Any]:
-        return [_class_name(cells[name], classes.get(name)) for name in columns]
+    def named(row: Mapping[str, Any]) -> list[Any]:
+        return [_named(row[column], classes.get(column)) for column in columns]
 
-    names = {column: {name: name for name in of_column} for column, of_column in classes.items()}
-    fingerprint = f"{where}|{data._fingerprint}"
-    return Table(where, columns, lambda: enumerate(data, 1), fingerprint, names=names).mapped(named)
+    names = {column: dict(zip(stated, stated, strict=True)) for column, stated in classes.items()}
+    stamp = f"{where}|{data._fingerprint}"
+    return Table(where, columns, lambda: enumerate(data, 1), stamp, names=names).mapped(named)
 
 
-def _class_name(cell: Any, names: list[str] | None) -> Any:
-    if names is None or cell is None or isinstance(cell, str):
+def _named(cell: Any, names: list[str] | None) -> Any:
+    if names is None or cell is None:
         return cell
     if isinstance(cell, list):
-        return [names[i] for i in cell]
+        return [_named(part, names) for part in cell]
     return names[cell] if cell >= 0 else None

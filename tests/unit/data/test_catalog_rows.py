@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from gradatim.data import entries, fetch
-from gradatim.data.catalog import HubSource, PackageSource
 from gradatim.errors import SourceError
 
 
@@ -21,16 +20,13 @@ def test_every_row_is_pinned_and_complete() -> None:
         assert (entry.table is not None) == (entry.kind in {"labelled", "translation"})
         assert entry.licence
         assert entry.citation
-        assert isinstance(entry.sources[-1], PackageSource)
         assert all(len(pin) == 64 for pin in entry.files.values())
         for name in entry.files:
             assert Path(name).name == name
-        for source in entry.sources:
-            if isinstance(source, HubSource):
-                assert len(source.revision) == 40
-            else:
-                assert all(len(pinned.sha256) == 64 and pinned.version for pinned in source.packages)
-                assert source.inside is not None or len(source.packages) == 1
+        assert entry.hub is None or len(entry.hub.partition("@")[2]) == 40
+        assert entry.packages
+        assert all(len(pinned.sha256) == 64 and pinned.version for pinned in entry.packages)
+        assert entry.inside is not None or len(entry.packages) == 1
 
 
 def test_unknown_name_offers_the_nearest() -> None:

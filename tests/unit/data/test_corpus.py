@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradatim.data import arrow, hub, load_corpus
+from gradatim.data import hub, load_corpus, rows
 from gradatim.data.splits import content_key
 from gradatim.errors import DataError
 
@@ -72,7 +72,7 @@ def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
     first = load_corpus(path)
     jsonl(path, balanced(60))
     assert len(load_corpus(path).train) > len(first.train)
-    assert len(list((tmp_path / "cache" / "tables").glob("*.arrow"))) == 1  # the old state is gone
+    assert len(list((tmp_path / "cache" / "tables").rglob("*.arrow"))) == 1  # the old state is gone
 
 
 def test_folder_with_given_splits_and_a_leak(tmp_path: Path) -> None:
@@ -232,9 +232,9 @@ def test_two_megabytes_in_one_text(tmp_path: Path) -> None:
 def test_large_tables_stay_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = jsonl(tmp_path / "a.jsonl", balanced(2500))
     in_memory = load_corpus(path)
-    monkeypatch.setattr(arrow, "IN_MEMORY_BYTES", 0)
+    monkeypatch.setattr(rows, "IN_MEMORY_BYTES", 0)
     mapped = load_corpus(path)
-    assert isinstance(mapped.train.texts, arrow.MappedTexts)
+    assert not isinstance(mapped.train.texts, list)
     assert list(mapped.train.texts) == list(in_memory.train.texts)
     assert mapped.train.texts[-1] == in_memory.train.texts[-1]
     assert list(mapped.train.texts[5:8]) == list(in_memory.train.texts[5:8])
@@ -247,7 +247,7 @@ def test_disk_full_while_caching_leaves_nothing(tmp_path: Path, monkeypatch: pyt
     def full(*_: Any) -> Any:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "replace", full)
+    monkeypatch.setattr(Path, "rename", full)
     with pytest.raises(SourceError, match="No space left"):
         load_corpus(jsonl(tmp_path / "a.jsonl", balanced(20)))
     assert list((tmp_path / "cache" / "tables").iterdir()) == []

@@ -8,24 +8,23 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradatim.data.labels import Column, Encoding, Reading, find_separator, polarity
+from gradatim.data.labels import Reading, find_separator, polarity, targets
 from gradatim.errors import DataError
 from gradatim.types import Task
 
 
-def column(*values: Any) -> Column:
-    return Column("f.csv", [json.dumps(value) for value in values], list(range(2, len(values) + 2)))
+def places(*values: Any) -> dict[str, str]:
+    return {json.dumps(value): f"line {line} of f.csv" for line, value in enumerate(values, 2)}
 
 
 def sets(*values: Any, **more: Any) -> list[tuple[str, ...]]:
-    labels = column(*values)
-    return Reading([labels], **more).label_sets(labels.values)
+    return Reading(places(*values), **more).label_sets([json.dumps(value) for value in values])
 
 
 def test_plain_labels_and_their_order() -> None:
-    reading = Reading([column("10", "9", "2")])
+    reading = Reading(places("10", "9", "2"))
     assert reading.ordered(["10", "9", "2"]) == ("2", "9", "10")
-    assert Reading([column("b", "a")]).ordered(["b", "a", "b"]) == ("a", "b")
+    assert Reading(places("b", "a")).ordered(["b", "a", "b"]) == ("a", "b")
     assert not reading.multi_label
 
 
@@ -36,7 +35,7 @@ def test_numbers_and_truth_values_become_names() -> None:
 
 
 def test_given_names_and_their_order() -> None:
-    reading = Reading([column("0", "1")], {"1": "yes", "0": "no"})
+    reading = Reading(places("0", "1"), {"1": "yes", "0": "no"})
     assert reading.label_sets(['"0"', '"1"']) == [("no",), ("yes",)]
     assert reading.ordered(["no", "yes"]) == ("yes", "no")
 
@@ -46,24 +45,24 @@ def test_given_names_and_their_order() -> None:
 )
 def test_mixed_types_name_the_lines(values: tuple[Any, ...]) -> None:
     with pytest.raises(DataError, match=r"mixed.* line \d+ of f\.csv"):
-        Reading([column(*values)])
+        Reading(places(*values))
 
 
 def test_mixture_over_two_files_names_both() -> None:
-    other = Column("g.csv", ['"pos"'], [7])
+    other = {'"pos"': "line 7 of g.csv"}
     with pytest.raises(DataError, match=r"line 2 of f\.csv.*line 7 of g\.csv"):
-        Reading([column("0", "1"), other])
+        Reading(places("0", "1") | other)
 
 
-@pytest.mark.parametrize("values", [(0.5, 1.5), ("0.5", "1.5"), (1, 0.25)])
+@pytest.mark.parametrize("values", [(0.5, 1.5), ("0.5", "1.5"), (1, 0.25), ([0.5], [1, 2])])
 def test_scores_are_not_classes(values: tuple[Any, ...]) -> None:
     with pytest.raises(DataError, match="fractional number"):
-        Reading([column(*values)])
+        Reading(places(*values))
 
 
 def test_lists_are_several_labels() -> None:
     assert sets(["a", "b"], [], ["b", "b"]) == [("a", "b"), (), ("b",)]
-    assert Reading([column(["a"])]).multi_label
+    assert Reading(places(["a"])).multi_label
 
 
 @pytest.mark.parametrize(
@@ -94,18 +93,18 @@ def test_a_task_settles_whether_values_are_joined() -> None:
 
 
 def test_polarity_leaves_out_the_middle() -> None:
-    assert [polarity(score, 0.5) for score in ('"2.5"', '"-0.5"', '"0.49"', "0.5")] == [
-        '"positive"',
-        '"negative"',
+    assert [polarity(score, 0.5) for score in ("2.5", "-0.5", "0.49", "0.5")] == [
+        "positive",
+        "negative",
         None,
-        '"positive"',
+        "positive",
     ]
 
 
 def test_targets() -> None:
-    single = Encoding(Task(("a", "b", "c"))).targets([("c",), ("a",)])
+    single = targets(Task(("a", "b", "c")), [("c",), ("a",)])
     assert single.dtype == np.int64
     assert single.tolist() == [2, 0]
-    several = Encoding(Task(("a", "b", "c"), multi_label=True)).targets([("c", "a"), ()])
+    several = targets(Task(("a", "b", "c"), multi_label=True), [("c", "a"), ()])
     assert several.dtype == np.float32
     assert several.tolist() == [[1, 0, 1], [0, 0, 0]]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gradatim.data.tables import Table, concatenated, open_table
-from gradatim.data.textfile import plain_stem, plain_suffix
+from gradatim.data.textfile import decompressed
 from gradatim.errors import DataError
 
 
@@ -48,6 +48,19 @@ def test_csv_without_header_keeps_its_first_row(tmp_path: Path) -> None:
     assert table.columns == ("column1", "column2")
     assert len(rows(table)) == 2
     assert table.notes
+
+
+@pytest.mark.parametrize("header", [",text,label", "id,text,", " ,text,label"])
+def test_a_header_may_leave_a_column_without_name(tmp_path: Path, header: str) -> None:
+    table = open_table(write(tmp_path / "a.csv", f"{header}\n0,a fine film,1\n1,a dull film,0\n"))
+    assert "text" in table.columns
+    assert len(set(table.columns)) == 3
+    assert len(rows(table)) == 2
+
+
+def test_a_column_name_that_occurs_twice_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="line 1: the column name 'text' occurs twice"):
+        open_table(write(tmp_path / "a.csv", "text,text\na fine film,1\na dull film,0\n"))
 
 
 def test_header_is_not_seen_in_a_row_of_words(tmp_path: Path) -> None:
@@ -94,7 +107,7 @@ def test_compressed_files(tmp_path: Path, suffix: str, opener) -> None:  # type:
     path = tmp_path / f"train.csv{suffix}"
     with opener(path, "wt", encoding="utf-8") as stream:
         stream.write("text,label\ngrün,1\nblau,0\n")
-    assert (plain_suffix(path), plain_stem(path)) == (".csv", "train")
+    assert decompressed(path) == tmp_path / "train.csv"
     assert rows(open_table(path))[0] == (2, ["grün", "1"])
 
 
