@@ -6,6 +6,8 @@ import logging
 import tempfile
 from pathlib import Path
 
+from gradatim.engine.onnx import ALONE
+
 KEEP = ("head", "mean")  # tiny products whose rounding reaches the logits directly
 
 
@@ -13,7 +15,8 @@ def to_int8(model: bytes) -> bytes:
     """The same graph with int8 matrix products, recurrent layers and embedding tables.
 
     Signed weights with one scale per output channel, unsigned activations with one dynamic scale
-    per tensor. Whether it is worth having is for the gate to measure.
+    per tensor. That scale would make an answer depend on the other rows of its batch, so the graph is
+    marked to be run one row at a time. Whether it is worth having is for the gate to measure.
     """
     import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic
@@ -33,6 +36,9 @@ def to_int8(model: bytes) -> bytes:
                 nodes_to_exclude=list(KEEP),
                 extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},
             )
-            return target.read_bytes()
+            quantised = onnx.load_model(target)
+            if any(node.op_type.startswith("DynamicQuantize") for node in quantised.graph.node):
+                onnx.helper.set_model_props(quantised, {ALONE: "1"})
+            return bytes(quantised.SerializeToString())
     finally:
         logger.setLevel(level)

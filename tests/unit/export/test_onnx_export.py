@@ -155,3 +155,14 @@ class Strange(torch.nn.Module):
 def test_what_cannot_be_exported_is_refused(build: type) -> None:
     with pytest.raises(ConfigError, match="exported"):
         to_onnx(build())
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_an_int8_answer_does_not_depend_on_its_batch(name: str) -> None:
+    session = OnnxSession(to_int8(to_onnx(model(name))), threads=1)
+    whole = arrays()
+    together = session.run(whole)["logits"]
+    starts = np.cumsum(whole["lengths"]) - whole["lengths"]
+    for row, (start, length) in enumerate(zip(starts, whole["lengths"], strict=True)):
+        alone = {"ids": whole["ids"][start : start + length], "lengths": np.array([length])}
+        np.testing.assert_allclose(session.run(alone)["logits"][0], together[row], atol=1e-6)
