@@ -1,7 +1,7 @@
 """p50 milliseconds per text at batch 1, of an artifact or of transformers running a teacher folder.
 
-    python -m benchmarks.latency artifact FILE TEXTS.jsonl
-    python -m benchmarks.latency transformers FOLDER TEXTS.jsonl
+python -m benchmarks.latency artifact FILE TEXTS.jsonl
+python -m benchmarks.latency transformers FOLDER TEXTS.jsonl
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -82,6 +83,9 @@ def command(
 ) -> None:
     """Climb the ladder on labelled text; hand back the smallest model that is good enough."""
     options = dict(locals())
+    # Before torch is loaded: OpenMP threads that spin long while they wait make a climb ten times slower
+    # beside any other busy process; spinning briefly costs nothing on a quiet machine.
+    os.environ.setdefault("GOMP_SPINCOUNT", "5000")
     data = options.pop("data")
     options["rungs"] = [name.strip() for name in rungs.split(",")] if rungs else None
     options["command"] = f"gradatim {shlex.join(sys.argv[1:])}"

@@ -28,7 +28,7 @@ class Settings:
     unlabelled_pairs: Sequence[str] | None = None
     tolerance: float = 0.005
     max_length: int = 256
-    epochs: int | None = None
+    epochs: float | None = None
     precision: Precision = "auto"
 
 

@@ -24,7 +24,8 @@ from gradatim.train.loop import train
 from gradatim.train.recipe import Recipe
 from gradatim.types import Array, Candidate, Examples
 
-TEXTS = 60_000  # texts a student sees in all; small data is seen more often, and edited
+TEXTS = 48_000  # texts a student sees in all; small data is seen more often, and edited
+FEWEST = 1.5  # times that large data is seen
 MOST_COPIES = 4
 
 
@@ -36,6 +37,11 @@ class Lessons:
     logits: Array
     teacher: Classifier | None
     source: str
+
+
+def times_seen(num_texts: int) -> float:
+    """How often a student sees each of its texts."""
+    return max(FEWEST, TEXTS / max(1, num_texts))
 
 
 def lessons(problem: Problem) -> Lessons:
@@ -50,8 +56,8 @@ def lessons(problem: Problem) -> Lessons:
         if teacher is None:
             logits = _exported_logits(problem, best, extra)
         else:
-            copies = min(MOST_COPIES, int(TEXTS / max(1, texts.num_texts) / 4))
-            if copies:
+            copies = min(MOST_COPIES, TEXTS // (2 * texts.num_texts) - 1)  # half the passes are repeats
+            if copies > 0:
                 texts = join(texts, augment(texts, copies, mask_id=_mask_id(lab), seed=problem.seed))
             logits = lab.logits(teacher, texts)
         problem.cache["lessons"] = Lessons(PackedTexts(texts), logits, teacher, best.name)
@@ -93,7 +99,7 @@ class EncoderStudent:
         if layers <= self.num_layers:
             raise ConfigError(f"an encoder of {layers} layers cannot have a smaller one of {self.num_layers}")
         model = _fewer_blocks(lab.bert(), self.num_layers)[0]
-        passes = TEXTS / max(1, len(problem.corpus.train))
+        passes = times_seen(len(problem.corpus.train))
         # The teacher reads along once per batch.
         return lab.seconds(model, passes) + lab.seconds(lab.bert(), passes) / 3
 
@@ -111,7 +117,7 @@ class EncoderStudent:
             match = Match(temperature=2.0, soft=1.0)
         tokens = float(plan.texts.sizes.sum())
         per_epoch = lab.seconds(model, 1, tokens=tokens) + lab.seconds(lab.bert(), 1, tokens=tokens) / 3
-        epochs = lab.affordable(max(1.0, TEXTS / len(plan.texts)), per_epoch)
+        epochs = lab.affordable(times_seen(len(plan.texts)), per_epoch)
         recipe = Recipe(
             epochs=epochs, rate=1e-4, average=0.2, seed=problem.seed, precision=problem.settings.precision
         )
@@ -133,7 +139,7 @@ class LstmStudent:
     def cost_s(self, problem: Problem) -> float:
         lab = Lab.of(problem)
         model = build_bilstm(lab.bert().config.vocab_size, len(problem.corpus.task.labels))
-        return SLOWER * lab.seconds(model, 2 * TEXTS / max(1, len(problem.corpus.train)))
+        return SLOWER * lab.seconds(model, times_seen(len(problem.corpus.train)))
 
     def fit(self, problem: Problem) -> list[Candidate]:
         began = time.perf_counter()
@@ -145,9 +151,7 @@ class LstmStudent:
         vectors = principal(table, width)
         model = build_bilstm(len(vectors), len(problem.corpus.task.labels), width, vectors)
         tokens = float(plan.texts.sizes.sum())
-        epochs = lab.affordable(
-            max(1.0, 2 * TEXTS / len(plan.texts)), SLOWER * lab.seconds(model, 1, tokens=tokens)
-        )
+        epochs = lab.affordable(times_seen(len(plan.texts)), SLOWER * lab.seconds(model, 1, tokens=tokens))
         recipe = Recipe(
             epochs=epochs, rate=2e-3, weight_decay=1e-5, average=0.2, seed=problem.seed, precision="fp32"
         )
