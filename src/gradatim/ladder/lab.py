@@ -154,13 +154,14 @@ class Lab:
             total * epochs, dense_parameters(model), bf16=self.bf16, threads=self.problem.threads
         )
 
-    def affordable(self, wanted: float, seconds_per_epoch: float) -> float:
-        """The epochs that fit into the training time left, at most `wanted`, at least half of one."""
+    def affordable(self, wanted: float, seconds_per_epoch: float, *, spent_s: float = 0.0) -> float:
+        """The epochs that fit into the rung's training time, of which `spent_s` is gone; half of one at least."""
         if self.problem.settings.epochs is not None:
             return float(self.problem.settings.epochs)
         if self.problem.limit_s is None:
             return wanted
-        return max(0.5, min(wanted, 0.9 * self.problem.limit_s / max(seconds_per_epoch, 1e-3)))
+        left = 0.9 * (self.problem.limit_s - spent_s)
+        return max(0.5, min(wanted, left / max(seconds_per_epoch, 1e-3)))
 
     def export(
         self,

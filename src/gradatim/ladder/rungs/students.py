@@ -100,8 +100,9 @@ class EncoderStudent:
             raise ConfigError(f"an encoder of {layers} layers cannot have a smaller one of {self.num_layers}")
         model = _fewer_blocks(lab.bert(), self.num_layers)[0]
         passes = times_seen(len(problem.corpus.train))
-        # The teacher reads along once per batch.
-        return lab.seconds(model, passes) + lab.seconds(lab.bert(), passes) / 3
+        # The teacher labels the texts once, and then reads along once per batch.
+        labelling = 0.0 if "lessons" in problem.cache else lab.seconds(lab.bert(), 1.0)
+        return labelling + lab.seconds(model, passes) + lab.seconds(lab.bert(), passes) / 3
 
     def fit(self, problem: Problem) -> list[Candidate]:
         began = time.perf_counter()
@@ -117,7 +118,8 @@ class EncoderStudent:
             match = Match(temperature=2.0, soft=1.0)
         tokens = float(plan.texts.sizes.sum())
         per_epoch = lab.seconds(model, 1, tokens=tokens) + lab.seconds(lab.bert(), 1, tokens=tokens) / 3
-        epochs = lab.affordable(times_seen(len(plan.texts)), per_epoch)
+        spent_s = time.perf_counter() - began
+        epochs = lab.affordable(times_seen(len(plan.texts)), per_epoch, spent_s=spent_s)
         recipe = Recipe(
             epochs=epochs, rate=1e-4, average=0.2, seed=problem.seed, precision=problem.settings.precision
         )
