@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from gradatim.checkpoint import bert
 from gradatim.checkpoint.rules import to_ours, to_theirs
+from gradatim.engine.atomic import atomic_file
 from gradatim.errors import CheckpointError
 from gradatim.models.bert import Bert
 
@@ -36,10 +36,10 @@ def save_bert(model: Bert, folder: Path) -> None:
     """Write config.json and model.safetensors so that `from_pretrained` opens them."""
     folder.mkdir(parents=True, exist_ok=True)
     tensors = to_theirs(model.state_dict(), bert.rules(model.config))
-    _replace(folder / "config.json", json.dumps(bert.write_config(model.config), indent=2).encode())
-    temporary = folder / ".model.safetensors.part"
-    save_file({name: t.contiguous() for name, t in tensors.items()}, temporary, {"format": "pt"})
-    os.replace(temporary, folder / "model.safetensors")
+    with atomic_file(folder / "config.json") as handle:
+        handle.write(json.dumps(bert.write_config(model.config), indent=2).encode())
+    with atomic_file(folder / "model.safetensors") as handle:
+        handle.write(save({name: t.contiguous() for name, t in tensors.items()}, {"format": "pt"}))
 
 
 def tokenizer_json(folder: Path) -> str:
@@ -95,9 +95,3 @@ def _read_json(path: Path) -> dict[str, Any]:
 def _modern(name: str) -> str:
     """The first released checkpoints called a norm's weight gamma and its bias beta."""
     return name.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias")
-
-
-def _replace(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.part")
-    temporary.write_bytes(content)
-    os.replace(temporary, path)

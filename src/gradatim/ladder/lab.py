@@ -12,9 +12,10 @@ import torch
 from gradatim.checkpoint.folder import load_bert, tokenizer_json
 from gradatim.data import resolve_model
 from gradatim.engine.artifact import write_artifact
+from gradatim.engine.atomic import atomic_file
 from gradatim.errors import GradatimError
 from gradatim.export.classifier import to_onnx
-from gradatim.ladder.decision import fit_decision
+from gradatim.ladder.decision import fit_decision, quality
 from gradatim.ladder.rung import Problem
 from gradatim.ladder.rungs.logistic import Regressions
 from gradatim.ladder.rungs.majority import log_prior
@@ -96,9 +97,8 @@ class Lab:
                 for how, vectors in self._encode_frozen(encoded).items()
             }
             path.parent.mkdir(parents=True, exist_ok=True)
-            temporary = path.with_name(".features.npz")
-            np.savez(temporary, allow_pickle=False, **arrays)
-            temporary.replace(path)
+            with atomic_file(path) as handle:
+                np.savez(handle, allow_pickle=False, **arrays)
         with np.load(path, allow_pickle=False) as stored:
             return stored[f"train_{pooling}"], stored[f"dev_{pooling}"]
 
@@ -131,8 +131,6 @@ class Lab:
 
     def score(self, dev_logits: Array) -> float:
         """The climb's metric for logits on dev, after fitting temperature and thresholds there."""
-        from gradatim.ladder.decision import quality
-
         task, targets = self.corpus.task, self.corpus.dev.targets
         decision = fit_decision(dev_logits, targets, multi_label=task.multi_label)
         return quality(self.problem.metric, task, targets, dev_logits, decision)

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gradatim.engine.atomic import atomic_file
 from gradatim.errors import GradatimError
 from gradatim.ladder.intervals import bootstrap
 from gradatim.pipelines.metrics import scores
@@ -41,9 +42,8 @@ def write_texts(examples: Examples, path: Path) -> None:
     """Write what the measuring process reads: one JSON array of text, or of text and pair, a line."""
     pairs = examples.pairs
     rows = ([text] if pairs is None else [text, pairs[i]] for i, text in enumerate(examples.texts))
-    temporary = path.with_name(f".{path.name}")
-    temporary.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    os.replace(temporary, path)
+    with atomic_file(path) as handle:
+        handle.write("".join(json.dumps(row) + "\n" for row in rows).encode())
 
 
 def measure(

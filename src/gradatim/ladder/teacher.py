@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from gradatim.checkpoint.folder import load_bert, save_bert
+from gradatim.engine.atomic import atomic_file
 from gradatim.models.bert import Bert
 from gradatim.models.classifier import Classifier
 from gradatim.nn.pooling import Pooling
@@ -17,11 +18,11 @@ def save_teacher(model: Classifier, tokenizer_json: str, folder: Path) -> None:
     """Write encoder and tokenizer as a Hugging Face folder, and the head beside them."""
     assert isinstance(model.body, Bert)
     save_bert(model.body, folder)
-    (folder / "tokenizer.json").write_text(tokenizer_json, encoding="utf-8")
-    temporary = folder / ".head.safetensors"
+    with atomic_file(folder / "tokenizer.json") as handle:
+        handle.write(tokenizer_json.encode())
     head = {name: tensor.contiguous() for name, tensor in model.head.state_dict().items()}
-    save_file(head, temporary, {"pooling": model.pooling[0]})
-    temporary.replace(folder / "head.safetensors")
+    with atomic_file(folder / "head.safetensors") as handle:
+        handle.write(save(head, {"pooling": model.pooling[0]}))
 
 
 def load_teacher(folder: Path) -> Classifier | None:

@@ -127,14 +127,19 @@ def test_broken_files_are_named(folder: Path, tmp_path: Path) -> None:
 def test_an_interrupted_save_leaves_the_old_model(
     model: Bert, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*args: object) -> None:
-        raise OSError(28, "No space left on device")
+    calls = []
 
-    monkeypatch.setattr("gradatim.checkpoint.folder.save_file", full)
+    def full(handle: int) -> None:
+        calls.append(handle)
+        if len(calls) == 2:  # config.json is small and fits; the weights do not
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("gradatim.engine.atomic.os.fsync", full)
     torch.manual_seed(1)
     with pytest.raises(OSError, match="No space"):
         save_bert(Bert(CONFIG), folder)
     assert same(load_bert(folder), model)
+    assert not list(folder.glob(".*"))
 
 
 def test_the_tokenizer_is_read_from_json_or_built_from_a_vocabulary(folder: Path) -> None:
