@@ -7,6 +7,7 @@ function, so that `gradatim predict` starts as fast as the runtime allows.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -16,6 +17,8 @@ import typer
 from typer.core import TyperGroup
 
 from gradatim.errors import GradatimError, did_you_mean
+
+INTERRUPTED = 130
 
 
 class _Home(NamedTuple):
@@ -70,11 +73,7 @@ class LazyGroup(TyperGroup):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(141) from None
         except KeyboardInterrupt:
-            resume = "; `gradatim fit --resume` continues where it stopped" * (
-                ctx.invoked_subcommand == "fit"
-            )
-            complain("stopped by Ctrl-C" + resume)
-            raise typer.Exit(130) from None
+            sys.exit(INTERRUPTED)
 
 
 app = typer.Typer(
@@ -113,8 +112,24 @@ def complain(message: str) -> None:
 
 
 def main(args: Sequence[str] | None = None) -> None:
-    """Run the command line and exit with its code: 0, 2 for a user's error, 3 if no model fits the budget."""
+    """Run the command line; exits with 0, 2 on a user's error, 3 if no model fits the budget, 130 on Ctrl-C."""
+    args = sys.argv[1:] if args is None else list(args)
+    interrupts: list[int] = []
+
+    def interrupt(signum: int, _frame: object) -> None:
+        interrupts.append(signum)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, interrupt)
     try:
-        app(None if args is None else list(args), prog_name="gradatim")
-    except KeyboardInterrupt:  # before a command began
-        sys.exit(130)
+        app(args, prog_name="gradatim")
+    except BaseException as error:
+        # A library's start-up code in C may turn the interrupt into an error of its own: the signal decides.
+        if not (interrupts or isinstance(error, KeyboardInterrupt)):
+            raise
+        resume = "; `gradatim fit --resume` continues where it stopped" * (args[:1] == ["fit"])
+        complain("stopped by Ctrl-C" + resume)
+        sys.stdout.flush()
+        os._exit(INTERRUPTED)  # not `sys.exit`: Python would end by the signal if it fell into an `exec`
+    finally:
+        signal.signal(signal.SIGINT, before)
