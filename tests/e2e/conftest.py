@@ -84,18 +84,19 @@ def build_encoder(folder: Path) -> Path:
     from tokenizers import BertWordPieceTokenizer
 
     from gradatim.checkpoint.folder import save_bert
-    from gradatim.models.bert import Bert, BertConfig
+    from gradatim.models.backbone import Backbone
+    from gradatim.models.presets import Sizes, bert
 
     words = ["the", "is", "and", ",", "take", *THINGS, *(word for kind in WORDS.values() for word in kind)]
     letters = string.ascii_lowercase + string.digits
     pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words, *letters, *("##" + c for c in letters)]
     tokenizer = BertWordPieceTokenizer({piece: i for i, piece in enumerate(pieces)}, lowercase=True)
     torch.manual_seed(0)
-    config = BertConfig(
+    config = bert(Sizes(
         vocab_size=tokenizer.get_vocab_size(), num_layers=4, width=32, num_heads=2, ffn_width=64,
         max_length=64,
-    )  # fmt: skip
-    save_bert(Bert(config), folder)
+    ))  # fmt: skip
+    save_bert(Backbone(config), folder)
     tokenizer.save(str(folder / "tokenizer.json"))
     return folder
 

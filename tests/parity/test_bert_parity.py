@@ -13,9 +13,9 @@ from torch import Tensor
 
 from gradatim.checkpoint.folder import load_bert, save_bert, tokenizer_json
 from gradatim.errors import SourceError
-from gradatim.models.bert import Bert
-from gradatim.nn.block import Trace
+from gradatim.models.backbone import Backbone
 from gradatim.nn.packed import Layout
+from gradatim.nn.stack import Trace
 from gradatim.text.pieces import PieceEncoder
 
 # Other people's deprecations, raised while the reference is imported and built.
@@ -49,7 +49,7 @@ def theirs() -> Any:
 
 
 @pytest.fixture(scope="module")
-def ours(theirs: Any, tmp_path_factory: pytest.TempPathFactory) -> Bert:
+def ours(theirs: Any, tmp_path_factory: pytest.TempPathFactory) -> Backbone:
     folder = tmp_path_factory.mktemp("reference")
     theirs.save_pretrained(folder)
     return load_bert(folder)
@@ -77,7 +77,7 @@ def farthest(a: Tensor, b: Tensor) -> float:
     return float((a - b).abs().max())
 
 
-def test_every_hidden_state_and_attention_weight_is_theirs(ours: Bert, theirs: Any) -> None:
+def test_every_hidden_state_and_attention_weight_is_theirs(ours: Backbone, theirs: Any) -> None:
     ids, segments = packed()
     layout, trace = Layout.of(LENGTHS), Trace([], [])
     with torch.no_grad():
@@ -96,7 +96,7 @@ def test_every_hidden_state_and_attention_weight_is_theirs(ours: Bert, theirs: A
 
 
 @pytest.mark.parametrize("waste", [0.0, 0.25, 1.0])
-def test_packed_any_way_is_their_padded_batch(ours: Bert, theirs: Any, waste: float) -> None:
+def test_packed_any_way_is_their_padded_batch(ours: Backbone, theirs: Any, waste: float) -> None:
     ids, segments = packed()
     with torch.no_grad():
         mine = ours(ids, Layout.of(LENGTHS, waste=waste), segments)
@@ -104,7 +104,7 @@ def test_packed_any_way_is_their_padded_batch(ours: Bert, theirs: Any, waste: fl
     assert farthest(mine, unpad(grid, LENGTHS)) <= TOLERANCE
 
 
-def test_gradients_of_one_loss_are_theirs(ours: Bert, theirs: Any) -> None:
+def test_gradients_of_one_loss_are_theirs(ours: Backbone, theirs: Any) -> None:
     ids, segments = packed()
     direction = torch.randn(sum(LENGTHS), 33, generator=torch.Generator().manual_seed(2))
     (ours(ids, Layout.of(LENGTHS), segments) * direction).mean().backward()
@@ -139,7 +139,7 @@ def test_other_activations_are_theirs(hidden_act: str, tmp_path: Path) -> None:
     assert farthest(mine, unpad(grid, LENGTHS)) <= TOLERANCE
 
 
-def test_the_reference_opens_what_we_save(ours: Bert, tmp_path: Path) -> None:
+def test_the_reference_opens_what_we_save(ours: Backbone, tmp_path: Path) -> None:
     from transformers import BertModel
 
     save_bert(ours, tmp_path)

@@ -8,16 +8,20 @@ from hypothesis import strategies as st
 
 from gradatim.checkpoint.bert import read_config, rules, write_config
 from gradatim.checkpoint.rules import to_ours, to_theirs
-from gradatim.models.bert import Bert, BertConfig
+from gradatim.models.backbone import Backbone, BackboneConfig
+from gradatim.models.presets import Sizes, bert
 
 configs = st.builds(
-    lambda heads, head_width, **rest: BertConfig(num_heads=heads, width=heads * head_width, **rest),
-    heads=st.integers(1, 3),
-    head_width=st.integers(1, 5),
-    num_layers=st.integers(0, 3),
-    vocab_size=st.integers(1, 13),
-    ffn_width=st.integers(1, 11),
-    max_length=st.integers(1, 7),
+    bert,
+    st.builds(
+        lambda heads, head_width, **rest: Sizes(num_heads=heads, width=heads * head_width, **rest),
+        heads=st.integers(1, 3),
+        head_width=st.integers(1, 5),
+        num_layers=st.integers(1, 3),
+        vocab_size=st.integers(1, 13),
+        ffn_width=st.integers(1, 11),
+        max_length=st.integers(1, 7),
+    ),
     num_segments=st.integers(1, 3),
     activation=st.sampled_from(["gelu", "gelu_tanh", "relu", "silu"]),
     norm_eps=st.sampled_from([1e-12, 1e-5]),
@@ -26,8 +30,8 @@ configs = st.builds(
 
 @given(config=configs)
 @settings(max_examples=30, deadline=None)
-def test_weights_and_config_survive_the_round_trip(config: BertConfig) -> None:
-    weights = Bert(config).state_dict()
+def test_weights_and_config_survive_the_round_trip(config: BackboneConfig) -> None:
+    weights = Backbone(config).state_dict()
     table = rules(config)
     theirs = to_theirs(weights, table)
     back = to_ours(theirs, table, {name: tuple(t.shape) for name, t in weights.items()})

@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from gradatim.nn.block import BlockConfig, Stack
+from gradatim.nn.block import BlockConfig
 from gradatim.nn.packed import Layout
 from gradatim.nn.pooling import pool
 from gradatim.nn.recurrent import Recurrent
+from gradatim.nn.stack import Stack
 
 WIDTH = 10
 lengths_of = st.lists(st.integers(1, 13), min_size=1, max_size=7)

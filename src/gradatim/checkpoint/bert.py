@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from gradatim.checkpoint.rules import Drop, Fuse, Rule, Same, repeat
 from gradatim.errors import CheckpointError
-from gradatim.models.bert import BertConfig
+from gradatim.models.backbone import BackboneConfig
+from gradatim.models.presets import Sizes, bert
 
-FIELDS = {  # theirs -> ours
+SIZES = {  # theirs -> ours
     "vocab_size": "vocab_size",
     "num_hidden_layers": "num_layers",
     "hidden_size": "width",
     "num_attention_heads": "num_heads",
     "intermediate_size": "ffn_width",
     "max_position_embeddings": "max_length",
-    "type_vocab_size": "num_segments",
-    "hidden_act": "activation",
-    "layer_norm_eps": "norm_eps",
     "hidden_dropout_prob": "dropout",
     "attention_probs_dropout_prob": "attention_dropout",
 }
@@ -43,7 +42,7 @@ LAYER = [
 ]
 
 
-def read_config(fields: Mapping[str, Any]) -> BertConfig:
+def read_config(fields: Mapping[str, Any]) -> BackboneConfig:
     """Our configuration from a `config.json`; refuses what this architecture cannot express."""
     if fields.get("model_type") != "bert":
         raise CheckpointError(
@@ -56,33 +55,40 @@ def read_config(fields: Mapping[str, Any]) -> BertConfig:
         )
     if fields.get("is_decoder", False):
         raise CheckpointError("config.json has is_decoder true; only a bidirectional BERT is an encoder here")
-    missing = [name for name in FIELDS if name not in fields]
+    missing = [
+        name for name in (*SIZES, "type_vocab_size", "hidden_act", "layer_norm_eps") if name not in fields
+    ]
     if missing:
         raise CheckpointError(f"config.json lacks {', '.join(missing)}")
-    ours = {ours: fields[theirs] for theirs, ours in FIELDS.items()}
-    if ours["activation"] not in ACTIVATIONS:
+    if fields["hidden_act"] not in ACTIVATIONS:
         raise CheckpointError(
-            f"hidden_act '{ours['activation']}' is not supported; known: {', '.join(ACTIVATIONS)}"
+            f"hidden_act '{fields['hidden_act']}' is not supported; known: {', '.join(ACTIVATIONS)}"
         )
-    return BertConfig(**{**ours, "activation": ACTIVATIONS[ours["activation"]]})
+    return bert(
+        Sizes(**{ours: fields[theirs] for theirs, ours in SIZES.items()}),
+        num_segments=fields["type_vocab_size"],
+        activation=ACTIVATIONS[fields["hidden_act"]],
+        norm_eps=fields["layer_norm_eps"],
+    )
 
 
-def write_config(config: BertConfig) -> dict[str, Any]:
+def write_config(config: BackboneConfig) -> dict[str, Any]:
     """The `config.json` that `from_pretrained` opens."""
-    ours = config.to_dict()
     back = {ours_name: theirs for theirs, ours_name in ACTIVATIONS.items()}
-    fields = {theirs: ours[name] for theirs, name in FIELDS.items()}
+    sizes = {**asdict(config.embedding), **asdict(config.block), "num_layers": config.num_layers}
     return {
         "architectures": ["BertModel"],
         "model_type": "bert",
         "position_embedding_type": "absolute",
         "pad_token_id": 0,
-        **fields,
-        "hidden_act": back[config.activation],
+        **{theirs: sizes[ours] for theirs, ours in SIZES.items()},
+        "type_vocab_size": config.embedding.num_segments,
+        "hidden_act": back[config.block.activation],
+        "layer_norm_eps": config.block.norm_eps,
     }
 
 
-def rules(config: BertConfig) -> list[Rule]:
+def rules(config: BackboneConfig) -> list[Rule]:
     """The name table of a bare BERT; its pooler and pretraining heads are dropped."""
     return [
         Same("embeddings.word_embeddings.weight", "embedding.words.weight"),

@@ -14,25 +14,25 @@ from gradatim.checkpoint import bert
 from gradatim.checkpoint.rules import to_ours, to_theirs
 from gradatim.engine.atomic import atomic_file
 from gradatim.errors import CheckpointError
-from gradatim.models.bert import Bert
+from gradatim.models.backbone import Backbone
 
 PREFIX = "bert."  # what a checkpoint of a headed model puts before the encoder's names
 
 
-def load_bert(folder: Path) -> Bert:
+def load_bert(folder: Path) -> Backbone:
     """Build a BERT from a folder and fill it; raises CheckpointError naming every fault."""
     config = bert.read_config(_read_json(folder / "config.json"))
     tensors = _read_tensors(folder)
     if any(name.startswith(PREFIX) for name in tensors):
         tensors = {name.removeprefix(PREFIX): tensor for name, tensor in tensors.items()}
     tensors = {_modern(name): tensor for name, tensor in tensors.items()}
-    model = Bert(config)
+    model = Backbone(config)
     shapes = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     model.load_state_dict(to_ours(tensors, bert.rules(config), shapes))
     return model.eval()
 
 
-def save_bert(model: Bert, folder: Path) -> None:
+def save_bert(model: Backbone, folder: Path) -> None:
     """Write config.json and model.safetensors so that `from_pretrained` opens them."""
     folder.mkdir(parents=True, exist_ok=True)
     tensors = to_theirs(model.state_dict(), bert.rules(model.config))

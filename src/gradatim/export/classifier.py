@@ -7,6 +7,7 @@ BiasGelu, LSTM), so what runs does not depend on a tracer or on an optimiser rec
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,10 @@ from torch import Tensor, nn
 
 from gradatim.errors import ConfigError
 from gradatim.export.graph import Graph
-from gradatim.models.bert import Bert
+from gradatim.models.backbone import Backbone, BackboneConfig
 from gradatim.models.classifier import Classifier, RecurrentBody, WordVectors
+from gradatim.models.heads import RowHead
+from gradatim.models.presets import Sizes, bert
 from gradatim.nn.block import Block
 from gradatim.nn.pooling import Pooling
 from gradatim.types import Array
@@ -31,29 +34,35 @@ def to_onnx(model: Classifier, *, segments: bool = False) -> bytes:
     states = build(graph, model.body, segments)
     pooled = [_pool(graph, states, how) for how in model.pooling]
     joined = pooled[0] if len(pooled) == 1 else graph.add("Concat", *pooled, axis=-1)
-    logits = _linear(graph, "head", joined, model.head)
+    logits = _head(graph, joined, model.head)
     inputs = [("ids", 2), ("lengths", 1)]
-    if segments and isinstance(model.body, Bert):
+    if segments and isinstance(model.body, Backbone):
         inputs.insert(1, ("segments", 2))
-    return graph.build(inputs, logits, model.head.out_features)
+    return graph.build(inputs, logits, model.head.linear.out_features)
 
 
-def _bert(graph: Graph, body: nn.Module, segments: bool) -> str:
+def _backbone(graph: Graph, body: nn.Module, segments: bool) -> str:
     """(rows, tokens, width) states of a BERT."""
-    assert isinstance(body, Bert)
-    embedding, config = body.embedding, body.config
+    assert isinstance(body, Backbone)
+    embedding, config = body.embedding, body.config.embedding
+    _refuse_what_no_node_computes(body.config)
     ids = "ids"
     kinds = "segments"
     if not segments:
         kinds = graph.add("Sub", ids, ids, name="segments_zero")
+    kinds_table = (
+        _array(embedding.segments.weight)
+        if config.num_segments
+        else np.zeros((1, config.width), np.float32)  # the node wants one
+    )
     x = graph.add_many(
         "EmbedLayerNormalization",
         2,
         ids,
         kinds,
         graph.weight("words", _array(embedding.words.weight)),
-        graph.weight("positions", _array(embedding.positions.weight)),
-        graph.weight("segment_vectors", _array(embedding.segments.weight)),
+        graph.weight("positions", _array(embedding.positions.weight)[config.first_position :]),
+        graph.weight("segment_vectors", kinds_table),
         graph.weight("embedding_scale", _array(embedding.norm.weight)),
         graph.weight("embedding_shift", _array(embedding.norm.bias)),
         contrib=True,
@@ -61,12 +70,26 @@ def _bert(graph: Graph, body: nn.Module, segments: bool) -> str:
     )[0]
     for i, block in enumerate(body.stack.blocks):
         assert isinstance(block, Block)
-        if block.pre or config.activation != "gelu":
-            raise ConfigError(
-                "only post-norm GELU blocks can be exported; choose an encoder of the BERT family"
-            )
         x = _block(graph, f"block{i}", x, block)
     return x
+
+
+def _refuse_what_no_node_computes(config: BackboneConfig) -> None:
+    """The fused nodes know one kind of encoder; its axes are these."""
+    known = bert(Sizes(vocab_size=1, num_layers=1, width=1, num_heads=1, ffn_width=1))
+    free = {"width", "num_heads", "head_width", "ffn_width", "norm_eps", "dropout", "attention_dropout"}
+    axes = [f.name for f in fields(config.block) if f.name not in free]
+    odd = [axis for axis in axes if getattr(config.block, axis) != getattr(known.block, axis)]
+    odd += ["buckets"] * (config.buckets > 0) + ["final_norm"] * config.final_norm
+    odd += [
+        f"embedding {axis}"
+        for axis in ("positions", "scaled", "norm")
+        if getattr(config.embedding, axis) != getattr(known.embedding, axis)
+    ]
+    if odd:
+        raise ConfigError(
+            f"an encoder that differs from BERT in {', '.join(odd)} cannot be exported; choose one of the BERT family"
+        )
 
 
 def _block(graph: Graph, name: str, x: str, block: Block) -> str:
@@ -79,7 +102,7 @@ def _block(graph: Graph, name: str, x: str, block: Block) -> str:
         "lengths",
         name=f"{name}_attention",
         contrib=True,
-        num_heads=attention.num_heads,
+        num_heads=attention.config.num_heads,
     )
     x = _add_norm(graph, f"{name}_out", x, mixed, attention.out, block.attention_norm)
     up = graph.add("MatMul", x, graph.weight(f"{name}_up_w", _array(ffn.up.weight).T), name=f"{name}_up")
@@ -87,8 +110,9 @@ def _block(graph: Graph, name: str, x: str, block: Block) -> str:
     return _add_norm(graph, f"{name}_down", x, active, ffn.down, block.ffn_norm)
 
 
-def _add_norm(graph: Graph, name: str, x: str, y: str, linear: nn.Linear, norm: nn.LayerNorm) -> str:
+def _add_norm(graph: Graph, name: str, x: str, y: str, linear: nn.Linear, norm: nn.Module) -> str:
     """norm(x + linear(y)) as one matrix product and one fused node."""
+    assert isinstance(norm, nn.LayerNorm)
     product = graph.add("MatMul", y, graph.weight(f"{name}_w", _array(linear.weight).T), name=name)
     return graph.add(
         "SkipLayerNormalization",
@@ -152,7 +176,7 @@ def _lstm(fused: nn.LSTM, layer: int) -> dict[str, Array]:
 
 
 BODIES: dict[type[nn.Module], Callable[[Graph, Any, bool], str]] = {
-    Bert: _bert,
+    Backbone: _backbone,
     WordVectors: _vectors,
     RecurrentBody: _recurrent,
 }
@@ -180,10 +204,17 @@ def _pool(graph: Graph, states: str, how: Pooling) -> str:
     return graph.add("ReduceMax", graph.add("Where", cells, states, lowest), axes=[1], keepdims=0)
 
 
+def _head(graph: Graph, pooled: str, head: RowHead) -> str:
+    if head.inner is not None:
+        raise ConfigError("only heads of one linear layer can be exported so far")
+    return _linear(graph, "head", pooled, head.linear)
+
+
 def _linear(graph: Graph, name: str, x: str, linear: nn.Linear) -> str:
     product = graph.add("MatMul", x, graph.weight(f"{name}_w", _array(linear.weight).T), name=name)
     return graph.add("Add", product, graph.weight(f"{name}_b", _array(linear.bias)))
 
 
-def _array(tensor: Tensor) -> Array:
+def _array(tensor: Tensor | nn.Module) -> Array:
+    assert isinstance(tensor, Tensor)
     return tensor.detach().float().cpu().numpy()

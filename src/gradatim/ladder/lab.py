@@ -19,7 +19,7 @@ from gradatim.ladder.decision import fit_decision, quality
 from gradatim.ladder.rung import Problem
 from gradatim.ladder.rungs.logistic import Regressions
 from gradatim.ladder.rungs.majority import log_prior
-from gradatim.models.bert import Bert
+from gradatim.models.backbone import Backbone
 from gradatim.models.classifier import Classifier, num_parameters
 from gradatim.models.inputs import PackedTexts
 from gradatim.models.session import TorchSession
@@ -63,7 +63,7 @@ class Lab:
         lab.problem = problem
         return lab
 
-    def bert(self) -> Bert:
+    def bert(self) -> Backbone:
         """A fresh copy of the pretrained encoder."""
         return load_bert(self.folder)
 
@@ -135,14 +135,14 @@ class Lab:
         decision = fit_decision(dev_logits, targets, multi_label=task.multi_label)
         return quality(self.problem.metric, task, targets, dev_logits, decision)
 
-    def classifier(self, body: Bert, pooling: Pooling, *, probed: bool = True) -> Classifier:
+    def classifier(self, body: Backbone, pooling: Pooling, *, probed: bool = True) -> Classifier:
         """A classifier on `body` whose head starts from the frozen probe."""
         model = Classifier(body, body.config.width, len(self.corpus.task.labels), pooling=(pooling,))
         if probed:
             weights, bias, _ = self.probe(pooling)
             with torch.no_grad():
-                model.head.weight.copy_(torch.from_numpy(np.asarray(weights.T, dtype=np.float32)))
-                model.head.bias.copy_(torch.from_numpy(np.asarray(bias, dtype=np.float32)))
+                model.head.linear.weight.copy_(torch.from_numpy(np.asarray(weights.T, dtype=np.float32)))
+                model.head.linear.bias.copy_(torch.from_numpy(np.asarray(bias, dtype=np.float32)))
         return model
 
     def seconds(self, model: torch.nn.Module, epochs: float, *, tokens: float | None = None) -> float:

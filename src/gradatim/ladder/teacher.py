@@ -9,14 +9,14 @@ from safetensors.torch import load_file, save
 
 from gradatim.checkpoint.folder import load_bert, save_bert
 from gradatim.engine.atomic import atomic_file
-from gradatim.models.bert import Bert
+from gradatim.models.backbone import Backbone
 from gradatim.models.classifier import Classifier
 from gradatim.nn.pooling import Pooling
 
 
 def save_teacher(model: Classifier, tokenizer_json: str, folder: Path) -> None:
     """Write encoder and tokenizer as a Hugging Face folder, and the head beside them."""
-    assert isinstance(model.body, Bert)
+    assert isinstance(model.body, Backbone)
     save_bert(model.body, folder)
     with atomic_file(folder / "tokenizer.json") as handle:
         handle.write(tokenizer_json.encode())
@@ -37,7 +37,7 @@ def load_teacher(folder: Path) -> Classifier | None:
     head = load_file(path)
     with torch.random.fork_rng(devices=[]):  # what is read from disk should draw no random numbers
         body = load_bert(folder)
-        model = Classifier(body, body.config.width, len(head["bias"]), pooling=(pooling,))
+        model = Classifier(body, body.config.width, len(head["linear.bias"]), pooling=(pooling,))
     with torch.no_grad():
         model.head.load_state_dict(head)
     return model.eval()

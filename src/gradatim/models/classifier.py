@@ -8,13 +8,13 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from gradatim.models.heads import RowHead, TokenHead
 from gradatim.models.inputs import Inputs
-from gradatim.nn.block import Trace
 from gradatim.nn.dropout import Dropout
-from gradatim.nn.embedding import init_normal
 from gradatim.nn.packed import Layout
 from gradatim.nn.pooling import Pooling, pool
 from gradatim.nn.recurrent import Cell, Recurrent
+from gradatim.nn.stack import Trace
 
 
 class Body(Protocol):
@@ -30,9 +30,10 @@ class Body(Protocol):
 
 
 class Classifier(nn.Module):
-    """body -> pool -> dropout -> linear. Returns logits (rows, labels); the objective makes the loss.
+    """body -> pool -> head. Returns logits (rows, labels); the objective makes the loss.
 
-    Several poolings are concatenated, in the order given.
+    Several poolings are concatenated, in the order given. One label is a regression, or the
+    score of a choice; `inner` is the head's (BERT's pooler is "tanh").
     """
 
     def __init__(
@@ -42,14 +43,13 @@ class Classifier(nn.Module):
         num_labels: int,
         *,
         pooling: tuple[Pooling, ...] = ("mean",),
+        inner: str | None = None,
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
         self.body = body
         self.pooling = pooling
-        self.dropout = Dropout(dropout)
-        self.head = nn.Linear(width * len(pooling), num_labels)
-        init_normal(self.head)
+        self.head = RowHead(width * len(pooling), num_labels, inner=inner, dropout=dropout)
 
     def features(self, inputs: Inputs, trace: Trace | None = None) -> Float[Tensor, "rows width"]:
         """The pooled vector of each row."""
@@ -58,7 +58,21 @@ class Classifier(nn.Module):
         return pooled[: len(inputs.owners)]  # without the rows that only fill the batch
 
     def forward(self, inputs: Inputs, trace: Trace | None = None) -> Float[Tensor, "rows labels"]:
-        return self.head(self.dropout(self.features(inputs, trace)))  # type: ignore[no-any-return]
+        return self.head(self.features(inputs, trace))  # type: ignore[no-any-return]
+
+
+class Tagger(nn.Module):
+    """body -> head on every token: logits (tokens, outputs) of tags, or of a span's start and end."""
+
+    def __init__(self, body: nn.Module, width: int, num_outputs: int, *, dropout: float = 0.1) -> None:
+        super().__init__()
+        self.body = body
+        self.head = TokenHead(width, num_outputs, dropout=dropout)
+
+    def forward(self, inputs: Inputs, trace: Trace | None = None) -> Float[Tensor, "tokens outputs"]:
+        """Without the tokens that only fill the batch."""
+        states = self.body(inputs.ids, inputs.layout, inputs.segments, trace)
+        return self.head(states[: inputs.num_tokens])  # type: ignore[no-any-return]
 
 
 class WordVectors(nn.Module):

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 
+import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor
+
+from gradatim.nn.masks import visible
 
 
 def mix(
@@ -32,7 +35,7 @@ def attend(
     v: Float[Tensor, "batch heads keys head_width"],
     *,
     mask: Bool[Tensor, "#batch #heads #queries keys"] | None = None,
-    bias: Float[Tensor, "#batch #heads queries keys"] | None = None,
+    bias: Float[Tensor, "#batch heads queries keys"] | None = None,
     scale: float | None = None,
     dropout: float = 0.0,
     need_weights: bool = False,
@@ -50,6 +53,44 @@ def attend(
         weights = mix(scores if bias is None else scores + bias, mask, dropout)
         return weights @ v, weights if need_weights else None
     return F.scaled_dot_product_attention(q, k, v, _additive(mask, bias), dropout, scale=scale), None
+
+
+def attend_near(
+    q: Float[Tensor, "batch heads length head_width"],
+    k: Float[Tensor, "batch heads length head_width"],
+    v: Float[Tensor, "batch heads length head_width"],
+    window: int,
+    *,
+    causal: bool = False,
+    mask: Bool[Tensor, "batch 1 1 length"] | None = None,
+    scale: float | None = None,
+    dropout: float = 0.0,
+) -> Float[Tensor, "batch heads length head_width"]:
+    """Attention to keys at most `window` tokens away, at a cost linear in length (Beltagy et al. 2020, 3.1).
+
+    Queries go in chunks of `window`; each chunk attends to itself and to its two neighbours.
+    """
+    batch, heads, length, head_width = q.shape
+    chunks = -(-length // window)
+    before, after = window, 0 if causal else window
+    missing = chunks * window - length
+    reach = before + window + after  # the keys that a chunk can see
+
+    def neighbourhoods(x: Tensor) -> Tensor:
+        """(batch * chunks, heads, reach, head_width): each chunk with its neighbours, zeros outside."""
+        padded = F.pad(x, (0, 0, before, missing + after))
+        return padded.unfold(2, reach, window).permute(0, 2, 1, 4, 3).reshape(-1, heads, reach, head_width)
+
+    inside = q.new_ones(batch, length, dtype=torch.bool) if mask is None else mask[:, 0, 0]
+    inside = F.pad(inside, (before, missing + after)).unfold(1, reach, window).reshape(-1, 1, 1, reach)
+    seen = visible(window, reach, first=before, causal=causal, window=window, device=q.device)
+    queries = F.pad(q, (0, 0, 0, missing)).view(batch, heads, chunks, window, head_width)
+    queries = queries.transpose(1, 2).flatten(0, 1)
+    mixed, _ = attend(
+        queries, neighbourhoods(k), neighbourhoods(v), mask=seen & inside, scale=scale, dropout=dropout
+    )
+    joined = mixed.view(batch, chunks, heads, window, head_width).transpose(1, 2).flatten(2, 3)
+    return joined[:, :, :length]
 
 
 def _additive(mask: Tensor | None, bias: Tensor | None) -> Tensor | None:

@@ -1,4 +1,4 @@
-"""The Transformer block and the stack of them; every axis that papers vary is a field of `BlockConfig`."""
+"""The Transformer block; every axis that papers vary is a field of `BlockConfig`."""
 
 from __future__ import annotations
 
@@ -12,155 +12,173 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from gradatim.errors import ConfigError, did_you_mean
-from gradatim.nn.attention import attend
 from gradatim.nn.dropout import Dropout
-from gradatim.nn.packed import Group, Layout
+from gradatim.nn.multihead import Attention, Memory
+from gradatim.nn.packed import Layout
+from gradatim.nn.state import KeyValues
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu": F.gelu,
     "gelu_tanh": lambda x: F.gelu(x, approximate="tanh"),
     "relu": F.relu,
     "silu": F.silu,
+    "tanh": torch.tanh,
 }
+NORMS: dict[str, type[nn.LayerNorm | nn.RMSNorm]] = {"layer": nn.LayerNorm, "rms": nn.RMSNorm}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockConfig:
-    """Sizes and axes of one block; `norm_order` is "post" (2017, BERT) or "pre" (GPT-2)."""
+    """Sizes and axes of one block.
+
+    norm_order  "post" (2017, BERT) or "pre" (GPT-2, T5)
+    norm        "layer" or "rms" (Zhang & Sennrich 2019)
+    gated       feed-forward with a gate (Shazeer 2020)
+    bias        linear layers have one (T5's have none)
+    scale       of attention scores; None is 1/sqrt(head_width), T5 has 1
+    causal      a token sees only what came before it
+    cross       attention to a second sequence follows the first
+    window      a token sees at most so many tokens to either side
+    rotary      queries and keys are rotated by their position
+    """
 
     width: int
     num_heads: int
     ffn_width: int
+    head_width: int = 0  # width / num_heads unless given
     activation: str = "gelu"
+    gated: bool = False
+    norm: Literal["layer", "rms"] = "layer"
     norm_order: Literal["pre", "post"] = "post"
     norm_eps: float = 1e-12
+    bias: bool = True
+    scale: float | None = None
+    causal: bool = False
+    cross: bool = False
+    window: int | None = None
+    rotary: bool = False
     dropout: float = 0.1
     attention_dropout: float = 0.1
+    activation_dropout: float = 0.0
 
     def __post_init__(self) -> None:
         for size in ("width", "num_heads", "ffn_width"):
             if getattr(self, size) < 1:
                 raise ConfigError(f"{size} must be at least 1, not {getattr(self, size)}")
-        for share in ("dropout", "attention_dropout"):
+        for share in ("dropout", "attention_dropout", "activation_dropout"):
             if not 0 <= getattr(self, share) < 1:
                 raise ConfigError(f"{share} is a probability in [0, 1), not {getattr(self, share)}")
-        if self.width % self.num_heads:
-            raise ConfigError(
-                f"width {self.width} is not a multiple of num_heads {self.num_heads}; change one of them"
-            )
-        if self.activation not in ACTIVATIONS:
-            raise ConfigError(
-                f"unknown activation '{self.activation}'{did_you_mean(self.activation, ACTIVATIONS)}; "
-                f"known: {', '.join(ACTIVATIONS)}"
-            )
-        if self.norm_order not in ("pre", "post"):
-            raise ConfigError(f"norm_order is 'pre' or 'post', not '{self.norm_order}'")
+        if not self.head_width:
+            if self.width % self.num_heads:
+                raise ConfigError(
+                    f"width {self.width} is not a multiple of num_heads {self.num_heads}; "
+                    "change one of them or give head_width"
+                )
+            object.__setattr__(self, "head_width", self.width // self.num_heads)
+        if self.rotary and self.head_width % 2:
+            raise ConfigError(f"rotary needs an even head_width, not {self.head_width}")
+        if self.window is not None and self.window < 1:
+            raise ConfigError(f"window must be at least 1 token, not {self.window}")
+        for axis, known in (("activation", ACTIVATIONS), ("norm", NORMS), ("norm_order", ("pre", "post"))):
+            if (value := getattr(self, axis)) not in known:
+                raise ConfigError(
+                    f"unknown {axis} '{value}'{did_you_mean(value, known)}; known: {', '.join(known)}"
+                )
 
-
-@dataclass(slots=True)
-class Trace:
-    """What a stack saw on its way, filled when a caller asks: hidden states and attention weights.
-
-    `hidden` holds (tokens, width) after the embedding and after each block; `weights` holds, per
-    block and group of equal-length rows, (rows, heads, longest, longest).
-    """
-
-    hidden: list[Tensor]
-    weights: list[list[Tensor]] | None = None
-
-
-class SelfAttention(nn.Module):
-    """Multi-head self-attention over a packed batch (Vaswani et al. 2017, section 3.2.2)."""
-
-    def __init__(self, config: BlockConfig) -> None:
-        super().__init__()
-        self.num_heads = config.num_heads
-        self.dropout = config.attention_dropout
-        self.qkv = nn.Linear(config.width, 3 * config.width)
-        self.out = nn.Linear(config.width, config.width)
-
-    def forward(
-        self, x: Float[Tensor, "tokens width"], layout: Layout, weights: list[Tensor] | None = None
-    ) -> Float[Tensor, "tokens width"]:
-        """Mix tokens within each row; attention weights are appended to `weights` if it is given."""
-        qkv = self.qkv(x)
-        parts = [self._mix_group(qkv, group, weights) for group in layout.groups]
-        mixed = parts[0] if len(parts) == 1 else torch.cat(parts)
-        if layout.order is not None:
-            mixed = mixed.index_select(0, layout.order)
-        return self.out(mixed)  # type: ignore[no-any-return]
-
-    def _mix_group(self, qkv: Tensor, group: Group, weights: list[Tensor] | None) -> Tensor:
-        width = qkv.shape[-1] // 3
-        cells = group.rows * group.longest
-        grid = (
-            qkv[group.start : group.start + cells]
-            if group.gather is None
-            else qkv.index_select(0, group.gather)
-        )
-        # (rows, longest, 3, heads, head_width) -> three of (rows, heads, longest, head_width)
-        q, k, v = grid.view(group.rows, group.longest, 3, self.num_heads, -1).permute(2, 0, 3, 1, 4)
-        dropout = self.dropout if self.training else 0.0
-        mixed, seen = attend(q, k, v, mask=group.mask, dropout=dropout, need_weights=weights is not None)
-        if weights is not None and seen is not None:
-            weights.append(seen)
-        flat = mixed.transpose(1, 2).reshape(cells, width)
-        return flat if group.scatter is None else flat.index_select(0, group.scatter)
+    def build_norm(self) -> nn.Module:
+        return NORMS[self.norm](self.width, eps=self.norm_eps)
 
 
 class FeedForward(nn.Module):
-    """Position-wise feed-forward network (Vaswani et al. 2017, eq. 2, with a choice of activation)."""
+    """Position-wise feed-forward network: down(f(up(x))) (Vaswani et al. 2017, eq. 2).
+
+    Gated: down(f(gate(x)) * up(x)) (Shazeer 2020, eq. 6).
+    """
 
     def __init__(self, config: BlockConfig) -> None:
         super().__init__()
-        self.up = nn.Linear(config.width, config.ffn_width)
-        self.down = nn.Linear(config.ffn_width, config.width)
+        self.up = nn.Linear(config.width, config.ffn_width, bias=config.bias)
+        self.gate = nn.Linear(config.width, config.ffn_width, bias=config.bias) if config.gated else None
+        self.down = nn.Linear(config.ffn_width, config.width, bias=config.bias)
         self.activation = ACTIVATIONS[config.activation]
+        self.dropout = Dropout(config.activation_dropout)
 
     def forward(self, x: Float[Tensor, "tokens width"]) -> Float[Tensor, "tokens width"]:
-        return self.down(self.activation(self.up(x)))  # type: ignore[no-any-return]
+        up = self.up(x)
+        active = self.activation(up) if self.gate is None else self.activation(self.gate(x)) * up
+        return self.down(self.dropout(active))  # type: ignore[no-any-return]
 
 
 class Block(nn.Module):
-    """Attention and feed-forward, each with a residual connection and a layer norm.
+    """Attention, attention to a memory where there is one, and feed-forward, each as a residual.
 
     post: x = norm(x + f(x))        pre: x = x + f(norm(x))
     """
 
     def __init__(self, config: BlockConfig) -> None:
         super().__init__()
-        self.attention = SelfAttention(config)
-        self.attention_norm = nn.LayerNorm(config.width, eps=config.norm_eps)
+        self.attention = Attention(config)
+        self.attention_norm = config.build_norm()
+        if config.cross:
+            self.cross = Attention(config, cross=True)
+            self.cross_norm = config.build_norm()
         self.ffn = FeedForward(config)
-        self.ffn_norm = nn.LayerNorm(config.width, eps=config.norm_eps)
+        self.ffn_norm = config.build_norm()
         self.dropout = Dropout(config.dropout)
         self.pre = config.norm_order == "pre"
+        self.crosses = config.cross
 
     def forward(
-        self, x: Float[Tensor, "tokens width"], layout: Layout, weights: list[Tensor] | None = None
+        self,
+        x: Float[Tensor, "tokens width"],
+        layout: Layout,
+        *,
+        bias: Tensor | None = None,
+        memory: Memory | None = None,
+        past: KeyValues | None = None,
+        weights: list[Tensor] | None = None,
+        cross_weights: list[Tensor] | None = None,
     ) -> Float[Tensor, "tokens width"]:
-        if self.pre:
-            x = x + self.dropout(self.attention(self.attention_norm(x), layout, weights))
-            return x + self.dropout(self.ffn(self.ffn_norm(x)))  # type: ignore[no-any-return]
-        x = self.attention_norm(x + self.dropout(self.attention(x, layout, weights)))
-        return self.ffn_norm(x + self.dropout(self.ffn(x)))  # type: ignore[no-any-return]
+        """All tokens at once; `past` is filled and attention weights are appended where they are given."""
 
+        def look(y: Tensor) -> Tensor:
+            return self.attention(y, layout, bias=bias, past=past, weights=weights)  # type: ignore[no-any-return]
 
-class Stack(nn.Module):
-    """Blocks one after another."""
+        def recall(y: Tensor) -> Tensor:
+            return self.cross(y, layout, memory=memory, weights=cross_weights)  # type: ignore[no-any-return]
 
-    def __init__(self, config: BlockConfig, num_layers: int) -> None:
-        super().__init__()
-        self.blocks = nn.ModuleList(Block(config) for _ in range(num_layers))
+        return self._residuals(x, look, recall)
 
-    def forward(
-        self, x: Float[Tensor, "tokens width"], layout: Layout, trace: Trace | None = None
-    ) -> Float[Tensor, "tokens width"]:
-        for block in self.blocks:
-            weights: list[Tensor] | None = None
-            if trace is not None and trace.weights is not None:
-                trace.weights.append(weights := [])
-            x = block(x, layout, weights)
-            if trace is not None:
-                trace.hidden.append(x)
+    def advance(
+        self,
+        x: Float[Tensor, "rows width"],
+        at: Tensor,
+        past: KeyValues,
+        *,
+        bias: Tensor | None = None,
+        memory: KeyValues | None = None,
+        memory_mask: Tensor | None = None,
+    ) -> Float[Tensor, "rows width"]:
+        """One more token for every row, which stands at its cell `at` of the past."""
+
+        def look(y: Tensor) -> Tensor:
+            return self.attention.advance(y, at, past, bias)
+
+        def recall(y: Tensor) -> Tensor:
+            assert memory is not None
+            return self.cross.recall(y, memory, memory_mask)
+
+        return self._residuals(x, look, recall)
+
+    def _residuals(
+        self, x: Tensor, look: Callable[[Tensor], Tensor], recall: Callable[[Tensor], Tensor]
+    ) -> Tensor:
+        steps: list[tuple[Callable[[Tensor], Tensor], nn.Module]] = [
+            (look, self.attention_norm),
+            (self.ffn, self.ffn_norm),
+        ]
+        if self.crosses:
+            steps.insert(1, (recall, self.cross_norm))
+        for step, norm in steps:
+            x = x + self.dropout(step(norm(x))) if self.pre else norm(x + self.dropout(step(x)))
         return x

@@ -1,37 +1,74 @@
-"""Token embeddings as a sum of word, position and segment vectors, normalised."""
+"""Token embeddings: word vectors with what is added to them before the first block."""
 
 from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from gradatim.errors import ConfigError
 from gradatim.nn.dropout import Dropout
 from gradatim.nn.packed import Layout
+from gradatim.nn.positions import sinusoids
+
+POSITIONS = ("learned", "interleaved", "halves", "none")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddingConfig:
+    """Sizes and axes of the input representation.
+
+    positions       "learned" vectors, sinusoids with "interleaved" channels or in "halves", or "none"
+    first_position  the row of the position table where texts begin (RoBERTa's is 2)
+    num_segments    segment vectors to add, 0 for none
+    scaled          word vectors are multiplied by sqrt(width) (Vaswani et al. 2017, section 3.4)
+    norm            the sum is normalised
+    """
+
+    vocab_size: int
+    width: int
+    max_length: int = 512
+    positions: Literal["learned", "interleaved", "halves", "none"] = "learned"
+    first_position: int = 0
+    num_segments: int = 0
+    scaled: bool = False
+    norm: bool = False
+    norm_eps: float = 1e-12
+    dropout: float = 0.1
+
+    def __post_init__(self) -> None:
+        for size in ("vocab_size", "width", "max_length"):
+            if getattr(self, size) < 1:
+                raise ConfigError(f"{size} must be at least 1, not {getattr(self, size)}")
+        if self.positions not in POSITIONS:
+            raise ConfigError(f"unknown positions '{self.positions}'; known: {', '.join(POSITIONS)}")
 
 
 class Embedding(nn.Module):
-    """BERT's input representation (Devlin et al. 2019, figure 2): word + learned position + segment.
+    """word + position + segment (Devlin et al. 2019, figure 2), each of them as the configuration says.
 
     Word vectors may give sparse gradients, so that a step touches only the rows in the batch.
     """
 
-    def __init__(
-        self,
-        vocab_size: int,
-        width: int,
-        *,
-        max_length: int,
-        num_segments: int,
-        norm_eps: float = 1e-12,
-        dropout: float = 0.1,
-    ) -> None:
+    sinusoids: Tensor
+
+    def __init__(self, config: EmbeddingConfig) -> None:
         super().__init__()
-        self.words = nn.Embedding(vocab_size, width)
-        self.positions = nn.Embedding(max_length, width)
-        self.segments = nn.Embedding(num_segments, width)
-        self.norm = nn.LayerNorm(width, eps=norm_eps)
-        self.dropout = Dropout(dropout)
+        self.config = config
+        self.words = nn.Embedding(config.vocab_size, config.width)
+        if config.positions == "learned":
+            self.positions = nn.Embedding(config.max_length + config.first_position, config.width)
+        elif config.positions != "none":
+            table = sinusoids(config.max_length, config.width, config.positions)
+            self.register_buffer("sinusoids", table, persistent=False)
+        if config.num_segments:
+            self.segments = nn.Embedding(config.num_segments, config.width)
+        self.norm = nn.LayerNorm(config.width, eps=config.norm_eps) if config.norm else nn.Identity()
+        self.dropout = Dropout(config.dropout)
 
     def forward(
         self,
@@ -40,8 +77,25 @@ class Embedding(nn.Module):
         segments: Int[Tensor, " tokens"] | None = None,
     ) -> Float[Tensor, "tokens width"]:
         """Raises IndexError when a row is longer than the position table."""
-        x = self.words(ids) + self.positions(layout.positions)
-        x = x + (self.segments.weight[0] if segments is None else self.segments(segments))
+        return self.at(ids, layout.positions, segments)
+
+    def at(
+        self,
+        ids: Int[Tensor, " tokens"],
+        positions: Int[Tensor, " tokens"],
+        segments: Int[Tensor, " tokens"] | None = None,
+    ) -> Float[Tensor, "tokens width"]:
+        """Embed tokens that stand at these positions of their rows."""
+        config = self.config
+        x = self.words(ids)
+        if config.scaled:
+            x = x * math.sqrt(config.width)
+        if config.positions == "learned":
+            x = x + self.positions(positions + config.first_position)
+        elif config.positions != "none":
+            x = x + self.sinusoids[positions]
+        if config.num_segments:
+            x = x + (self.segments.weight[0] if segments is None else self.segments(segments))
         return self.dropout(self.norm(x))  # type: ignore[no-any-return]
 
 

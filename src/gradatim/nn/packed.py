@@ -30,6 +30,17 @@ class Group:
     scatter: Int[Tensor, " tokens"] | None
     mask: Bool[Tensor, "rows 1 1 longest"] | None
 
+    def take(self, x: Tensor) -> Tensor:
+        """Flat tokens (tokens, ...) as this group's grid (rows, longest, ...)."""
+        end = self.start + self.rows * self.longest
+        grid = x[self.start : end] if self.gather is None else x.index_select(0, self.gather)
+        return grid.view(self.rows, self.longest, *x.shape[1:])
+
+    def put(self, grid: Tensor) -> Tensor:
+        """The group's tokens (its tokens, ...) of a grid (rows, longest, ...), in the group's order."""
+        flat = grid.flatten(0, 1)
+        return flat if self.scatter is None else flat.index_select(0, self.scatter)
+
 
 @dataclass(frozen=True, slots=True)
 class Layout:
@@ -53,6 +64,20 @@ class Layout:
     @property
     def num_tokens(self) -> int:
         return len(self.positions)
+
+    def join(self, parts: Sequence[Tensor]) -> Tensor:
+        """What the groups' `put` gave, as flat tokens in order."""
+        joined = parts[0] if len(parts) == 1 else torch.cat(list(parts))
+        return joined if self.order is None else joined.index_select(0, self.order)
+
+    def regroup(self, groups: Sequence[Group]) -> tuple[Group, ...]:
+        """This layout's rows, in the groups that another layout of as many rows has made."""
+        sizes, offsets = self.lengths.numpy(), self.offsets.numpy()
+        return tuple(_group(group.members.numpy(), sizes, offsets)[0] for group in groups)
+
+    def whole(self) -> Group:
+        """All rows as one padded grid, in order."""
+        return _group(np.arange(self.num_rows), self.lengths.numpy(), self.offsets.numpy())[0]
 
     @classmethod
     def of(cls, lengths: Sequence[int] | np.ndarray, *, waste: float = WASTE) -> Layout:

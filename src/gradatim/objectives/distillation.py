@@ -11,7 +11,7 @@ from torch import Tensor
 from gradatim.errors import ConfigError
 from gradatim.models.classifier import Classifier
 from gradatim.models.inputs import PackedTexts
-from gradatim.nn.block import Trace
+from gradatim.nn.stack import Trace
 from gradatim.objectives.base import Batch, Loss
 from gradatim.objectives.classification import hard_loss
 from gradatim.types import Array

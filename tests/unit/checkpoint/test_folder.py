@@ -13,19 +13,20 @@ from torch import Tensor
 
 from gradatim.checkpoint.folder import load_bert, save_bert, tokenizer_json
 from gradatim.errors import CheckpointError
-from gradatim.models.bert import Bert, BertConfig
+from gradatim.models.backbone import Backbone
+from gradatim.models.presets import Sizes, bert
 
-CONFIG = BertConfig(vocab_size=31, num_layers=2, width=14, num_heads=2, ffn_width=17, max_length=11)
+CONFIG = bert(Sizes(vocab_size=31, num_layers=2, width=14, num_heads=2, ffn_width=17, max_length=11))
 
 
 @pytest.fixture
-def model() -> Bert:
+def model() -> Backbone:
     torch.manual_seed(0)
-    return Bert(CONFIG)
+    return Backbone(CONFIG)
 
 
 @pytest.fixture
-def folder(model: Bert, tmp_path: Path) -> Path:
+def folder(model: Backbone, tmp_path: Path) -> Path:
     save_bert(model, tmp_path / "model")
     return tmp_path / "model"
 
@@ -34,12 +35,12 @@ def rewrite(folder: Path, change: Callable[[dict[str, Tensor]], dict[str, Tensor
     save_file(change(load_file(folder / "model.safetensors")), folder / "model.safetensors")
 
 
-def same(a: Bert, b: Bert) -> bool:
+def same(a: Backbone, b: Backbone) -> bool:
     ours, theirs = a.state_dict(), b.state_dict()
     return ours.keys() == theirs.keys() and all(torch.equal(ours[name], theirs[name]) for name in ours)
 
 
-def test_saved_and_loaded_is_the_same_model_in_evaluation_mode(model: Bert, folder: Path) -> None:
+def test_saved_and_loaded_is_the_same_model_in_evaluation_mode(model: Backbone, folder: Path) -> None:
     loaded = load_bert(folder)
     assert same(loaded, model)
     assert loaded.config == CONFIG
@@ -47,7 +48,7 @@ def test_saved_and_loaded_is_the_same_model_in_evaluation_mode(model: Bert, fold
     assert sorted(p.name for p in folder.iterdir()) == ["config.json", "model.safetensors"]
 
 
-def test_prefix_and_old_norm_names_and_heads_are_read(model: Bert, folder: Path) -> None:
+def test_prefix_and_old_norm_names_and_heads_are_read(model: Backbone, folder: Path) -> None:
     def old(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
         def rename(name: str) -> str:
             name = name.replace("LayerNorm.weight", "LayerNorm.gamma").replace(
@@ -63,7 +64,7 @@ def test_prefix_and_old_norm_names_and_heads_are_read(model: Bert, folder: Path)
     assert same(load_bert(folder), model)
 
 
-def test_a_sharded_folder_is_read(model: Bert, folder: Path) -> None:
+def test_a_sharded_folder_is_read(model: Backbone, folder: Path) -> None:
     tensors = load_file(folder / "model.safetensors")
     (folder / "model.safetensors").unlink()
     names = sorted(tensors)
@@ -79,7 +80,7 @@ def test_a_sharded_folder_is_read(model: Bert, folder: Path) -> None:
         load_bert(folder)
 
 
-def test_half_precision_weights_are_widened(model: Bert, folder: Path) -> None:
+def test_half_precision_weights_are_widened(model: Backbone, folder: Path) -> None:
     rewrite(folder, lambda tensors: {name: t.half() for name, t in tensors.items()})
     loaded = load_bert(folder)
     wanted = model.embedding.words.weight.half().float()
@@ -125,7 +126,7 @@ def test_broken_files_are_named(folder: Path, tmp_path: Path) -> None:
 
 
 def test_an_interrupted_save_leaves_the_old_model(
-    model: Bert, folder: Path, monkeypatch: pytest.MonkeyPatch
+    model: Backbone, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = []
 
@@ -137,7 +138,7 @@ def test_an_interrupted_save_leaves_the_old_model(
     monkeypatch.setattr("gradatim.engine.atomic.os.fsync", full)
     torch.manual_seed(1)
     with pytest.raises(OSError, match="No space"):
-        save_bert(Bert(CONFIG), folder)
+        save_bert(Backbone(CONFIG), folder)
     assert same(load_bert(folder), model)
     assert not list(folder.glob(".*"))
 

@@ -11,7 +11,8 @@ from torch import Tensor
 from gradatim.checkpoint.bert import ACTIVATIONS, read_config, rules, write_config
 from gradatim.checkpoint.rules import Drop, Fuse, Same, repeat, to_ours, to_theirs
 from gradatim.errors import CheckpointError
-from gradatim.models.bert import Bert, BertConfig
+from gradatim.models.backbone import Backbone, BackboneConfig
+from gradatim.models.presets import Sizes, bert
 
 TABLE = [Same("a", "x"), Fuse(("q", "k", "v"), "qkv"), Drop("head.*"), Drop("ids")]
 SHAPES = {"x": (2, 3), "qkv": (21, 5)}
@@ -72,21 +73,14 @@ def test_repeat_writes_rules_out_per_layer() -> None:
     ]  # fmt: skip
 
 
-def config(**changes: Any) -> BertConfig:
-    sizes = {
-        "vocab_size": 31,
-        "num_layers": 3,
-        "width": 14,
-        "num_heads": 2,
-        "ffn_width": 17,
-        "max_length": 11,
-    }
-    return BertConfig(**{**sizes, **changes})
+def config(**axes: Any) -> BackboneConfig:
+    sizes = Sizes(vocab_size=31, num_layers=3, width=14, num_heads=2, ffn_width=17, max_length=11)
+    return bert(sizes, **axes)
 
 
 def test_berts_table_is_reversible_and_covers_every_weight() -> None:
     torch.manual_seed(0)
-    weights = Bert(config()).state_dict()
+    weights = Backbone(config()).state_dict()
     shapes = {name: tuple(t.shape) for name, t in weights.items()}
     table = rules(config())
     back = to_ours(to_theirs(weights, table), table, shapes)
@@ -96,7 +90,7 @@ def test_berts_table_is_reversible_and_covers_every_weight() -> None:
 
 @pytest.mark.parametrize("activation", ACTIVATIONS.values())
 def test_a_config_survives_the_round_trip(activation: str) -> None:
-    made = config(activation=activation, dropout=0.25, attention_dropout=0.0, norm_eps=1e-5, num_segments=3)
+    made = config(activation=activation, norm_eps=1e-5, num_segments=3)
     assert read_config(write_config(made)) == made
 
 

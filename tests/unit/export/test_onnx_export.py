@@ -12,8 +12,9 @@ from gradatim.engine.onnx import OnnxSession
 from gradatim.errors import ConfigError
 from gradatim.export.classifier import to_onnx
 from gradatim.export.quantise import to_int8
-from gradatim.models.bert import Bert, BertConfig
+from gradatim.models.backbone import Backbone
 from gradatim.models.classifier import Classifier, RecurrentBody, WordVectors
+from gradatim.models.presets import Sizes, bert
 from gradatim.models.session import TorchSession
 from gradatim.pipelines.classification import softmax
 from gradatim.types import Array
@@ -21,14 +22,12 @@ from gradatim.types import Array
 VOCABULARY, WIDTH, LABELS = 61, 32, 3
 
 
-def bert(pooling: tuple[str, ...] = ("mean",), **changes: object) -> Classifier:
-    config = BertConfig(
-        **{
-            "vocab_size": VOCABULARY, "num_layers": 2, "width": WIDTH, "num_heads": 4, "ffn_width": 64,
-            "max_length": 37, **changes,
-        }
-    )  # fmt: skip
-    return Classifier(Bert(config), WIDTH, LABELS, pooling=pooling)
+def classifier(
+    pooling: tuple[str, ...] = ("mean",), vocab_size: int = VOCABULARY, **axes: object
+) -> Classifier:
+    sizes = Sizes(vocab_size=vocab_size, num_layers=2, width=WIDTH, num_heads=4, ffn_width=64, max_length=37)
+    config = bert(sizes, **axes)
+    return Classifier(Backbone(config), WIDTH, LABELS, pooling=pooling)
 
 
 def bilstm(num_layers: int = 1, cell: str = "lstm") -> Classifier:
@@ -37,10 +36,10 @@ def bilstm(num_layers: int = 1, cell: str = "lstm") -> Classifier:
 
 
 MODELS = {
-    "bert mean": bert,
-    "bert first": lambda: bert(("first",)),
-    "bert max and mean": lambda: bert(("max", "mean")),
-    "bert of other epsilon": lambda: bert(norm_eps=1e-3),
+    "bert mean": classifier,
+    "bert first": lambda: classifier(("first",)),
+    "bert max and mean": lambda: classifier(("max", "mean")),
+    "bert of other epsilon": lambda: classifier(norm_eps=1e-3),
     "bilstm": bilstm,
     "deep bilstm": lambda: bilstm(2),
     "bag": lambda: Classifier(WordVectors(VOCABULARY, WIDTH), WIDTH, LABELS),
@@ -61,8 +60,8 @@ def model(name: str) -> Classifier:
     net.eval()
     logits = torch.from_numpy(TorchSession(net).run(arrays())["logits"])
     with torch.no_grad():  # logits of mean 0 and deviation 1, so that answers are neither flat nor certain
-        net.head.weight /= logits.std(0)[:, None]
-        net.head.bias.copy_((net.head.bias - logits.mean(0)) / logits.std(0))
+        net.head.linear.weight /= logits.std(0)[:, None]
+        net.head.linear.bias.copy_((net.head.linear.bias - logits.mean(0)) / logits.std(0))
     return net
 
 
@@ -114,7 +113,7 @@ def test_int8_stays_close_and_keeps_the_head(name: str) -> None:
     exact = to_onnx(net)
     small = to_int8(exact)
     kept = {w.name: numpy_helper.to_array(w) for w in onnx.load_model_from_string(small).graph.initializer}
-    np.testing.assert_array_equal(kept["head_w"], net.head.weight.detach().numpy().T)
+    np.testing.assert_array_equal(kept["head_w"], net.head.linear.weight.detach().numpy().T)
     assert any(value.dtype in (np.int8, np.uint8) for value in kept.values())
     assert not any(
         value.ndim > 1 and value.dtype == np.float32 for name, value in kept.items() if "_up_w" in name
@@ -127,7 +126,7 @@ def test_int8_stays_close_and_keeps_the_head(name: str) -> None:
 
 
 def test_int8_is_smaller() -> None:
-    net = bert(vocab_size=5003)
+    net = classifier(vocab_size=5003)
     exact = to_onnx(net)
     assert len(to_int8(exact)) < 0.45 * len(exact)
 
@@ -147,7 +146,7 @@ class Strange(torch.nn.Module):
 @pytest.mark.parametrize(
     "build",
     [
-        lambda: bert(activation="relu"), lambda: bilstm(cell="gru"), lambda: bilstm(cell="rnn"),
+        lambda: classifier(activation="relu"), lambda: bilstm(cell="gru"), lambda: bilstm(cell="rnn"),
         lambda: Classifier(Strange(), WIDTH, LABELS),
     ],
     ids=["relu", "gru", "rnn", "unknown body"],

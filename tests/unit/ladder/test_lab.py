@@ -21,7 +21,8 @@ from gradatim.ladder.rungs.finetuned import FinetunedRung
 from gradatim.ladder.rungs.frozen import FrozenRung
 from gradatim.ladder.rungs.students import EncoderStudent, LstmStudent
 from gradatim.ladder.teacher import load_teacher
-from gradatim.models.bert import Bert, BertConfig
+from gradatim.models.backbone import Backbone
+from gradatim.models.presets import Sizes, bert
 from gradatim.models.session import TorchSession
 from gradatim.pipelines.open import load
 from gradatim.types import Corpus, Examples, Task
@@ -34,7 +35,9 @@ def encoder(tokenizer_json: str, tmp_path_factory: pytest.TempPathFactory) -> Pa
     folder = tmp_path_factory.mktemp("bert")
     torch.manual_seed(0)
     save_bert(
-        Bert(BertConfig(vocab_size=80, num_layers=4, width=32, num_heads=2, ffn_width=64, max_length=24)),
+        Backbone(
+            bert(Sizes(vocab_size=80, num_layers=4, width=32, num_heads=2, ffn_width=64, max_length=24))
+        ),
         folder,
     )
     (folder / "tokenizer.json").write_text(tokenizer_json, encoding="utf-8")

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from gradatim.models.bert import Bert, BertConfig
+from gradatim.models.backbone import Backbone
 from gradatim.models.classifier import Classifier, RecurrentBody, WordVectors, describe, num_parameters
 from gradatim.models.inputs import Inputs
+from gradatim.models.presets import Sizes, bert
 from gradatim.models.session import TorchSession
 from gradatim.nn.pooling import pool
 from gradatim.types import Array
@@ -20,10 +21,10 @@ VOCABULARY, WIDTH, LABELS = 29, 14, 3
 def build(kind: str) -> Classifier:
     torch.manual_seed(0)
     if kind == "bert":
-        config = BertConfig(
-            vocab_size=VOCABULARY, num_layers=2, width=WIDTH, num_heads=2, ffn_width=17, max_length=13
+        config = bert(
+            Sizes(vocab_size=VOCABULARY, num_layers=2, width=WIDTH, num_heads=2, ffn_width=17, max_length=13)
         )
-        return Classifier(Bert(config), WIDTH, LABELS)
+        return Classifier(Backbone(config), WIDTH, LABELS)
     if kind == "lstm":
         return Classifier(RecurrentBody(VOCABULARY, 5, WIDTH // 2), WIDTH, LABELS, pooling=("max", "mean"))
     return Classifier(WordVectors(VOCABULARY, WIDTH), WIDTH, LABELS)

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from gradatim.errors import ConfigError
-from gradatim.nn.block import ACTIVATIONS, Block, BlockConfig, Stack, Trace
+from gradatim.nn.block import ACTIVATIONS, Block, BlockConfig
 from gradatim.nn.packed import Layout
+from gradatim.nn.stack import Stack, Trace
 
 HEADS, HEAD_WIDTH, FFN_WIDTH = 3, 7, 17
 WIDTH = HEADS * HEAD_WIDTH
@@ -47,6 +48,7 @@ def feed_forward(x: Tensor, block: Block, activation: str) -> Tensor:
         "gelu_tanh": gelu_tanh,
         "relu": inner.clamp(min=0),
         "silu": inner * inner.sigmoid(),
+        "tanh": inner.tanh(),
     }[activation]
     return active @ block.ffn.down.weight.T + block.ffn.down.bias
 
@@ -79,7 +81,7 @@ def test_a_trace_holds_every_state_and_weights_that_sum_to_one() -> None:
     stack = shaken(Stack(config(), num_layers=2))
     layout, trace = Layout.of(LENGTHS), Trace([], [])
     x = torch.randn(sum(LENGTHS), WIDTH)
-    out = stack(x, layout, trace)
+    out = stack(x, layout, trace=trace)
     torch.testing.assert_close(out, stack(x, layout), atol=1e-5, rtol=1e-4)
     assert len(trace.hidden) == 2
     assert torch.equal(trace.hidden[-1], out)

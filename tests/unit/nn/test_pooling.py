@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from gradatim.nn.embedding import Embedding, init_normal
+from gradatim.nn.embedding import Embedding, EmbeddingConfig, init_normal
 from gradatim.nn.packed import Layout
 from gradatim.nn.pooling import Pooling, pool
 
@@ -35,7 +35,8 @@ def test_bfloat16_states_are_pooled_in_float32(how: Pooling) -> None:
 
 def embedding() -> Embedding:
     torch.manual_seed(0)
-    return Embedding(29, 13, max_length=7, num_segments=2, dropout=0.0)
+    config = EmbeddingConfig(vocab_size=29, width=13, max_length=7, num_segments=2, norm=True, dropout=0.0)
+    return Embedding(config)
 
 
 def test_an_embedding_is_the_normalised_sum_of_its_three_vectors() -> None:

@@ -10,9 +10,10 @@ import torch
 import torch.nn.functional as F
 
 from gradatim.errors import ConfigError
-from gradatim.models.bert import Bert, BertConfig
+from gradatim.models.backbone import Backbone
 from gradatim.models.classifier import Classifier
 from gradatim.models.inputs import PackedTexts
+from gradatim.models.presets import Sizes, bert
 from gradatim.objectives.base import Objective
 from gradatim.objectives.classification import Classification, hard_loss
 from gradatim.objectives.distillation import Distillation, Match, soft_loss
@@ -25,10 +26,10 @@ OWNERS = np.array([0, 1, 1, 2, 3])  # the second text has two windows
 
 def model(num_layers: int = 2, seed: int = 0, width: int = WIDTH) -> Classifier:
     torch.manual_seed(seed)
-    config = BertConfig(
-        vocab_size=29, num_layers=num_layers, width=width, num_heads=2, ffn_width=17, max_length=11
+    config = bert(
+        Sizes(vocab_size=29, num_layers=num_layers, width=width, num_heads=2, ffn_width=17, max_length=11)
     )
-    built = Classifier(Bert(config), width, LABELS)
+    built = Classifier(Backbone(config), width, LABELS)
     for parameter in built.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
     return built.eval()

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from gradatim.models.bert import Bert, BertConfig
+from gradatim.models.backbone import Backbone
 from gradatim.models.classifier import Classifier, RecurrentBody, WordVectors
 from gradatim.models.inputs import PackedTexts
+from gradatim.models.presets import Sizes, bert
 from gradatim.models.session import TorchSession
 from gradatim.objectives.classification import Classification
 from gradatim.train.cost import dense_parameters, matmul_flops, training_s
@@ -34,11 +35,11 @@ def problem() -> tuple[Encoded, Array]:
 def build(kind: str, dropout: float = 0.1) -> Classifier:
     torch.manual_seed(0)
     if kind == "bert":
-        config = BertConfig(
+        config = bert(Sizes(
             vocab_size=VOCABULARY, num_layers=1, width=16, num_heads=2, ffn_width=32, max_length=13,
             dropout=dropout, attention_dropout=dropout,
-        )  # fmt: skip
-        return Classifier(Bert(config), 16, 3, dropout=dropout)
+        ))  # fmt: skip
+        return Classifier(Backbone(config), 16, 3, dropout=dropout)
     if kind == "lstm":
         return Classifier(RecurrentBody(VOCABULARY, 16, 8, dropout=dropout), 16, 3, dropout=dropout)
     return Classifier(WordVectors(VOCABULARY, 16, dropout=dropout), 16, 3, dropout=dropout)

@@ -7,9 +7,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gradatim.models.bert import Bert, BertConfig
+from gradatim.models.backbone import Backbone
 from gradatim.models.classifier import Classifier
 from gradatim.models.inputs import Inputs
+from gradatim.models.presets import Sizes, bert
 from gradatim.train.loop import Average
 from gradatim.train.optimizer import Optimizer, sparse_embeddings, warmup_linear
 from gradatim.train.recipe import Recipe
@@ -85,14 +86,14 @@ def test_decay_acts_on_matrices_and_not_on_vectors() -> None:
     torch.testing.assert_close(net.bias, before[1])
 
 
-def bert() -> Classifier:
+def classifier() -> Classifier:
     torch.manual_seed(0)
-    config = BertConfig(vocab_size=29, num_layers=3, width=6, num_heads=2, ffn_width=7, max_length=13)
-    return Classifier(Bert(config), 6, 2)
+    config = bert(Sizes(vocab_size=29, num_layers=3, width=6, num_heads=2, ffn_width=7, max_length=13))
+    return Classifier(Backbone(config), 6, 2)
 
 
 def test_rates_fall_by_one_factor_per_block_down_and_the_head_has_its_own() -> None:
-    net = bert()
+    net = classifier()
     net.body.embedding.segments.requires_grad_(False)
     optimizer = Optimizer(net, Recipe(rate=0.1, head_rate=0.7, layer_decay=0.5))
     rate = {
@@ -104,14 +105,14 @@ def test_rates_fall_by_one_factor_per_block_down_and_the_head_has_its_own() -> N
     blocks = net.body.stack.blocks
     assert [rate[block.ffn.up.weight] for block in blocks] == pytest.approx([0.025, 0.05, 0.1])
     assert rate[net.body.embedding.words.weight] == pytest.approx(0.0125)
-    assert rate[net.head.weight] == rate[net.head.bias] == 0.7
+    assert rate[net.head.linear.weight] == rate[net.head.linear.bias] == 0.7
     assert net.body.embedding.segments.weight not in rate
     optimizer = Optimizer(net, Recipe(rate=0.1))
     assert {group["lr"] for stepper in optimizer.steppers for group in stepper.param_groups} == {0.1}
 
 
 def test_a_factor_scales_every_rate_from_its_peak() -> None:
-    net = bert()
+    net = classifier()
     optimizer = Optimizer(net, Recipe(rate=0.1, head_rate=0.4))
     for factor in (0.5, 0.25):  # not one upon the other
         net(Inputs.of({"ids": np.arange(5), "lengths": np.array([5])})).sum().backward()
@@ -130,7 +131,7 @@ def test_the_rate_rises_linearly_then_falls_linearly_to_zero() -> None:
 
 
 def test_the_average_is_the_mean_of_the_weights_it_saw() -> None:
-    net = bert()
+    net = classifier()
     average, seen = Average(net, start=5, stride=2), []
     for step in range(12):
         with torch.no_grad():
@@ -145,7 +146,7 @@ def test_the_average_is_the_mean_of_the_weights_it_saw() -> None:
 
 
 def test_an_average_that_saw_nothing_changes_nothing() -> None:
-    net = bert()
+    net = classifier()
     before = [p.detach().clone() for p in net.parameters()]
     Average(net, start=100).apply()
     assert all(torch.equal(p, b) for p, b in zip(net.parameters(), before, strict=True))

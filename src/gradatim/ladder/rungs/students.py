@@ -14,7 +14,7 @@ from gradatim.ladder.lab import Lab
 from gradatim.ladder.rung import Problem
 from gradatim.ladder.rungs.bilstm import SLOWER, WIDTH, build_bilstm
 from gradatim.ladder.teacher import load_teacher
-from gradatim.models.bert import Bert
+from gradatim.models.backbone import Backbone
 from gradatim.models.classifier import Classifier
 from gradatim.models.inputs import PackedTexts
 from gradatim.objectives.augment import augment, join
@@ -107,7 +107,7 @@ class EncoderStudent:
     def fit(self, problem: Problem) -> list[Candidate]:
         began = time.perf_counter()
         lab, plan = Lab.of(problem), lessons(problem)
-        if plan.teacher is not None and isinstance(plan.teacher.body, Bert):
+        if plan.teacher is not None and isinstance(plan.teacher.body, Backbone):
             body, layers = _fewer_blocks(plan.teacher.body, self.num_layers)
             model = lab.classifier(body, plan.teacher.pooling[0], probed=False)
             model.head.load_state_dict(plan.teacher.head.state_dict())
@@ -140,14 +140,14 @@ class LstmStudent:
 
     def cost_s(self, problem: Problem) -> float:
         lab = Lab.of(problem)
-        model = build_bilstm(lab.bert().config.vocab_size, len(problem.corpus.task.labels))
+        model = build_bilstm(lab.bert().config.embedding.vocab_size, len(problem.corpus.task.labels))
         return SLOWER * lab.seconds(model, times_seen(len(problem.corpus.train)))
 
     def fit(self, problem: Problem) -> list[Candidate]:
         began = time.perf_counter()
         lab, plan = Lab.of(problem), lessons(problem)
         source = plan.teacher.body if plan.teacher is not None else lab.bert()
-        assert isinstance(source, Bert)
+        assert isinstance(source, Backbone)
         table = source.embedding.words.weight.detach()
         width = min(WIDTH, table.shape[1])
         vectors = principal(table, width)
@@ -165,11 +165,11 @@ class LstmStudent:
         return [lab.export(model, self.name, self.name, made_s, source=plan.source, notes=notes)]
 
 
-def _fewer_blocks(body: Bert, num_layers: int) -> tuple[Bert, tuple[int, ...]]:
+def _fewer_blocks(body: Backbone, num_layers: int) -> tuple[Backbone, tuple[int, ...]]:
     """A BERT of evenly spaced blocks of `body`, always with its last one, and which blocks they are."""
     old = body.config.num_layers
     chosen = tuple(int(x) for x in np.linspace(0, old, num_layers + 1)[1:].round().astype(int) - 1)
-    student = Bert(replace(body.config, num_layers=num_layers))
+    student = Backbone(replace(body.config, num_layers=num_layers))
     student.embedding.load_state_dict(body.embedding.state_dict())
     for ours, theirs in enumerate(chosen):
         student.stack.blocks[ours].load_state_dict(body.stack.blocks[theirs].state_dict())

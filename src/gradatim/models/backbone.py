@@ -1,0 +1,94 @@
+"""An embedding and a stack: the body of every Transformer, encoder or decoder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from gradatim.errors import ConfigError
+from gradatim.nn.block import BlockConfig
+from gradatim.nn.embedding import Embedding, EmbeddingConfig, init_normal
+from gradatim.nn.multihead import Memory
+from gradatim.nn.packed import Layout
+from gradatim.nn.stack import Stack, Trace
+from gradatim.nn.state import DecodeState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackboneConfig:
+    """What a token is made of (`embedding`), what each layer does (`block`), and how many there are.
+
+    `buckets` and `max_distance` describe a relative bias that all layers share (0 buckets: none);
+    `final_norm` closes a pre-norm stack.
+    """
+
+    embedding: EmbeddingConfig
+    block: BlockConfig
+    num_layers: int
+    buckets: int = 0
+    max_distance: int = 128
+    final_norm: bool = False
+
+    def __post_init__(self) -> None:
+        if self.embedding.width != self.block.width:
+            raise ConfigError(f"embedding width {self.embedding.width} is not block width {self.block.width}")
+        if self.num_layers < 1:
+            raise ConfigError(f"num_layers must be at least 1, not {self.num_layers}")
+
+    @property
+    def width(self) -> int:
+        return self.block.width
+
+    @property
+    def max_length(self) -> int:
+        return self.embedding.max_length
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> BackboneConfig:
+        """The inverse of `to_dict`; raises TypeError on a field that does not exist."""
+        parts = {"embedding": EmbeddingConfig(**fields["embedding"]), "block": BlockConfig(**fields["block"])}
+        return cls(**{**fields, **parts})
+
+
+class Backbone(nn.Module):
+    """Token ids in, one hidden state per token out. It has no head and no loss."""
+
+    def __init__(self, config: BackboneConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.embedding = Embedding(config.embedding)
+        self.stack = Stack(
+            config.block,
+            config.num_layers,
+            buckets=config.buckets,
+            max_distance=config.max_distance,
+            final_norm=config.final_norm,
+        )
+        init_normal(self)
+
+    def forward(
+        self,
+        ids: Int[Tensor, " tokens"],
+        layout: Layout,
+        segments: Int[Tensor, " tokens"] | None = None,
+        trace: Trace | None = None,
+        *,
+        memory: Memory | None = None,
+        state: DecodeState | None = None,
+    ) -> Float[Tensor, "tokens width"]:
+        """States of all tokens of a packed batch; a `state` is filled so that `advance` can go on from it."""
+        x = self.embedding(ids, layout, segments)
+        if trace is not None:
+            trace.hidden.append(x)
+        return self.stack(x, layout, memory=memory, trace=trace, state=state)  # type: ignore[no-any-return]
+
+    def advance(self, ids: Int[Tensor, " rows"], state: DecodeState) -> Float[Tensor, "rows width"]:
+        """One more token for every row; the state moves on by it."""
+        return self.stack.advance(self.embedding.at(ids, state.lengths), state)

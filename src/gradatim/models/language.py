@@ -1,0 +1,103 @@
+"""Models that give scores over a vocabulary: of the next or a masked token, and of a second sequence."""
+
+from __future__ import annotations
+
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from gradatim.errors import ConfigError
+from gradatim.models.backbone import Backbone, BackboneConfig
+from gradatim.models.heads import LanguageHead, MaskedHead
+from gradatim.nn.multihead import Memory
+from gradatim.nn.packed import Layout
+from gradatim.nn.stack import Trace
+from gradatim.nn.state import DecodeState
+
+
+class LanguageModel(nn.Module):
+    """A backbone and a head over its vocabulary: causal (GPT) or masked (BERT), as the two are."""
+
+    def __init__(self, body: Backbone, head: LanguageHead | MaskedHead) -> None:
+        super().__init__()
+        self.body = body
+        self.head = head
+
+    def forward(
+        self,
+        ids: Int[Tensor, " tokens"],
+        layout: Layout,
+        segments: Int[Tensor, " tokens"] | None = None,
+        trace: Trace | None = None,
+        *,
+        at: Int[Tensor, " places"] | None = None,
+    ) -> Float[Tensor, "places vocabulary"]:
+        """Logits of every token, or of the tokens `at`: the vocabulary is the dear part."""
+        states = self.body(ids, layout, segments, trace)
+        return self.head(states if at is None else states.index_select(0, at))  # type: ignore[no-any-return]
+
+    def begin(
+        self, ids: Int[Tensor, " tokens"], layout: Layout
+    ) -> tuple[Float[Tensor, "rows vocabulary"], DecodeState]:
+        """Read the prompts; logits of each row's next token, and the state to go on from."""
+        state = self.body.stack.begin(layout.num_rows)
+        states = self.body(ids, layout, state=state)
+        last = layout.offsets + layout.lengths - 1
+        return self.head(states.index_select(0, last)), state
+
+    def advance(self, ids: Int[Tensor, " rows"], state: DecodeState) -> Float[Tensor, "rows vocabulary"]:
+        """One more token for every row: the logits of the token after it."""
+        return self.head(self.body.advance(ids, state))  # type: ignore[no-any-return]
+
+
+class Seq2Seq(nn.Module):
+    """An encoder, a decoder that attends to it, and a head over the decoder's vocabulary (Vaswani et al. 2017).
+
+    With `shared` both sides have the encoder's word vectors.
+    """
+
+    def __init__(
+        self,
+        encoder: BackboneConfig,
+        decoder: BackboneConfig,
+        *,
+        shared: bool = True,
+        tied: bool = True,
+        head_bias: bool = False,
+        head_scale: float = 1.0,
+    ) -> None:
+        super().__init__()
+        if not (decoder.block.cross and decoder.block.causal):
+            raise ConfigError(
+                "the decoder's block must be causal and have cross-attention: see presets.decoder"
+            )
+        self.encoder = Backbone(encoder)
+        self.decoder = Backbone(decoder)
+        if shared:
+            self.decoder.embedding.words = self.encoder.embedding.words
+        self.head = LanguageHead(
+            decoder.width,
+            decoder.embedding.vocab_size,
+            words=self.decoder.embedding.words if tied else None,
+            bias=head_bias,
+            scale=head_scale,
+        )
+
+    def forward(
+        self,
+        source: Int[Tensor, " source"],
+        source_layout: Layout,
+        target: Int[Tensor, " target"],
+        target_layout: Layout,
+        trace: Trace | None = None,
+    ) -> Float[Tensor, "target vocabulary"]:
+        """Logits of the token after each target token; row i of the target reads row i of the source."""
+        memory = Memory.of(self.encoder(source, source_layout), source_layout, target_layout)
+        return self.head(self.decoder(target, target_layout, trace=trace, memory=memory))  # type: ignore[no-any-return]
+
+    def begin(self, source: Int[Tensor, " source"], layout: Layout) -> DecodeState:
+        """Read the sources; the state to `advance` from, with the start token first."""
+        return self.decoder.stack.begin(layout.num_rows, (self.encoder(source, layout), layout))
+
+    def advance(self, ids: Int[Tensor, " rows"], state: DecodeState) -> Float[Tensor, "rows vocabulary"]:
+        """One more target token for every row: the logits of the token after it."""
+        return self.head(self.decoder.advance(ids, state))  # type: ignore[no-any-return]
