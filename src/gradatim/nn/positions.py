@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from gradatim.errors import ConfigError
+
 Channels = Literal["interleaved", "halves"]
 
 
@@ -59,6 +61,10 @@ class RelativeBias(nn.Module):
 
     def __init__(self, num_heads: int, num_buckets: int, max_distance: int, *, causal: bool) -> None:
         super().__init__()
+        if max_distance <= num_buckets // (2 if causal else 4):
+            raise ConfigError(
+                f"max_distance {max_distance} is within the exact part of {num_buckets} buckets"
+            )
         self.table = nn.Embedding(num_buckets, num_heads)
         self.max_distance = max_distance
         self.causal = causal
