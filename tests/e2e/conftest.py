@@ -83,7 +83,7 @@ def build_encoder(folder: Path) -> Path:
     import torch
     from tokenizers import BertWordPieceTokenizer
 
-    from gradatim.checkpoint.folder import save_bert
+    from gradatim.checkpoint.folder import save_model
     from gradatim.models.backbone import Backbone
     from gradatim.models.presets import Sizes, bert
 
@@ -96,7 +96,7 @@ def build_encoder(folder: Path) -> Path:
         vocab_size=tokenizer.get_vocab_size(), num_layers=4, width=32, num_heads=2, ffn_width=64,
         max_length=64,
     ))  # fmt: skip
-    save_bert(Backbone(config), folder)
+    save_model(Backbone(config), folder, family="bert")
     tokenizer.save(str(folder / "tokenizer.json"))
     return folder
 

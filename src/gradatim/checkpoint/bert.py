@@ -1,105 +1,105 @@
-"""BERT checkpoints of the Hugging Face layout: configuration fields and tensor names."""
+"""BERT (`model_type` bert)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
-from gradatim.checkpoint.rules import Drop, Fuse, Rule, Same, repeat
-from gradatim.errors import CheckpointError
+from gradatim.checkpoint.config import ModelConfig
+from gradatim.checkpoint.encoder import (
+    DEFAULTS,
+    EMBEDDING,
+    ONLY,
+    SEGMENTS,
+    SIZES,
+    architectures,
+    block,
+    masked_head,
+    row_head,
+    segments,
+)
+from gradatim.checkpoint.family import ACTIVATIONS, Architecture, Family, Fields, always, read_sizes
+from gradatim.checkpoint.rules import Drop, Rule, repeat
 from gradatim.models.backbone import BackboneConfig
-from gradatim.models.presets import Sizes, bert
+from gradatim.models.presets import bert
 
-SIZES = {  # theirs -> ours
-    "vocab_size": "vocab_size",
-    "num_hidden_layers": "num_layers",
-    "hidden_size": "width",
-    "num_attention_heads": "num_heads",
-    "intermediate_size": "ffn_width",
-    "max_position_embeddings": "max_length",
-    "hidden_dropout_prob": "dropout",
-    "attention_probs_dropout_prob": "attention_dropout",
-}
-ACTIVATIONS = {"gelu": "gelu", "gelu_new": "gelu_tanh", "relu": "relu", "silu": "silu"}
-
-LAYER = [
-    Fuse(
-        tuple(f"encoder.layer.{{}}.attention.self.{part}.{kind}" for part in ("query", "key", "value")),
-        f"stack.blocks.{{}}.attention.qkv.{kind}",
-    )
-    for kind in ("weight", "bias")
-] + [
-    Same(f"encoder.layer.{{}}.{theirs}.{kind}", f"stack.blocks.{{}}.{ours}.{kind}")
-    for theirs, ours in (
-        ("attention.output.dense", "attention.out"),
-        ("attention.output.LayerNorm", "attention_norm"),
-        ("intermediate.dense", "ffn.up"),
-        ("output.dense", "ffn.down"),
-        ("output.LayerNorm", "ffn_norm"),
-    )
-    for kind in ("weight", "bias")
-]
+LAYER = block(
+    "encoder.layer.{}.",
+    qkv=("attention.self.query", "attention.self.key", "attention.self.value"),
+    out="attention.output.dense",
+    norm="attention.output.LayerNorm",
+    up="intermediate.dense",
+    down="output.dense",
+    ffn_norm="output.LayerNorm",
+)
 
 
-def read_config(fields: Mapping[str, Any]) -> BackboneConfig:
-    """Our configuration from a `config.json`; refuses what this architecture cannot express."""
-    if fields.get("model_type") != "bert":
-        raise CheckpointError(
-            f"config.json has model_type '{fields.get('model_type')}'; only 'bert' can be an encoder here"
-        )
-    if fields.get("position_embedding_type", "absolute") != "absolute":
-        raise CheckpointError(
-            f"position_embedding_type '{fields['position_embedding_type']}' is not supported; "
-            "only 'absolute' is"
-        )
-    if fields.get("is_decoder", False):
-        raise CheckpointError("config.json has is_decoder true; only a bidirectional BERT is an encoder here")
-    missing = [
-        name for name in (*SIZES, "type_vocab_size", "hidden_act", "layer_norm_eps") if name not in fields
-    ]
-    if missing:
-        raise CheckpointError(f"config.json lacks {', '.join(missing)}")
-    if fields["hidden_act"] not in ACTIVATIONS:
-        raise CheckpointError(
-            f"hidden_act '{fields['hidden_act']}' is not supported; known: {', '.join(ACTIVATIONS)}"
-        )
+def as_the_body(fields: Fields, body: BackboneConfig) -> dict[str, Any]:
+    """A masked-word head with the body's activation and norm."""
+    return {"activation": body.block.activation, "norm_eps": body.block.norm_eps}
+
+
+def _read(fields: Fields) -> BackboneConfig:
     return bert(
-        Sizes(**{ours: fields[theirs] for theirs, ours in SIZES.items()}),
-        num_segments=fields["type_vocab_size"],
+        read_sizes(fields, SIZES),
+        num_segments=segments(fields),
         activation=ACTIVATIONS[fields["hidden_act"]],
         norm_eps=fields["layer_norm_eps"],
     )
 
 
-def write_config(config: BackboneConfig) -> dict[str, Any]:
-    """The `config.json` that `from_pretrained` opens."""
-    back = {ours_name: theirs for theirs, ours_name in ACTIVATIONS.items()}
-    sizes = {**asdict(config.embedding), **asdict(config.block), "num_layers": config.num_layers}
+def write(config: ModelConfig) -> dict[str, Any]:
     return {
-        "architectures": ["BertModel"],
-        "model_type": "bert",
         "position_embedding_type": "absolute",
-        "pad_token_id": 0,
-        **{theirs: sizes[ours] for theirs, ours in SIZES.items()},
-        "type_vocab_size": config.embedding.num_segments,
-        "hidden_act": back[config.block.activation],
-        "layer_norm_eps": config.block.norm_eps,
+        "type_vocab_size": config.body.embedding.num_segments,
+        "layer_norm_eps": config.body.block.norm_eps,
+        "classifier_dropout": config.dropout,
     }
 
 
-def rules(config: BackboneConfig) -> list[Rule]:
-    """The name table of a bare BERT; its pooler and pretraining heads are dropped."""
-    return [
-        Same("embeddings.word_embeddings.weight", "embedding.words.weight"),
-        Same("embeddings.position_embeddings.weight", "embedding.positions.weight"),
-        Same("embeddings.token_type_embeddings.weight", "embedding.segments.weight"),
-        Same("embeddings.LayerNorm.weight", "embedding.norm.weight"),
-        Same("embeddings.LayerNorm.bias", "embedding.norm.bias"),
-        *repeat(LAYER, config.num_layers),
-        Drop("embeddings.position_ids"),
-        Drop("pooler.*"),
-        Drop("cls.*"),
-        Drop("classifier.*"),
-        Drop("qa_outputs.*"),
-    ]
+def body(config: ModelConfig) -> list[Rule]:
+    return [*EMBEDDING, SEGMENTS, *repeat(LAYER, config.body.num_layers)]
+
+
+_POOLED = ("bert.pooler.dense", "classifier")
+_MASKED = [
+    *masked_head(
+        "cls.predictions.transform.dense",
+        "cls.predictions.transform.LayerNorm",
+        "cls.predictions.bias",
+        "cls.predictions.decoder",
+        "bert.embeddings.word_embeddings.weight",
+    ),
+    Drop("cls.seq_relationship.*"),  # in the published BERT, whose config.json names the masked-word model
+]
+_ENCODERS = architectures(
+    "Bert", "bert.", masked=_MASKED, row=_POOLED, choice=_POOLED, masked_settings=as_the_body,
+    dropout="classifier_dropout",
+)  # fmt: skip
+_RELATED = ("bert.pooler.dense", "cls.seq_relationship")
+
+FAMILY = Family(
+    name="bert",
+    prefix="bert.",
+    sizes=SIZES,
+    defaults=DEFAULTS,
+    only=ONLY,
+    activation="hidden_act",
+    read=_read,
+    write=write,
+    body=body,
+    architectures={
+        **_ENCODERS,
+        "BertForPreTraining": Architecture(
+            kind="pretraining",
+            prefix="bert.",
+            head=always([*_MASKED, *row_head(*_RELATED, "relation")]),
+            settings=as_the_body,
+        ),
+        "BertForNextSentencePrediction": Architecture(
+            kind="relation",
+            prefix="bert.",
+            head=always(row_head(*_RELATED)),
+            settings=_ENCODERS["BertForSequenceClassification"].settings,
+        ),
+    },
+)

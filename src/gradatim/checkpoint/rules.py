@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -18,6 +18,38 @@ class Same:
     theirs: str
     ours: str
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (self.theirs,)
+
+    def join(self, parts: Sequence[Tensor]) -> Tensor:
+        return parts[0]
+
+    def split(self, tensor: Tensor) -> Sequence[Tensor]:
+        return (tensor,)
+
+
+@dataclass(frozen=True, slots=True)
+class Transpose(Same):
+    """A matrix that is stored as (inputs, outputs): GPT's convolutions of width one."""
+
+    def join(self, parts: Sequence[Tensor]) -> Tensor:
+        return parts[0].mT if parts[0].ndim == 2 else parts[0]
+
+    def split(self, tensor: Tensor) -> Sequence[Tensor]:
+        return (tensor.mT,)
+
+
+@dataclass(frozen=True, slots=True)
+class Row(Same):
+    """A vector that is stored as a matrix of one row."""
+
+    def join(self, parts: Sequence[Tensor]) -> Tensor:
+        return parts[0][0] if parts[0].ndim == 2 and len(parts[0]) == 1 else parts[0]
+
+    def split(self, tensor: Tensor) -> Sequence[Tensor]:
+        return (tensor[None],)
+
 
 @dataclass(frozen=True, slots=True)
 class Fuse:
@@ -25,6 +57,24 @@ class Fuse:
 
     theirs: tuple[str, ...]
     ours: str
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return self.theirs
+
+    def join(self, parts: Sequence[Tensor]) -> Tensor:
+        return torch.cat(list(parts))
+
+    def split(self, tensor: Tensor) -> Sequence[Tensor]:
+        return tensor.chunk(len(self.theirs))
+
+
+@dataclass(frozen=True, slots=True)
+class Tied:
+    """A second copy of the foreign tensor `to`, stored or not; either may be the one that is there."""
+
+    theirs: str
+    to: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,21 +84,42 @@ class Drop:
     theirs: str
 
 
-Rule = Same | Fuse | Drop
+Weight = Same | Fuse  # and the kinds of Same
+Rule = Weight | Tied | Drop
+
+
+def linear(theirs: str, ours: str, kinds: Sequence[str] = ("weight", "bias")) -> list[Rule]:
+    """A layer of the same name parts on both sides: weight and bias."""
+    return [Same(f"{theirs}.{kind}", f"{ours}.{kind}") for kind in kinds]
+
+
+def fused(theirs: Sequence[str], ours: str, kinds: Sequence[str] = ("weight", "bias")) -> list[Rule]:
+    """Several layers that are one of ours."""
+    return [Fuse(tuple(f"{name}.{kind}" for name in theirs), f"{ours}.{kind}") for kind in kinds]
 
 
 def repeat(rules: Iterable[Rule], num_layers: int) -> list[Rule]:
     """Write out rules that hold `{}` once per layer."""
-    out: list[Rule] = []
-    for rule in rules:
-        for layer in range(num_layers):
-            if isinstance(rule, Fuse):
-                out.append(Fuse(tuple(t.format(layer) for t in rule.theirs), rule.ours.format(layer)))
-            elif isinstance(rule, Same):
-                out.append(Same(rule.theirs.format(layer), rule.ours.format(layer)))
-            else:
-                out.append(Drop(rule.theirs.format(layer)))
-    return out
+
+    def at(layer: int) -> Callable[[str], str]:
+        return lambda name: name.format(layer)
+
+    return [_renamed(rule, at(layer), at(layer)) for rule in rules for layer in range(num_layers)]
+
+
+def within(rules: Iterable[Rule], theirs: str, ours: str) -> list[Rule]:
+    """The rules of a part, whose names stand behind these prefixes in the whole."""
+    return [_renamed(rule, lambda name: theirs + name, lambda name: ours + name) for rule in rules]
+
+
+def _renamed(rule: Rule, theirs: Callable[[str], str], ours: Callable[[str], str]) -> Rule:
+    if isinstance(rule, Fuse):
+        return Fuse(tuple(map(theirs, rule.theirs)), ours(rule.ours))
+    if isinstance(rule, Same):
+        return replace(rule, theirs=theirs(rule.theirs), ours=ours(rule.ours))
+    if isinstance(rule, Tied):
+        return Tied(theirs(rule.theirs), theirs(rule.to))
+    return replace(rule, theirs=theirs(rule.theirs))
 
 
 def to_ours(
@@ -59,31 +130,28 @@ def to_ours(
     `expected` gives our names and shapes. Raises CheckpointError listing every missing, surplus
     and misshapen tensor before anything is copied.
     """
-    faults: list[str] = []
-    used: set[str] = set()
+    stored, faults = _untied(tensors, rules)
     found: dict[str, Tensor] = {}
     for rule in rules:
-        if isinstance(rule, Drop):
-            used.update(name for name in tensors if _matches(name, rule.theirs))
+        if not isinstance(rule, Weight):
             continue
-        names = rule.theirs if isinstance(rule, Fuse) else (rule.theirs,)
-        missing = [name for name in names if name not in tensors]
+        missing = [name for name in rule.names if name not in stored]
         faults += [f"missing {name}" for name in missing]
-        used.update(names)
         if missing:
             continue
-        parts = [tensors[name] for name in names]
+        parts = [stored[name] for name in rule.names]
         if len({part.shape for part in parts}) > 1:
-            shapes = ", ".join(f"{name} {tuple(part.shape)}" for name, part in zip(names, parts, strict=True))
+            shapes = ", ".join(f"{n} {tuple(p.shape)}" for n, p in zip(rule.names, parts, strict=True))
             faults.append(f"misshapen {rule.ours}: its parts must have equal shapes, not {shapes}")
         else:
-            found[rule.ours] = parts[0] if len(parts) == 1 else torch.cat(parts)
-    faults += [f"surplus {name}" for name in sorted(set(tensors) - used)]
+            found[rule.ours] = rule.join(parts)
+    unknown = set(tensors) - weight_names(rules) - set(left_out(tensors, rules))
+    faults += [f"surplus {name}" for name in sorted(unknown)]
     for name, shape in expected.items():
         if name in found and tuple(found[name].shape) != tuple(shape):
             faults.append(f"misshapen {name}: {tuple(found[name].shape)} instead of {tuple(shape)}")
-    known = {rule.ours for rule in rules if not isinstance(rule, Drop)}
-    faults += [f"no rule makes {name}" for name in expected if name not in known]
+    made = {rule.ours for rule in rules if isinstance(rule, Weight)}
+    faults += [f"no rule makes {name}" for name in expected if name not in made]
     if faults:
         raise CheckpointError("the checkpoint does not fit the model:\n  " + "\n  ".join(faults))
     return found
@@ -93,12 +161,32 @@ def to_theirs(tensors: Mapping[str, Tensor], rules: Sequence[Rule]) -> dict[str,
     """The inverse of `to_ours`: our tensors under the foreign names, fused ones split again."""
     out: dict[str, Tensor] = {}
     for rule in rules:
-        if isinstance(rule, Same):
-            out[rule.theirs] = tensors[rule.ours]
-        elif isinstance(rule, Fuse):
-            parts = tensors[rule.ours].chunk(len(rule.theirs))
-            out.update({name: part.contiguous() for name, part in zip(rule.theirs, parts, strict=True)})
-    return out
+        if isinstance(rule, Weight):
+            out.update(zip(rule.names, rule.split(tensors[rule.ours]), strict=True))
+    return {name: tensor.contiguous() for name, tensor in out.items()}
+
+
+def left_out(tensors: Iterable[str], rules: Sequence[Rule]) -> list[str]:
+    """The foreign names that a table knows and that make none of our weights."""
+    others = [rule for rule in rules if not isinstance(rule, Weight)]
+    used = weight_names(rules)
+    return [n for n in tensors if n not in used and any(_matches(n, rule.theirs) for rule in others)]
+
+
+def weight_names(rules: Iterable[Rule]) -> set[str]:
+    """The foreign names that must be there."""
+    return {name for rule in rules if isinstance(rule, Weight) for name in rule.names}
+
+
+def _untied(tensors: Mapping[str, Tensor], rules: Sequence[Rule]) -> tuple[dict[str, Tensor], list[str]]:
+    """The tensors with the tied ones under their first name; faults where second copies differ."""
+    stored, faults = dict(tensors), []
+    for rule in rules:
+        if isinstance(rule, Tied) and rule.theirs in tensors:
+            copy = tensors[rule.theirs]
+            if not torch.equal(stored.setdefault(rule.to, copy), copy):
+                faults.append(f"{rule.theirs} differs from {rule.to}, which this model ties it to")
+    return stored, faults
 
 
 def _matches(name: str, pattern: str) -> bool:

@@ -28,10 +28,13 @@ class _Home(NamedTuple):
 
 _COMMANDS = {
     "fit": _Home("gradatim.cli.fit", "command"),
+    "train": _Home("gradatim.cli.train", "command"),
     "predict": _Home("gradatim.cli.predict", "command"),
     "evaluate": _Home("gradatim.cli.evaluate", "command"),
     "card": _Home("gradatim.cli.card", "command"),
     "data": _Home("gradatim.cli.data", "app"),
+    "convert": _Home("gradatim.cli.convert", "command"),
+    "tokenizer": _Home("gradatim.cli.tokenizer", "app"),
 }
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from gradatim.checkpoint.folder import load_bert, tokenizer_json
+from gradatim.checkpoint.folder import load_backbone, tokenizer_json
 from gradatim.data import resolve_model
 from gradatim.engine.artifact import write_artifact
 from gradatim.engine.atomic import atomic_file
@@ -65,7 +65,7 @@ class Lab:
 
     def bert(self) -> Backbone:
         """A fresh copy of the pretrained encoder."""
-        return load_bert(self.folder)
+        return load_backbone(self.folder)
 
     @functools.cached_property
     def train(self) -> Encoded:

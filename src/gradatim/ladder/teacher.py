@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save
 
-from gradatim.checkpoint.folder import load_bert, save_bert
+from gradatim.checkpoint.folder import load_backbone, save_model
 from gradatim.engine.atomic import atomic_file
 from gradatim.models.backbone import Backbone
 from gradatim.models.classifier import Classifier
@@ -15,9 +15,9 @@ from gradatim.nn.pooling import Pooling
 
 
 def save_teacher(model: Classifier, tokenizer_json: str, folder: Path) -> None:
-    """Write encoder and tokenizer as a Hugging Face folder, and the head beside them."""
+    """Write encoder and tokenizer as a model folder, and the head beside them."""
     assert isinstance(model.body, Backbone)
-    save_bert(model.body, folder)
+    save_model(model.body, folder)
     with atomic_file(folder / "tokenizer.json") as handle:
         handle.write(tokenizer_json.encode())
     head = {name: tensor.contiguous() for name, tensor in model.head.state_dict().items()}
@@ -36,7 +36,7 @@ def load_teacher(folder: Path) -> Classifier | None:
         pooling: Pooling = stored.metadata()["pooling"]
     head = load_file(path)
     with torch.random.fork_rng(devices=[]):  # what is read from disk should draw no random numbers
-        body = load_bert(folder)
+        body = load_backbone(folder)
         model = Classifier(body, body.config.width, len(head["linear.bias"]), pooling=(pooling,))
     with torch.no_grad():
         model.head.load_state_dict(head)

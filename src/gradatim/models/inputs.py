@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from gradatim.nn.packed import Layout
+from gradatim.nn.packed import Layout, moved
 from gradatim.types import Array, Arrays, Encoded
 
 FILL = 64  # a batch has a multiple of so many tokens
@@ -53,13 +53,17 @@ class Inputs:
             num_tokens,
         )
 
+    def to(self, device: torch.device) -> Inputs:
+        """The same batch on `device`."""
+        return moved(self, device)
+
     def pool_windows(self, logits: Tensor) -> Tensor:
         """(rows, labels) to (texts, labels): the mean over a text's windows, weighted by their length."""
         if self.num_texts == len(logits):
             return logits
         weights = self.layout.lengths[: len(self.owners)].to(logits.dtype)
-        totals = torch.zeros(self.num_texts, dtype=logits.dtype).index_add(0, self.owners, weights)
-        summed = torch.zeros(self.num_texts, logits.shape[1], dtype=logits.dtype)
+        totals = logits.new_zeros(self.num_texts).index_add(0, self.owners, weights)
+        summed = logits.new_zeros(self.num_texts, logits.shape[1])
         return summed.index_add(0, self.owners, logits * weights[:, None]) / totals[:, None]
 
 

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from gradatim.errors import ConfigError
 from gradatim.models.backbone import Backbone, BackboneConfig
-from gradatim.models.heads import LanguageHead, MaskedHead
+from gradatim.models.heads import LanguageHead, MaskedHead, RowHead
 from gradatim.nn.multihead import Memory
 from gradatim.nn.packed import Layout
 from gradatim.nn.stack import Trace
@@ -15,12 +15,19 @@ from gradatim.nn.state import DecodeState
 
 
 class LanguageModel(nn.Module):
-    """A backbone and a head over its vocabulary: causal (GPT) or masked (BERT), as the two are."""
+    """A backbone and a head over its vocabulary: causal (GPT) or masked (BERT), as the two are.
 
-    def __init__(self, body: Backbone, head: LanguageHead | MaskedHead) -> None:
+    `relation` scores whether a pair's second text follows the first, from the first token's state
+    (Devlin et al. 2019, section 3.1, task 2); it is the objective that calls it.
+    """
+
+    def __init__(
+        self, body: Backbone, head: LanguageHead | MaskedHead, relation: RowHead | None = None
+    ) -> None:
         super().__init__()
         self.body = body
         self.head = head
+        self.relation = relation
 
     def forward(
         self,

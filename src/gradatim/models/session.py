@@ -27,16 +27,16 @@ class TorchSession:
         starts = np.cumsum(lengths) - lengths
         logits: list[Array] = []
         features: list[Array] = []
-        was_training = self.model.training
+        was_training, device = self.model.training, next(self.model.parameters()).device
         self.model.eval()
         by_length = np.argsort(lengths, kind="stable")
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):
+        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=self.bf16):
             for rows in _batches(by_length, lengths, self.max_tokens):
                 tokens = np.concatenate([np.arange(starts[r], starts[r] + lengths[r]) for r in rows])
                 part = {name: arrays[name][tokens] for name in ("ids", "segments") if name in arrays}
-                vectors = self.model.features(Inputs.of({**part, "lengths": lengths[rows]}))
-                features.append(vectors.float().numpy())
-                logits.append(self.model.head(vectors).float().numpy())
+                vectors = self.model.features(Inputs.of({**part, "lengths": lengths[rows]}).to(device))
+                features.append(vectors.float().cpu().numpy())
+                logits.append(self.model.head(vectors).float().cpu().numpy())
         self.model.train(was_training)
         back = np.empty_like(by_length)
         back[by_length] = np.arange(len(by_length))

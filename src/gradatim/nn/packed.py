@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
+T = TypeVar("T")
 WASTE = 0.25  # share of a group's cells that may be padding before it is split
 
 
@@ -19,10 +21,11 @@ class Group:
 
     `gather` maps the cells of the padded (rows, longest) grid to flat tokens (padding to token 0),
     `scatter` lists the grid cells that are tokens. Both are None where the grid is exactly
-    the flat tokens `start : start + rows * longest`, which then needs no copy at all.
+    the flat tokens `start : start + rows * longest`, which then needs no copy at all. `members` stay
+    on the host, where groups are planned.
     """
 
-    members: Int[Tensor, " rows"]
+    members: np.ndarray
     rows: int
     longest: int
     start: int
@@ -47,7 +50,8 @@ class Layout:
     """Where each row of a packed batch lies: row i holds tokens offsets[i] : offsets[i + 1].
 
     `positions` counts tokens from the start of their row; `rows` names the row of each token;
-    `order` restores token order after the groups' outputs are joined (None when already in order).
+    `order` restores token order after the groups' outputs are joined (None when already in order);
+    `sizes` are the lengths on the host.
     """
 
     lengths: Int[Tensor, " rows"]
@@ -56,6 +60,7 @@ class Layout:
     rows: Int[Tensor, " tokens"]
     groups: tuple[Group, ...]
     order: Int[Tensor, " tokens"] | None
+    sizes: np.ndarray
 
     @property
     def num_rows(self) -> int:
@@ -72,12 +77,17 @@ class Layout:
 
     def regroup(self, groups: Sequence[Group]) -> tuple[Group, ...]:
         """This layout's rows, in the groups that another layout of as many rows has made."""
-        sizes, offsets = self.lengths.numpy(), self.offsets.numpy()
-        return tuple(_group(group.members.numpy(), sizes, offsets)[0] for group in groups)
+        offsets, device = np.cumsum(self.sizes) - self.sizes, self.lengths.device
+        return tuple(moved(_group(group.members, self.sizes, offsets)[0], device) for group in groups)
 
     def whole(self) -> Group:
         """All rows as one padded grid, in order."""
-        return _group(np.arange(self.num_rows), self.lengths.numpy(), self.offsets.numpy())[0]
+        offsets = np.cumsum(self.sizes) - self.sizes
+        return moved(_group(np.arange(self.num_rows), self.sizes, offsets)[0], self.lengths.device)
+
+    def to(self, device: torch.device) -> Layout:
+        """The same layout for tokens on `device`."""
+        return moved(self, device)
 
     @classmethod
     def of(cls, lengths: Sequence[int] | np.ndarray, *, waste: float = WASTE) -> Layout:
@@ -108,7 +118,21 @@ class Layout:
             torch.from_numpy(rows),
             tuple(groups),
             None if inverse is None else torch.from_numpy(inverse),
+            sizes,
         )
+
+
+def moved(value: T, device: torch.device) -> T:
+    """A record of tensors, records, tuples and mappings of them, with the tensors on `device`."""
+    if isinstance(value, Tensor):
+        return value.to(device, non_blocking=True)  # type: ignore[return-value]
+    if isinstance(value, tuple):
+        return tuple(moved(part, device) for part in value)  # type: ignore[return-value]
+    if isinstance(value, Mapping):
+        return {name: moved(part, device) for name, part in value.items()}  # type: ignore[return-value]
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{f.name: moved(getattr(value, f.name), device) for f in fields(value)})
+    return value
 
 
 def _similar(sizes: np.ndarray, waste: float) -> list[np.ndarray]:
@@ -134,10 +158,10 @@ def _group(members: np.ndarray, sizes: np.ndarray, offsets: np.ndarray) -> tuple
     start = int(tokens[0])
     full = bool(inside.all())
     if full and np.array_equal(tokens, np.arange(start, start + len(tokens))):
-        return Group(torch.from_numpy(members), len(members), longest, start, None, None, None), tokens
+        return Group(members, len(members), longest, start, None, None, None), tokens
     return (
         Group(
-            torch.from_numpy(members),
+            members,
             len(members),
             longest,
             start,

@@ -48,14 +48,14 @@ class Recurrent(nn.Module):
         packed = PackedSequence(x.index_select(0, by_time), sizes)
         out: Tensor = self.fused(packed)[0].data
         back = torch.empty_like(by_time)
-        back[by_time] = torch.arange(len(by_time))
+        back[by_time] = torch.arange(len(by_time), device=x.device)
         return out.index_select(0, back)
 
 
 def time_order(layout: Layout) -> tuple[Tensor, Tensor]:
     """The permutation from row order to time order, and how many rows are alive at each step."""
     rank = torch.empty_like(layout.lengths)
-    rank[layout.lengths.argsort(descending=True, stable=True)] = torch.arange(layout.num_rows)
+    longest_first = layout.lengths.argsort(descending=True, stable=True)
+    rank[longest_first] = torch.arange(layout.num_rows, device=rank.device)
     by_time = torch.argsort(layout.positions * layout.num_rows + rank[layout.rows])
-    sizes = torch.bincount(layout.positions)
-    return by_time, sizes
+    return by_time, torch.bincount(layout.positions).cpu()  # the kernel wants sizes on the host

@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Generic
 
+import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from gradatim.errors import ConfigError
-from gradatim.models.classifier import Classifier
-from gradatim.models.inputs import PackedTexts
+from gradatim.nn.packed import Layout
 from gradatim.nn.stack import Trace
-from gradatim.objectives.base import Batch, Loss
-from gradatim.objectives.classification import hard_loss
+from gradatim.objectives.base import Batch, Loss, M, Scored
 from gradatim.types import Array
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
-    """How much of what is imitated. `soft` and `hard` weigh the teacher's and the true labels;
-    `hidden` and `attention` weigh the inner states of `layers`, one teacher block per student block.
+    """How much of what is imitated.
+
+    soft, hard   the teacher's outputs, at `temperature`, and the wrapped objective's own targets
+    cosine       the direction of the last hidden states (Sanh et al. 2019, section 2)
+    hidden       the hidden states after each of `layers` (Jiao et al. 2020, eq. 8), over their variance
+    attention    the attention weights in each of `layers` (Jiao et al. 2020, eq. 7)
+    layers       the teacher's block for each of the student's
     """
 
     temperature: float = 2.0
     soft: float = 1.0
     hard: float = 0.0
+    cosine: float = 0.0
     hidden: float = 0.0
     attention: float = 0.0
     layers: tuple[int, ...] = ()
@@ -35,104 +43,135 @@ class Match:
             raise ConfigError(f"temperature must be above 0, not {self.temperature}")
         if (self.hidden or self.attention) and not self.layers:
             raise ConfigError("matching hidden states or attention needs `layers`")
+        if not (self.soft or self.hard or self.inner):
+            raise ConfigError("a student must imitate something: give soft, hard or another part a weight")
+
+    @property
+    def inner(self) -> bool:
+        """Whether anything inside the teacher is imitated."""
+        return bool(self.cosine or self.hidden or self.attention)
 
 
-class Distillation:
-    """Soft targets with temperature (Hinton et al. 2015), hidden states and attention (Jiao et al. 2020).
+class Distillation(Generic[M]):
+    """Any objective, learned from a teacher too (Hinton et al. 2015): the wrapped objective's logits are imitated.
 
-    `teacher_logits` (texts, labels) are computed once; rows beyond `targets` have no true label
-    (unlabelled text) and only imitate. A `teacher` model is needed for inner states only, and must
-    share the student's token ids.
+    The teacher reads each batch along with the student, so it must share the student's token ids;
+    `teacher_logits` (examples, classes), computed once by a teacher of any kind, take the place of
+    its outputs where the objective scores each example once. A `projection` maps the student's
+    states to a wider teacher's (W_h in Jiao et al. 2020, eq. 8); make it a part of the student while
+    it trains, so that it is trained and saved with it.
     """
 
     def __init__(
         self,
-        texts: PackedTexts,
-        teacher_logits: Array,
-        targets: Array,
+        objective: Scored[M],
         match: Match,
         *,
-        teacher: Classifier | None = None,
+        teacher: M | None = None,
+        teacher_logits: Array | None = None,
+        projection: nn.Module | None = None,
     ) -> None:
-        if (match.hidden or match.attention) and teacher is None:
-            raise ConfigError("matching inner states needs the teacher model")
-        self.texts = texts
-        self.teacher_logits = torch.as_tensor(teacher_logits)
-        self.targets = torch.as_tensor(targets)
+        if teacher is None and (match.inner or (match.soft and teacher_logits is None)):
+            raise ConfigError("imitation needs the teacher model; of outputs alone, `teacher_logits` will do")
+        if teacher_logits is not None and len(teacher_logits) != len(objective.sizes):
+            raise ConfigError(
+                f"{len(teacher_logits)} rows of teacher_logits do not fit {len(objective.sizes)} examples"
+            )
+        self.objective = objective
         self.match = match
-        self.teacher = teacher
+        self.teacher = None if teacher is None else teacher.eval()
+        self.teacher_logits = None if teacher_logits is None else torch.as_tensor(teacher_logits)
+        self.projection = nn.Identity() if projection is None else projection
 
     @property
     def sizes(self) -> Array:
-        return self.texts.sizes
+        return self.objective.sizes
 
-    def collate(self, rows: Array) -> Batch:
-        known = rows[rows < len(self.targets)]
-        return Batch(self.texts.take(rows), self.targets[torch.from_numpy(known)], rows)
+    def collate(self, rows: Array, seed: int = 0) -> Batch:
+        batch = self.objective.collate(rows, seed)
+        outputs = {f"soft/{name}": len(target) for name, target in batch.targets.items()}
+        tokens = (batch.decoder or batch.inputs).num_tokens
+        inner = dict.fromkeys(("cosine", "hidden", "attention"), tokens)
+        return replace(batch, counts={**batch.counts, **outputs, **inner})
 
-    def loss(self, model: Classifier, batch: Batch) -> Loss:
-        match, inputs = self.match, batch.inputs
-        inner = bool(match.hidden or match.attention)
-        trace = Trace([], [] if match.attention else None) if inner else None
-        logits = inputs.pool_windows(model(inputs, trace).float())
-        rows = torch.from_numpy(batch.rows)
-        multi_label = self.targets.is_floating_point()
-        parts = {
-            "soft": match.soft
-            * soft_loss(logits, self.teacher_logits[rows], match.temperature, multi_label=multi_label)
-        }
-        labelled = rows < len(self.targets)
-        if match.hard and bool(labelled.any()):
-            parts["hard"] = match.hard * hard_loss(logits[labelled], batch.targets)
-        if trace is not None:
-            parts.update(self._inner(batch, trace))
-        return Loss(torch.stack(list(parts.values())).sum(), {k: v.item() for k, v in parts.items()})
-
-    def _inner(self, batch: Batch, student: Trace) -> dict[str, Tensor]:
-        """Mean squared error of normalised hidden states; of attention weights, per head."""
-        assert self.teacher is not None
+    def loss(self, model: M, batch: Batch) -> Loss:
         match = self.match
-        teacher = Trace([], [] if match.attention else None)
+        student, teacher = (Trace([], [] if match.attention else None) for _ in range(2))
+        logits = self.objective.logits(model, batch, student if match.inner else None)
+        means: dict[str, Tensor] = {}
+        taught = self._taught(batch, teacher)
+        if match.soft:
+            for name, wanted in taught.items():
+                summed = self.objective.imitation(logits[name], wanted, match.temperature)
+                means[f"soft/{name}"] = match.soft * summed / max(1, len(wanted))
+        if match.hard:
+            own = self.objective.judge(logits, batch).means
+            means |= {name: match.hard * mean for name, mean in own.items()}
+        if match.inner:
+            read = batch.decoder or batch.inputs
+            means |= self._inner(student, teacher, read.layout, read.num_tokens)
+        return Loss(means, {name: batch.counts[name] for name in means})
+
+    @torch.no_grad()
+    def _taught(self, batch: Batch, trace: Trace) -> Mapping[str, Tensor]:
+        """The teacher's logits, and on the way its inner states."""
+        taught: dict[str, Tensor] = {}
+        if self.teacher is not None and (self.match.inner or self.teacher_logits is None):
+            teacher = self.teacher.to(batch.inputs.ids.device)
+            taught = self.objective.logits(teacher, batch, trace if self.match.inner else None)
+        if self.teacher_logits is not None:
+            (name,) = batch.targets
+            stored = self.teacher_logits[torch.from_numpy(batch.rows)]
+            return {name: stored.to(batch.targets[name].device)}
+        return taught
+
+    @cached_property
+    def _spread(self) -> list[Tensor]:
+        """The variance of the teacher's states at each depth over some examples: a constant, so that means add up."""
+        assert self.teacher is not None
+        examples = np.unique(np.linspace(0, len(self.sizes) - 1, 32).astype(np.int64))
+        batch = self.objective.collate(examples).to(next(self.teacher.parameters()).device)
+        trace = Trace([])
         with torch.no_grad():
-            self.teacher.features(batch.inputs, teacher)
-        parts = {}
+            self.objective.logits(self.teacher, batch, trace)
+        own = slice((batch.decoder or batch.inputs).num_tokens)
+        return [states[own].float().var() for states in trace.hidden]
+
+    def _inner(self, student: Trace, teacher: Trace, layout: Layout, num_tokens: int) -> dict[str, Tensor]:
+        """Each part is a mean over tokens, those that only fill the batch left out."""
+        match, own = self.match, slice(num_tokens)
+        means: dict[str, Tensor] = {}
+        if match.cosine:
+            s, t = (self.projection(student.hidden[-1][own]), teacher.hidden[-1][own])
+            means["cosine"] = match.cosine * (1 - F.cosine_similarity(s.float(), t.float(), dim=-1)).mean()
         if match.hidden:
             # hidden[0] is the embedding; blocks are compared after their final norm.
-            own = slice(batch.inputs.num_tokens)
-            pairs = [
-                (student.hidden[i + 1][own], teacher.hidden[t + 1][own]) for i, t in enumerate(match.layers)
+            errors = [
+                F.mse_loss(
+                    self.projection(student.hidden[i + 1][own]).float(), teacher.hidden[t + 1][own].float()
+                )
+                / self._spread[t + 1]
+                for i, t in enumerate(match.layers)
             ]
-            errors = [F.mse_loss(s.float(), t.float()) / t.float().var() for s, t in pairs]
-            parts["hidden"] = match.hidden * torch.stack(errors).mean()
+            means["hidden"] = match.hidden * torch.stack(errors).mean()
         if match.attention and student.weights is not None and teacher.weights is not None:
-            # Rows that only fill the batch are nobody's to imitate.
-            kept = [group.members < len(batch.inputs.owners) for group in batch.inputs.layout.groups]
-            groups = [
-                (s[own], t[own])
-                for i, layer in enumerate(match.layers)
-                for s, t, own in zip(student.weights[i], teacher.weights[layer], kept, strict=True)
-                if own.any()
+            errors = [
+                attention_error(student.weights[i], teacher.weights[t], layout)[own].mean()
+                for i, t in enumerate(match.layers)
             ]
-            # Scaled by the number of keys: a row of weights sums to 1, whatever its length.
-            errors = [F.mse_loss(s.float(), t.float()) * s.shape[-1] ** 2 for s, t in groups]
-            parts["attention"] = match.attention * torch.stack(errors).mean()
-        return parts
+            means["attention"] = match.attention * torch.stack(errors).mean()
+        return means
 
 
-def soft_loss(student: Tensor, teacher: Tensor, temperature: float, *, multi_label: bool) -> Tensor:
-    """T^2 KL(teacher || student) at temperature T, per text; per label and summed when multi-label."""
-    if multi_label:
-        target = (teacher / temperature).sigmoid()
-        student = student / temperature
-        cross = F.binary_cross_entropy_with_logits(student, target, reduction="sum")
-        entropy = F.binary_cross_entropy(target, target, reduction="sum")
-        return (cross - entropy) * temperature**2 / len(student)
-    return (
-        F.kl_div(
-            (student / temperature).log_softmax(-1),
-            (teacher / temperature).log_softmax(-1),
-            reduction="batchmean",
-            log_target=True,
-        )
-        * temperature**2
-    )
+def attention_error(student: list[Tensor], teacher: list[Tensor], layout: Layout) -> Tensor:
+    """(tokens,): squared difference of each token's attention weights, mean over heads.
+
+    Times the number of keys, since weights sum to 1 whatever their number.
+
+    Differs: Jiao et al. compare the scores before the softmax.
+    """
+    parts = []
+    for group, s, t in zip(layout.groups, student, teacher, strict=True):
+        grid = (s.float() - t.float()).square().sum(-1).mean(1)
+        parts.append(group.put(grid))
+    return layout.join(parts) * layout.lengths[layout.rows]

@@ -42,11 +42,23 @@ class Frame:
         """Segment ids of the framed rows: int64 `(total,)`."""
         if self._one_segment:
             return np.full(total, self._segments[0], dtype=np.int64)
-        filled = [
-            [[segment] * len(row) for row in column]
-            for segment, column in zip(self._segments, rows, strict=True)
-        ]
-        return _flat(_interleave(self._special_segments, filled), total)
+        return _flat(_interleave(self._special_segments, _filled(self._segments, rows)), total)
+
+    def origins(self, rows: Sequence[Sequence[list[int]]], total: int) -> Array:
+        """Which text each token is from, 0 or 1, or 2 for special tokens: int64 `(total,)`."""
+        return _flat(_interleave(self._constant(2), _filled((0, 1), rows)), total)
+
+    def offsets(self, rows: Sequence[Sequence[list[int]]], total: int) -> Array:
+        """The given numbers, one per token of a text, with 0 for special tokens: int64 `(total,)`."""
+        return _flat(_interleave(self._constant(0), rows), total)
+
+    def _constant(self, value: int) -> list[list[int]]:
+        return [[value] * len(ids) for ids in self._specials]
+
+
+def _filled(values: Sequence[int], rows: Sequence[Sequence[list[int]]]) -> list[list[list[int]]]:
+    """The same value for every token of a text."""
+    return [[[value] * len(row) for row in column] for value, column in zip(values, rows, strict=False)]
 
 
 def _interleave(fixed: list[list[int]], rows: Sequence[Sequence[list[int]]]) -> Iterator[list[int]]:

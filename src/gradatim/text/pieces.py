@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,13 @@ from tokenizers import Tokenizer
 
 from gradatim.errors import ConfigError
 from gradatim.text.frame import Frame
+from gradatim.text.tokenizer import parse_tokenizer
 from gradatim.text.windows import windows
 from gradatim.types import Array, Encoded
+
+Span = tuple[int, int]
+Row = tuple[int, int, int]  # which text, and the first and the end of its tokens that the row holds
+Contents = dict[str, list[list[int]]]  # per text: token ids, perhaps starts and ends of their characters
 
 _PARALLELISM = "TOKENIZERS_PARALLELISM"
 
@@ -34,14 +40,10 @@ class PieceEncoder:
     def __init__(
         self, tokenizer_json: str, *, max_length: int, stride: int = 0, truncate: bool = False
     ) -> None:
-        try:
-            self._tokenizer = Tokenizer.from_str(tokenizer_json)
-        except Exception as error:  # the library raises nothing narrower
-            raise ConfigError(f"tokenizer.json cannot be read: {error}") from error
-        self._tokenizer.no_padding()
-        self._tokenizer.no_truncation()
+        self._tokenizer = parse_tokenizer(tokenizer_json)
         self._single = Frame(self._tokenizer, pair=False)
         self._pair = Frame(self._tokenizer, pair=True)
+        self._nothing = _nothing_id(self._tokenizer)
         half = (max_length - self._pair.num_specials) // 2
         if not 0 <= stride < half:
             raise ConfigError(
@@ -69,81 +71,99 @@ class PieceEncoder:
             "truncate": self.truncate,
         }
 
-    def encode(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> Encoded:
-        """Encode texts, or texts with their `pairs`, in the order given."""
-        return self._encode_texts(texts) if pairs is None else self._encode_pairs(texts, pairs)
+    def encode(
+        self, texts: Sequence[str], pairs: Sequence[str] | None = None, *, spans: bool = False
+    ) -> Encoded:
+        """Encode texts, or texts with their `pairs`, in the order given.
 
-    def _encode_texts(self, texts: Sequence[str]) -> Encoded:
-        rows = self._contents(texts)
+        With `spans` the arrays also say which characters each token stands for: `text[start:end]` of the
+        owner's first text where `origins` is 0, of its second where it is 1; 2 marks special tokens,
+        whose `starts` and `ends` are 0.
+        """
+        contents = [self._contents(side, spans) for side in ([texts] if pairs is None else [texts, pairs])]
+        frame = self._single if pairs is None else self._pair
+        if not frame.num_specials:  # no row may be empty: attention needs something to attend to
+            for position, sides in enumerate(zip(*(content["ids"] for content in contents), strict=True)):
+                if not any(sides):
+                    for name, rows in contents[0].items():
+                        rows[position] = [self._nothing if name == "ids" else 0]
+        sizes = [np.fromiter(map(len, content["ids"]), np.int64, len(content["ids"])) for content in contents]
+        columns, cut = self._single_rows(*sizes) if pairs is None else self._pair_rows(*sizes)
+        return self._pack(frame, contents, columns, len(texts), cut)
+
+    def documents(self, texts: Sequence[str]) -> Encoded:
+        """The tokens of each text as one row of `ids`: no special tokens, no windows, whatever the length."""
+        rows = self._contents(texts)["ids"]
         lengths = np.fromiter(map(len, rows), np.int64, len(rows))
-        owners, cut = np.arange(len(rows)), 0
+        ids = np.fromiter(chain.from_iterable(rows), np.int64, int(lengths.sum()))
+        return Encoded({"ids": ids, "lengths": lengths}, np.arange(len(rows)), len(rows))
+
+    def _single_rows(self, lengths: Array) -> tuple[list[list[Row]], int]:
         room = self.max_length - self._single.num_specials
-        if lengths.max(initial=0) > room:
-            if self.truncate:
-                rows = [row[:room] for row in rows]
-                cut = int(np.maximum(lengths - room, 0).sum())
-            else:
-                owners, starts, ends = windows(lengths, room, self.stride)
-                spans = zip(owners.tolist(), starts.tolist(), ends.tolist(), strict=True)
-                rows = [rows[owner][start:end] for owner, start, end in spans]
-        return self._pack(self._single, [rows], owners, len(texts), cut)
+        if self.truncate or lengths.max(initial=0) <= room:
+            rows = [(owner, 0, min(length, room)) for owner, length in enumerate(lengths.tolist())]
+            return [rows], int(np.maximum(lengths - room, 0).sum())
+        found = windows(lengths, room, self.stride)
+        return [list(zip(*(values.tolist() for values in found), strict=True))], 0
 
-    def _encode_pairs(self, texts: Sequence[str], pairs: Sequence[str]) -> Encoded:
+    def _pair_rows(self, firsts: Array, seconds: Array) -> tuple[list[list[Row]], int]:
         room = self.max_length - self._pair.num_specials
-        firsts: list[list[int]] = []
-        seconds: list[list[int]] = []
-        owners: list[int] = []
+        columns: list[list[Row]] = [[], []]
         cut = 0
-        for owner, (a, b) in enumerate(zip(self._contents(texts), self._contents(pairs), strict=True)):
-            if len(a) + len(b) <= room:
-                rows = [(a, b)]
+        for owner, (a, b) in enumerate(zip(firsts.tolist(), seconds.tolist(), strict=True)):
+            room_a, room_b = (a, b) if a + b <= room else _share(a, b, room)
+            if self.truncate:
+                cut += max(a - room_a, 0) + max(b - room_b, 0)
+                rows = [((0, min(a, room_a)), (0, min(b, room_b)))]
             else:
-                room_a, room_b = _share(len(a), len(b), room)
-                if self.truncate:
-                    rows = [(a[:room_a], b[:room_b])]
-                    cut += max(len(a) - room_a, 0) + max(len(b) - room_b, 0)
-                else:
-                    rows = _aligned(self._cover(a, room_a), self._cover(b, room_b))
-            firsts += [first for first, _ in rows]
-            seconds += [second for _, second in rows]
-            owners += [owner] * len(rows)
-        return self._pack(self._pair, [firsts, seconds], np.array(owners, np.int64), len(texts), cut)
+                rows = _aligned(self._cover(a, room_a), self._cover(b, room_b))
+            for first, second in rows:
+                columns[0].append((owner, *first))
+                columns[1].append((owner, *second))
+        return columns, cut
 
-    def _contents(self, texts: Sequence[str]) -> list[list[int]]:
-        """Token ids of every text, without special tokens."""
+    def _contents(self, texts: Sequence[str], spans: bool = False) -> Contents:
+        """Tokens of every text, without special tokens."""
         batch = list(texts)
+        encode = self._tokenizer.encode_batch if spans else self._tokenizer.encode_batch_fast
         try:
-            encodings = self._tokenizer.encode_batch_fast(batch, add_special_tokens=False)
+            encodings = encode(batch, add_special_tokens=False)
         except TypeError:  # half a surrogate pair, which JSON escapes can smuggle into a str
             batch = [text.encode("utf-8", "replace").decode("utf-8") for text in batch]
-            encodings = self._tokenizer.encode_batch_fast(batch, add_special_tokens=False)
-        return [encoding.ids for encoding in encodings]
+            encodings = encode(batch, add_special_tokens=False)
+        contents = {"ids": [encoding.ids for encoding in encodings]}
+        if spans:
+            offsets = [encoding.offsets for encoding in encodings]
+            contents["starts"] = [[start for start, _ in row] for row in offsets]
+            contents["ends"] = [[end for _, end in row] for row in offsets]
+        return contents
 
-    def _cover(self, ids: list[int], room: int) -> list[list[int]]:
+    def _cover(self, length: int, room: int) -> list[Span]:
         """The windows of one sequence."""
-        if len(ids) <= room:
-            return [ids]
-        _, starts, ends = windows(np.array([len(ids)]), room, self.stride)
-        return [ids[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True)]
+        if length <= room:
+            return [(0, length)]
+        _, starts, ends = windows(np.array([length]), room, self.stride)
+        return list(zip(starts.tolist(), ends.tolist(), strict=True))
 
     def _pack(
-        self, frame: Frame, columns: list[list[list[int]]], owners: Array, num_texts: int, cut: int
+        self, frame: Frame, contents: list[Contents], columns: list[list[Row]], num_texts: int, cut: int
     ) -> Encoded:
         """Frame the rows with special tokens and lay them end to end."""
-        if not frame.num_specials:  # no row may be empty: attention needs something to attend to
-            unknown = [_unknown_id(self._tokenizer)]
-            columns[0] = [
-                row if any(texts) else unknown for row, *texts in zip(columns[0], *columns, strict=True)
-            ]
+
+        def held(name: str) -> list[list[list[int]]]:
+            sides = zip(contents, columns, strict=True)
+            return [[side[name][text][start:end] for text, start, end in rows] for side, rows in sides]
+
+        ids = held("ids")
+        owners = np.fromiter((text for text, _, _ in columns[0]), np.int64, len(columns[0]))
         lengths = np.full(len(owners), frame.num_specials, dtype=np.int64)
-        for column in columns:
+        for column in ids:
             lengths += np.fromiter(map(len, column), np.int64, len(column))
         total = int(lengths.sum())
-        arrays = {
-            "ids": frame.ids(columns, total),
-            "segments": frame.segments(columns, total),
-            "lengths": lengths,
-        }
+        arrays = {"ids": frame.ids(ids, total), "segments": frame.segments(ids, total), "lengths": lengths}
+        if "starts" in contents[0]:
+            arrays["origins"] = frame.origins(ids, total)
+            arrays |= {name: frame.offsets(held(name), total) for name in ("starts", "ends")}
         return Encoded(arrays, owners, num_texts, cut)
 
 
@@ -157,15 +177,18 @@ def _share(a: int, b: int, room: int) -> tuple[int, int]:
     return room - half, half
 
 
-def _aligned(firsts: list[list[int]], seconds: list[list[int]]) -> list[tuple[list[int], list[int]]]:
+def _aligned(firsts: list[Span], seconds: list[Span]) -> list[tuple[Span, Span]]:
     """As many rows as the longer list has windows, each with the other's window at the same place."""
     n = max(len(firsts), len(seconds))
     return [(firsts[i * len(firsts) // n], seconds[i * len(seconds) // n]) for i in range(n)]
 
 
-def _unknown_id(tokenizer: Tokenizer) -> int:
+def _nothing_id(tokenizer: Tokenizer) -> int:
+    """What stands for a text without tokens: the unknown token, else the first special one."""
     unknown = getattr(tokenizer.model, "unk_token", None)
-    return (tokenizer.token_to_id(unknown) if unknown else None) or 0
+    known = tokenizer.token_to_id(unknown) if unknown else None
+    added = tokenizer.get_added_tokens_decoder()
+    return min((i for i, token in added.items() if token.special), default=0) if known is None else known
 
 
 def _before_fork() -> None:

@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
-from gradatim.errors import GradatimError
-from gradatim.models.classifier import Classifier
-from gradatim.objectives.base import Objective
-from gradatim.train.batches import plan_epoch
-from gradatim.train.optimizer import Optimizer, sparse_embeddings, warmup_linear
+from gradatim.objectives.base import Objective, totals
+from gradatim.train.batches import Plan, split
+from gradatim.train.checkpointing import Checkpoints
+from gradatim.train.journal import Journal
+from gradatim.train.optimizer import Optimizer, Unfreezing, sparse_embeddings
+from gradatim.train.processes import Processes
 from gradatim.train.recipe import Recipe
+from gradatim.train.run import Run
 
-AVERAGED = 25  # sets of weights that enter an average, about
+CHECKPOINTS = "checkpoints"  # the folder of them, in that of the run
 
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """What a run cost: optimiser steps, tokens seen, seconds, and the mean loss of its last tenth."""
+    """What a run cost: optimiser steps, tokens seen, seconds, and the mean loss of its last tenth.
+
+    `score` is the best that an evaluation gave, that of the weights kept; None without evaluations.
+    """
 
     steps: int
     tokens: int
     seconds: float
     loss: float
+    score: float | None = None
 
     @property
     def tokens_per_s(self) -> float:
@@ -35,80 +43,107 @@ class Trained:
 
 
 def train(
-    model: Classifier,
-    objective: Objective,
+    model: nn.Module,
+    objective: Objective[Any],
     recipe: Recipe,
     *,
     progress: Callable[[float], None] = lambda _share: None,
+    evaluate: Callable[[], float] | None = None,
+    folder: Path | None = None,
+    resume: bool = False,
+    processes: Processes | None = None,
 ) -> Trained:
     """Train `model` in place; `progress` is called with the share of steps done.
 
-    The same seed on the same machine gives the same weights.
+    The same seed on the same machine gives the same weights, whatever `accumulate` and the number of
+    processes are, up to rounding and the draws of dropout. `evaluate` scores the model as it stands, the
+    higher the better; the best weights are kept. With a `folder` there are logs and checkpoints, from
+    the newest of which a run goes on with `resume`, bit for bit as if it had never stopped. Raises
+    GradatimError when the loss is no longer a number, ConfigError when it resumes another run.
     """
-    torch.manual_seed(recipe.seed)
-    rng = np.random.default_rng(recipe.seed)
-    batches = _plan(objective, recipe, rng)
-    sparse_embeddings(model)
-    optimizer = Optimizer(model, recipe)
-    tail = int(len(batches) * recipe.average)
-    average = Average(model, start=len(batches) - tail, stride=max(1, tail // AVERAGED))
-    losses: list[float] = []
-    tokens, started = 0, time.perf_counter()
-    model.train()
-    for step, rows in enumerate(batches):
-        batch = objective.collate(rows)
-        with torch.autocast("cpu", torch.bfloat16, enabled=recipe.bf16()):
-            loss = objective.loss(model, batch)
-        loss.value.backward()  # type: ignore[no-untyped-call]
-        optimizer.step(warmup_linear(step, len(batches), recipe.warmup))
-        losses.append(loss.value.item())
-        if not math.isfinite(losses[-1]):
-            raise GradatimError(
-                f"training diverged: the loss is {losses[-1]} at step {step + 1}; lower the rate "
-                f"({recipe.rate:g}) or train with precision fp32"
-            )
-        tokens += batch.inputs.num_tokens
-        if recipe.average:
-            average.update(step)
-        progress((step + 1) / len(batches))
-    if recipe.average:
-        average.apply()
-    model.eval()
-    last = losses[-max(1, len(losses) // 10) :]
-    return Trained(len(batches), tokens, time.perf_counter() - started, float(np.mean(last)))
+    processes = processes or Processes()
+    torch.manual_seed(recipe.seed + processes.rank)
+    plan = Plan.of(objective.sizes, recipe.epochs, recipe.batch_size, recipe.max_tokens, recipe.seed)
+    stepper = Stepper(model, objective, recipe, processes)
+    run = Run(model, stepper.optimizer, recipe, plan, processes)
+    checkpoints = Checkpoints(folder / CHECKPOINTS) if folder else None
+    if resume and checkpoints and (stored := checkpoints.load()):
+        run.restore(*stored)
+    with Journal(folder if processes.rank == 0 else None, after=run.at.step, steps=run.total) as journal:
+        while not run.over:
+            step = run.at.step
+            losses, tokens = stepper.gradients(plan.batches[step], step, plan.epoch(step))
+            stepper.optimizer.step(recipe.factor(step, run.total))
+            run.count(losses, tokens)
+            record = run.record() if run.log_is_due else {}
+            if evaluate and run.evaluation_is_due:
+                record["score"] = run.evaluate(evaluate)
+            if record:
+                journal.write({"step": run.at.step, **record})
+            if checkpoints and run.save_is_due:
+                run.save(checkpoints)
+            progress(run.at.step / run.total)
+        run.finish(evaluate)
+    if stepper.unfreezing:
+        stepper.unfreezing.begin(len(stepper.unfreezing.levels))
+    last = run.losses[-max(1, len(run.losses) // 10) :]
+    return Trained(run.at.step, run.at.tokens, run.at.seconds, float(np.mean(last)), run.at.score)
 
 
-class Average:
-    """The running mean of the weights over the last steps (Polyak & Juditsky 1992), every `stride` from `start` on."""
+class Stepper:
+    """The gradients of one batch: in as many parts and processes as there are, exactly those of the whole."""
 
-    def __init__(self, model: Classifier, *, start: int, stride: int = 1) -> None:
-        self.parameters: list[torch.Tensor] = [p for p in model.parameters() if p.requires_grad]
-        self.start, self.stride, self.count = start, stride, 0
-        self.means: list[torch.Tensor] = []
+    def __init__(
+        self, model: nn.Module, objective: Objective[Any], recipe: Recipe, processes: Processes
+    ) -> None:
+        model.to(processes.device).train()
+        if (
+            processes.device.type == "cpu" and not recipe.unfreeze
+        ):  # a frozen sparse table cannot be synchronised
+            sparse_embeddings(model)
+        self.objective, self.recipe, self.processes = objective, recipe, processes
+        self.optimizer = Optimizer(model, recipe)
+        self.unfreezing = Unfreezing(model) if recipe.unfreeze else None
+        forward = _Forward(model, objective, recipe.bf16(processes.device.type))
+        self.forward, self.optimizer.steppers = processes.prepare(
+            forward, self.optimizer.steppers, freezing=recipe.unfreeze
+        )
 
-    @torch.no_grad()
-    def update(self, step: int) -> None:
-        if step < self.start or (step - self.start) % self.stride:
-            return
-        self.count += 1
-        if not self.means:
-            self.means = [p.detach().clone() for p in self.parameters]
-        else:
-            torch._foreach_lerp_(self.means, self.parameters, 1 / self.count)
+    def gradients(self, rows: np.ndarray, step: int, epoch: int) -> tuple[dict[str, Tensor], int]:
+        """Leave the gradients with the parameters; the parts of the loss, and tokens, of the whole batch."""
+        if self.unfreezing:
+            self.unfreezing.begin(epoch)
+        processes = self.processes
+        shares = split(rows, processes.count, processes.rank, self.recipe.accumulate)
+        idle = not shares  # fewer examples than processes: this one takes part, and adds nothing
+        seed = int(np.random.SeedSequence((self.recipe.seed, step)).generate_state(1)[0])
+        batches = [self.objective.collate(share, seed) for share in shares or [rows[:1]]]
+        counts = {**totals(batches), "": sum(batch.num_tokens for batch in batches)}
+        counts = processes.sum(dict.fromkeys(counts, 0) if idle else counts)
+        tokens = counts.pop("")
+        losses: dict[str, Tensor] = {}
+        for i, batch in enumerate(batches):
+            with nullcontext() if i + 1 == len(batches) else processes.alone(self.forward):
+                here = batch if processes.device.type == "cpu" else batch.to(processes.device)
+                value, parts = self.forward(here, counts)
+                processes.backward(value * 0 if idle else value)
+            for name, part in parts.items():
+                losses[name] = losses.get(name, 0) + (part * 0 if idle else part)
+        return processes.total(losses), tokens
 
-    @torch.no_grad()
-    def apply(self) -> None:
-        if self.means:
-            torch._foreach_copy_(self.parameters, self.means)
 
+class _Forward(nn.Module):
+    """The loss as a module, so that gradients meet whichever parts of the model an objective calls."""
 
-def _plan(objective: Objective, recipe: Recipe, rng: np.random.Generator) -> list[np.ndarray]:
-    """All batches of the run: whole epochs, and the first part of one more for a fraction."""
-    batches: list[np.ndarray] = []
-    whole = int(recipe.epochs)
-    for _ in range(whole):
-        batches += plan_epoch(objective.sizes, recipe.batch_size, recipe.max_tokens, rng)
-    if recipe.epochs > whole:
-        part = plan_epoch(objective.sizes, recipe.batch_size, recipe.max_tokens, rng)
-        batches += part[: max(1, round(len(part) * (recipe.epochs - whole)))]
-    return batches
+    def __init__(self, model: nn.Module, objective: Objective[Any], bf16: bool) -> None:
+        super().__init__()
+        self.model, self.objective, self.bf16 = model, objective, bf16
+
+    def forward(self, batch: Any, counts: dict[str, int]) -> tuple[Tensor, dict[str, Tensor]]:
+        with torch.autocast(batch.inputs.ids.device.type, torch.bfloat16, enabled=self.bf16):
+            loss = self.objective.loss(self.model, batch)
+        parts = {
+            name: mean.detach() * (loss.counts[name] / max(1, counts[name]))
+            for name, mean in loss.means.items()
+        }
+        return loss.share(counts), parts

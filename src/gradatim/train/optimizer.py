@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +19,7 @@ class Optimizer:
     """Fused AdamW (Loshchilov & Hutter 2019) for dense weights, lazy Adam for sparse embedding gradients.
 
     `step(factor)` clips the global gradient norm, scales every group's rate by `factor`, updates and
-    clears the gradients. Returns the norm before clipping.
+    clears the gradients. Returns the norm before clipping, where the weights are.
     """
 
     def __init__(self, model: nn.Module, recipe: Recipe) -> None:
@@ -43,7 +45,7 @@ class Optimizer:
             self.steppers.append(torch.optim.SparseAdam(rows))
         self.peaks = [[float(group["lr"]) for group in s.param_groups] for s in self.steppers]
 
-    def step(self, factor: float) -> float:
+    def step(self, factor: float) -> Tensor:
         norm = self._clip()
         for stepper, peaks in zip(self.steppers, self.peaks, strict=True):
             for group, peak in zip(stepper.param_groups, peaks, strict=True):
@@ -52,29 +54,49 @@ class Optimizer:
             stepper.zero_grad()
         return norm
 
-    def _clip(self) -> float:
+    def state(self) -> dict[str, Tensor]:
+        """What the update rules remember, by stepper, parameter and name: the tensors themselves, no copies."""
+        return {
+            f"{i}.{parameter}.{name}": torch.as_tensor(value)
+            for i, stepper in enumerate(self.steppers)
+            for parameter, memory in stepper.state_dict()["state"].items()
+            for name, value in memory.items()
+        }
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """The inverse of `state`."""
+        for i, stepper in enumerate(self.steppers):
+            memories: dict[int, dict[str, Any]] = {}
+            for key, value in state.items():
+                place, parameter, name = key.split(".")
+                if int(place) == i:  # counts that were int must be again: arithmetic with tensors is float32
+                    number = value.dim() == 0 and not value.is_floating_point()
+                    memories.setdefault(int(parameter), {})[name] = value.item() if number else value
+            stepper.load_state_dict({**stepper.state_dict(), "state": memories})
+
+    def _clip(self) -> Tensor:
         for parameter in self.sparse:
             if parameter.grad is not None:
                 parameter.grad = parameter.grad.coalesce()
         values = [p.grad for p in self.dense if p.grad is not None]
         values += [p.grad._values() for p in self.sparse if p.grad is not None]
-        norm = float(torch.stack(torch._foreach_norm(values)).norm())
-        if norm > self.clip:
-            torch._foreach_mul_(values, self.clip / (norm + 1e-6))
+        norm: Tensor = torch.stack(torch._foreach_norm(values)).norm()
+        if norm.device.type != "cpu":  # no look at the norm, which would wait for the device
+            torch._foreach_mul_(values, (self.clip / (norm + 1e-6)).clamp(max=1.0))
+        elif norm > self.clip:
+            torch._foreach_mul_(values, self.clip / (float(norm) + 1e-6))
         return norm
 
 
 def sparse_embeddings(model: nn.Module, *, min_rows: int = 1024) -> None:
-    """Let large embedding tables give sparse gradients: a step then costs what the batch holds."""
+    """Let large embedding tables give sparse gradients: a step then costs what the batch holds.
+
+    A table that is also the output layer has a gradient in every row and stays dense.
+    """
+    owners = Counter(id(p) for part in model.modules() for p in part._parameters.values())
     for part in model.modules():
         if isinstance(part, nn.Embedding) and part.num_embeddings >= min_rows:
-            part.sparse = True
-
-
-def warmup_linear(step: int, total: int, warmup: float) -> float:
-    """The factor on the peak rate: up linearly over the warm-up, then down to zero at `total`."""
-    rise = max(1, round(total * warmup))
-    return (step + 1) / rise if step < rise else max(0.0, (total - step) / max(1, total - rise))
+            part.sparse = owners[id(part.weight)] == 1
 
 
 def _is_sparse(part: nn.Module) -> bool:
@@ -83,14 +105,37 @@ def _is_sparse(part: nn.Module) -> bool:
 
 def _rates(names: Iterable[str], recipe: Recipe) -> dict[str, float]:
     """Each parameter's peak rate: the head's own, then one factor of `layer_decay` per block down."""
+    return {
+        name: recipe.rate * recipe.layer_decay ** (level - 1) if level else recipe.head_rate or recipe.rate
+        for name, level in levels(names).items()
+    }
+
+
+def levels(names: Iterable[str]) -> dict[str, int]:
+    """How far below the output each parameter lies: the head 0, the top block 1, what is below all blocks last."""
     names = list(names)
     depths = {name: int(found[1]) for name in names if (found := BLOCK.search(name))}
     top = max(depths.values(), default=-1)
-    rates = {}
+    found_levels = {}
     for name in names:
         if name.startswith("head."):
-            rates[name] = recipe.head_rate or recipe.rate
+            found_levels[name] = 0
+        elif "stack.norm." in name:  # closes the top block
+            found_levels[name] = 1
         else:
-            below_top = top - depths[name] if name in depths else top + 1
-            rates[name] = recipe.rate * recipe.layer_decay**below_top
-    return rates
+            found_levels[name] = top - depths.get(name, -1) + 1
+    return found_levels
+
+
+class Unfreezing:
+    """Gradual unfreezing (Howard & Ruder 2018, section 3.3): the head alone, then a block more each epoch."""
+
+    def __init__(self, model: nn.Module) -> None:
+        named = {name: p for name, p in model.named_parameters() if p.requires_grad}
+        by_name = levels(named)
+        self.levels = [(p, by_name[name] - min(by_name.values())) for name, p in named.items()]
+
+    def begin(self, epoch: int) -> None:
+        """Freeze what does not train in this epoch (from 0)."""
+        for parameter, level in self.levels:
+            parameter.requires_grad_(level <= epoch)

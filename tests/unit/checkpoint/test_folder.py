@@ -11,7 +11,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from gradatim.checkpoint.folder import load_bert, save_bert, tokenizer_json
+from gradatim.checkpoint.config import ModelConfig
+from gradatim.checkpoint.folder import load_backbone, load_model, read_model, save_model, tokenizer_json
 from gradatim.errors import CheckpointError
 from gradatim.models.backbone import Backbone
 from gradatim.models.presets import Sizes, bert
@@ -27,7 +28,7 @@ def model() -> Backbone:
 
 @pytest.fixture
 def folder(model: Backbone, tmp_path: Path) -> Path:
-    save_bert(model, tmp_path / "model")
+    save_model(model, tmp_path / "model", family="bert")
     return tmp_path / "model"
 
 
@@ -41,7 +42,7 @@ def same(a: Backbone, b: Backbone) -> bool:
 
 
 def test_saved_and_loaded_is_the_same_model_in_evaluation_mode(model: Backbone, folder: Path) -> None:
-    loaded = load_bert(folder)
+    loaded = load_backbone(folder)
     assert same(loaded, model)
     assert loaded.config == CONFIG
     assert not loaded.training
@@ -61,7 +62,7 @@ def test_prefix_and_old_norm_names_and_heads_are_read(model: Backbone, folder: P
 
     rewrite(folder, old)
     assert "bert.embeddings.LayerNorm.gamma" in load_file(folder / "model.safetensors")
-    assert same(load_bert(folder), model)
+    assert same(load_backbone(folder), model)
 
 
 def test_a_sharded_folder_is_read(model: Backbone, folder: Path) -> None:
@@ -74,15 +75,15 @@ def test_a_sharded_folder_is_read(model: Backbone, folder: Path) -> None:
     weight_map = {name: file for file, part in shards.items() for name in part}
     index = folder / "model.safetensors.index.json"
     index.write_text(json.dumps({"weight_map": weight_map}), encoding="utf-8")
-    assert same(load_bert(folder), model)
+    assert same(load_backbone(folder), model)
     (folder / "model-00002-of-00002.safetensors").unlink()
     with pytest.raises(CheckpointError, match="model-00002-of-00002"):
-        load_bert(folder)
+        load_backbone(folder)
 
 
 def test_half_precision_weights_are_widened(model: Backbone, folder: Path) -> None:
     rewrite(folder, lambda tensors: {name: t.half() for name, t in tensors.items()})
-    loaded = load_bert(folder)
+    loaded = load_backbone(folder)
     wanted = model.embedding.words.weight.half().float()
     assert torch.equal(loaded.embedding.words.weight, wanted)
 
@@ -96,7 +97,7 @@ def test_every_fault_of_a_checkpoint_is_named(folder: Path) -> None:
 
     rewrite(folder, spoil)
     with pytest.raises(CheckpointError) as caught:
-        load_bert(folder)
+        load_backbone(folder)
     for fault in (
         "missing encoder.layer.1.attention.self.key.weight",
         "surplus encoder.layer.2.output.dense.bias",
@@ -110,19 +111,107 @@ def test_a_pickle_is_refused_with_advice(folder: Path, name: str) -> None:
     (folder / "model.safetensors").unlink()
     (folder / name).write_bytes(b"\x80\x04.")
     with pytest.raises(CheckpointError, match=rf"{name}.*pickle.*safetensors"):
-        load_bert(folder)
+        load_backbone(folder)
 
 
 def test_broken_files_are_named(folder: Path, tmp_path: Path) -> None:
     whole = (folder / "model.safetensors").read_bytes()
     (folder / "model.safetensors").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(CheckpointError, match=r"model\.safetensors is not a valid"):
-        load_bert(folder)
+        load_backbone(folder)
     (folder / "config.json").write_text('{\n"model_type": bert}', encoding="utf-8")
     with pytest.raises(CheckpointError, match=r"config\.json, line 2"):
-        load_bert(folder)
+        load_backbone(folder)
     with pytest.raises(CheckpointError, match=r"config\.json does not exist"):
-        load_bert(tmp_path / "nowhere")
+        load_backbone(tmp_path / "nowhere")
+
+
+def bert_config(folder: Path, **changes: object) -> None:
+    fields = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**fields, **changes}))
+
+
+def test_a_body_stored_without_its_prefix_is_read_under_a_head(model: Backbone, folder: Path) -> None:
+    """As the published GPT-2 is: a language model by its config.json, a bare body by its names."""
+    heads = {"classifier.weight": torch.ones(3, 14), "classifier.bias": torch.zeros(3)}
+    rewrite(folder, lambda tensors: {**tensors, **heads})
+    bert_config(folder, architectures=["BertForTokenClassification"], id2label={"0": "O", "1": "B", "2": "I"})
+    read = read_model(folder)
+    assert same(read.model.body, model)
+    assert torch.equal(read.model.head.linear.weight, heads["classifier.weight"])
+    assert read.config.labels == ("O", "B", "I")
+
+
+def test_a_checkpoint_without_its_head_is_its_body(model: Backbone, folder: Path) -> None:
+    """As sentence encoders are published: config.json names the model that they were made from."""
+    bert_config(folder, architectures=["BertForMaskedLM"])
+    loaded = load_model(folder)
+    assert isinstance(loaded, Backbone)
+    assert same(loaded, model)
+
+
+def test_the_published_bert_is_read_as_the_model_it_names(folder: Path) -> None:
+    language = ModelConfig(kind="pretraining", body=CONFIG).build()
+    save_model(language, folder, family="bert")
+    bert_config(folder, architectures=["BertForMaskedLM"])
+    read = read_model(folder)
+    assert read.config.kind == "masked"
+    assert set(read.left_out) == {
+        f"{layer}.{kind}"
+        for layer in ("cls.seq_relationship", "bert.pooler.dense")
+        for kind in ("weight", "bias")
+    }
+
+
+def test_half_of_a_head_is_refused(folder: Path) -> None:
+    bert_config(folder, architectures=["BertForTokenClassification"])
+    rewrite(folder, lambda tensors: {**tensors, "classifier.weight": torch.ones(2, 14)})
+    with pytest.raises(CheckpointError, match=r"missing classifier\.bias"):
+        load_model(folder)
+
+
+def test_the_body_of_an_unknown_architecture_is_read_and_its_model_is_not(
+    model: Backbone, folder: Path
+) -> None:
+    bert_config(folder, architectures=["BertForDreams"])
+    rewrite(folder, lambda tensors: {f"bert.{n}": t for n, t in tensors.items()} | {"dream": torch.ones(1)})
+    assert same(load_backbone(folder), model)
+    with pytest.raises(CheckpointError, match=r"BertForDreams.*known: BertModel"):
+        load_model(folder)
+
+
+def test_shards_are_small_and_a_later_save_leaves_none_of_them(model: Backbone, folder: Path) -> None:
+    save_model(model, folder, family="bert", max_shard_bytes=2000)
+    parts = sorted(folder.glob("model-*.safetensors"))
+    assert len(parts) > 3
+    for part in parts:
+        tensors = load_file(part)
+        assert sum(t.nbytes for t in tensors.values()) <= 2000 or len(tensors) == 1
+    assert not (folder / "model.safetensors").exists()
+    assert same(load_backbone(folder), model)
+    save_model(model, folder)
+    assert sorted(p.name for p in folder.iterdir()) == ["config.json", "model.safetensors"]
+    assert same(load_backbone(folder), model)
+
+
+def test_tokenizer_files_come_along(model: Backbone, folder: Path, tmp_path: Path) -> None:
+    for name in ("vocab.txt", "tokenizer_config.json", "notes.md"):
+        (folder / name).write_text(name, encoding="utf-8")
+    save_model(model, tmp_path / "copy", tokenizer=folder)
+    names = {p.name for p in (tmp_path / "copy").iterdir()}
+    assert names == {"config.json", "model.safetensors", "vocab.txt", "tokenizer_config.json"}
+
+
+@pytest.mark.parametrize(
+    "spoil", [{"gradatim": 99}, {"kind": "dream"}, {"surprise": 1}, {"body": {"num_layers": 1}}]
+)
+def test_an_own_folder_that_cannot_be_understood_is_refused(
+    model: Backbone, tmp_path: Path, spoil: dict
+) -> None:
+    save_model(model, tmp_path)
+    bert_config(tmp_path, **spoil)
+    with pytest.raises(CheckpointError, match=r"format 99|dream|surprise|config\.json"):
+        load_model(tmp_path)
 
 
 def test_an_interrupted_save_leaves_the_old_model(
@@ -132,14 +221,14 @@ def test_an_interrupted_save_leaves_the_old_model(
 
     def full(handle: int) -> None:
         calls.append(handle)
-        if len(calls) == 2:  # config.json is small and fits; the weights do not
+        if len(calls) == 2:  # the weights fit; what comes after them does not
             raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("gradatim.engine.atomic.os.fsync", full)
     torch.manual_seed(1)
     with pytest.raises(OSError, match="No space"):
-        save_bert(Backbone(CONFIG), folder)
-    assert same(load_bert(folder), model)
+        save_model(Backbone(CONFIG), folder, family="bert")
+    assert same(load_backbone(folder), model)
     assert not list(folder.glob(".*"))
 
 

@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 import torch
 from torch import Tensor
 
-from gradatim.checkpoint.bert import ACTIVATIONS, read_config, rules, write_config
-from gradatim.checkpoint.rules import Drop, Fuse, Same, repeat, to_ours, to_theirs
+from gradatim.checkpoint.rules import (
+    Drop,
+    Fuse,
+    Row,
+    Rule,
+    Same,
+    Tied,
+    Transpose,
+    left_out,
+    repeat,
+    to_ours,
+    to_theirs,
+    within,
+)
 from gradatim.errors import CheckpointError
-from gradatim.models.backbone import Backbone, BackboneConfig
-from gradatim.models.presets import Sizes, bert
 
-TABLE = [Same("a", "x"), Fuse(("q", "k", "v"), "qkv"), Drop("head.*"), Drop("ids")]
-SHAPES = {"x": (2, 3), "qkv": (21, 5)}
+TABLE: list[Rule] = [
+    Same("a", "x"), Fuse(("q", "k", "v"), "qkv"), Transpose("c", "y"), Row("b", "bias"), Tied("again", "a"),
+    Drop("head.*"), Drop("ids"),
+]  # fmt: skip
+SHAPES = {"x": (2, 3), "qkv": (21, 5), "y": (11, 2), "bias": (13,)}
 
 
 def theirs() -> dict[str, Tensor]:
     torch.manual_seed(0)
-    return {"a": torch.randn(2, 3), **{name: torch.randn(7, 5) for name in "qkv"}}
+    parts = {name: torch.randn(7, 5) for name in "qkv"}
+    return {"a": torch.randn(2, 3), "c": torch.randn(2, 11), "b": torch.randn(1, 13), **parts}
 
 
 def test_there_and_back_is_the_identity() -> None:
@@ -38,7 +50,7 @@ def test_all_faults_stand_in_one_error() -> None:
     bad["a"] = torch.ones(3, 2)
     bad["stray"] = bad["idsx"] = torch.ones(1)
     with pytest.raises(CheckpointError) as caught:
-        to_ours(bad, TABLE, {**SHAPES, "y": (1,)})
+        to_ours(bad, TABLE, {**SHAPES, "z": (1,)})
     message = str(caught.value)
     for fault in (
         "missing k",
@@ -47,10 +59,12 @@ def test_all_faults_stand_in_one_error() -> None:
         "misshapen x",
         "(3, 2)",
         "(2, 3)",
-        "no rule makes y",
+        "no rule makes z",
     ):
         assert fault in message
-    assert "surplus q" not in message  # a known name is not surplus because its neighbour is missing
+    # A known name is not surplus because its neighbour is missing.
+    assert "surplus q" not in message
+    assert "surplus again" not in message
 
 
 @pytest.mark.parametrize(
@@ -73,44 +87,26 @@ def test_repeat_writes_rules_out_per_layer() -> None:
     ]  # fmt: skip
 
 
-def config(**axes: Any) -> BackboneConfig:
-    sizes = Sizes(vocab_size=31, num_layers=3, width=14, num_heads=2, ffn_width=17, max_length=11)
-    return bert(sizes, **axes)
+def test_a_part_stands_in_the_whole_under_its_prefixes() -> None:
+    part = [Transpose("a", "x"), Tied("t", "a"), Drop("pooler.*")]
+    assert within(part, "bert.", "body.") == [
+        Transpose("bert.a", "body.x"), Tied("bert.t", "bert.a"), Drop("bert.pooler.*"),
+    ]  # fmt: skip
 
 
-def test_berts_table_is_reversible_and_covers_every_weight() -> None:
-    torch.manual_seed(0)
-    weights = Backbone(config()).state_dict()
-    shapes = {name: tuple(t.shape) for name, t in weights.items()}
-    table = rules(config())
-    back = to_ours(to_theirs(weights, table), table, shapes)
-    assert back.keys() == weights.keys()
-    assert all(torch.equal(back[name], weights[name]) for name in weights)
+@pytest.mark.parametrize("stored", [("a",), ("again",), ("a", "again")])
+def test_a_tied_tensor_is_read_under_either_name_or_both(stored: tuple[str, ...]) -> None:
+    tensors = theirs()
+    whole = tensors.pop("a")
+    found = to_ours({**tensors, **dict.fromkeys(stored, whole)}, TABLE, SHAPES)
+    assert torch.equal(found["x"], whole)
 
 
-@pytest.mark.parametrize("activation", ACTIVATIONS.values())
-def test_a_config_survives_the_round_trip(activation: str) -> None:
-    made = config(activation=activation, norm_eps=1e-5, num_segments=3)
-    assert read_config(write_config(made)) == made
+def test_a_tied_tensor_of_its_own_is_a_fault() -> None:
+    with pytest.raises(CheckpointError, match="again differs from a"):
+        to_ours({**theirs(), "again": torch.ones(2, 3)}, TABLE, SHAPES)
 
 
-@pytest.mark.parametrize(
-    ("change", "named"),
-    [
-        ({"model_type": "roberta"}, "roberta"),
-        ({"model_type": None}, "model_type"),
-        ({"position_embedding_type": "relative_key"}, "relative_key"),
-        ({"hidden_act": "mish"}, "mish"),
-        ({"is_decoder": True}, "is_decoder"),
-    ],
-)
-def test_what_the_architecture_cannot_express_is_refused(change: dict[str, Any], named: str) -> None:
-    with pytest.raises(CheckpointError, match=named):
-        read_config({**write_config(config()), **change})
-
-
-def test_absent_fields_are_all_named() -> None:
-    fields = write_config(config())
-    del fields["hidden_size"], fields["vocab_size"]
-    with pytest.raises(CheckpointError, match="vocab_size, hidden_size"):
-        read_config(fields)
+def test_what_makes_no_weight_is_named() -> None:
+    assert left_out([*theirs(), "again", "head.x", "stray"], TABLE) == ["again", "head.x"]
+    assert left_out(["head.x"], [*TABLE, Same("head.x", "z")]) == []  # a weight after all

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from gradatim.checkpoint.folder import save_bert
+from gradatim.checkpoint.folder import save_model
 from gradatim.data import resolve_model
 from gradatim.errors import GradatimError, SourceError
 from gradatim.ladder import lab as labs
@@ -34,11 +34,12 @@ TEXTS = [f"{'good' if i % 2 else 'bad'} film {'very ' * (3 * i % 40)}the !" for 
 def encoder(tokenizer_json: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("bert")
     torch.manual_seed(0)
-    save_bert(
+    save_model(
         Backbone(
             bert(Sizes(vocab_size=80, num_layers=4, width=32, num_heads=2, ffn_width=64, max_length=24))
         ),
         folder,
+        family="bert",
     )
     (folder / "tokenizer.json").write_text(tokenizer_json, encoding="utf-8")
     return folder

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradatim.train.batches import plan_epoch
+from gradatim.train.batches import Plan, plan_epoch, split
 
 
 @given(
@@ -42,3 +42,21 @@ def test_epochs_repeat_with_the_seed_and_differ_within_one_run() -> None:
     again = plan_epoch(tokens, 8, 500, np.random.default_rng(3))
     assert [batch.tolist() for batch in first] == [batch.tolist() for batch in again]
     assert [batch.tolist() for batch in first] != [batch.tolist() for batch in second]
+
+
+@given(rows=st.integers(1, 30), processes=st.integers(1, 4), parts=st.integers(1, 5))
+def test_shares_are_the_batch_and_none_is_empty(rows: int, processes: int, parts: int) -> None:
+    batch = np.arange(rows) * 3
+    shares = [split(batch, processes, rank, parts) for rank in range(processes)]
+    assert all(len(share) for own in shares for share in own)
+    assert all(len(own) <= parts for own in shares)
+    assert sorted(np.concatenate([share for own in shares for share in own])) == batch.tolist()
+    sizes = [sum(map(len, own)) for own in shares]
+    assert max(sizes) - min(sizes) <= parts
+
+
+def test_a_plan_knows_its_epochs() -> None:
+    plan = Plan.of(np.ones(10, dtype=np.int64), 2.5, 3, 100, seed=0)
+    assert (len(plan.batches), plan.epochs) == (10, [0, 4, 8])
+    assert [plan.epoch(step) for step in range(10)] == [0] * 4 + [1] * 4 + [2] * 2
+    assert [step for step in range(10) if plan.ends_epoch(step)] == [3, 7, 9]

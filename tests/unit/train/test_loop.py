@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
+from gradatim.errors import GradatimError
 from gradatim.models.backbone import Backbone
 from gradatim.models.classifier import Classifier, RecurrentBody, WordVectors
 from gradatim.models.inputs import PackedTexts
 from gradatim.models.presets import Sizes, bert
 from gradatim.models.session import TorchSession
+from gradatim.objectives.base import IGNORED, Batch
 from gradatim.objectives.classification import Classification
 from gradatim.train.cost import dense_parameters, matmul_flops, training_s
+from gradatim.train.evaluation import held_out
+from gradatim.train.journal import read_log
 from gradatim.train.loop import train
 from gradatim.train.recipe import Recipe
 from gradatim.types import Array, Encoded
@@ -106,6 +114,137 @@ def test_a_batchs_gradient_is_the_mean_of_its_texts_gradients(kind: str) -> None
     together, alone = gradients([3, 8, 1, 40, 7]), [gradients([row]) for row in (3, 8, 1, 40, 7)]
     for whole, *parts in zip(together, *alone, strict=True):
         torch.testing.assert_close(whole, torch.stack(parts).mean(0), atol=1e-6, rtol=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["bert", "lstm", "bag"])
+def test_micro_batches_make_the_same_step_as_the_whole(kind: str) -> None:
+    encoded, targets = problem()
+    targets = np.where(np.arange(TEXTS) % 3 == 0, IGNORED, targets)  # parts score unequal numbers of targets
+    objective = Classification(PackedTexts(encoded), targets)
+    nets = [build(kind, dropout=0.0) for _ in range(3)]
+    runs = [
+        train(net, objective, recipe(epochs=2.0, accumulate=parts))
+        for net, parts in zip(nets, (1, 3, 16), strict=True)
+    ]
+    assert all((run.steps, run.tokens) == (20, runs[0].tokens) for run in runs)
+    for whole, *parts in zip(*(net.parameters() for net in nets), strict=True):
+        for part in parts:
+            torch.testing.assert_close(part, whole, atol=2e-4, rtol=1e-3)
+
+
+class Seeds(Classification):
+    """Keeps the seeds that batches are drawn with."""
+
+    seen: list[tuple[int, int]] = []  # noqa: RUF012
+
+    def collate(self, rows: Array, seed: int = 0) -> Batch:
+        self.seen.append((seed, len(rows)))
+        return super().collate(rows, seed)
+
+
+def test_every_step_has_a_seed_of_its_own_and_its_parts_share_it() -> None:
+    encoded, targets = problem()
+    objective = Seeds(PackedTexts(encoded), targets)
+    drawn = []
+    for seed, parts in ((3, 1), (3, 2), (4, 1)):
+        objective.seen = []
+        train(build("bag"), objective, recipe(epochs=1.0, seed=seed, accumulate=parts))
+        drawn.append([seed for seed, _ in objective.seen])
+    assert len(set(drawn[0])) == 10
+    assert drawn[1] == [seed for seed in drawn[0] for _ in range(2)]
+    assert not set(drawn[0]) & set(drawn[2])
+
+
+def test_early_stopping_keeps_the_best_weights() -> None:
+    encoded, targets = problem()
+    net = build("bag")
+    scores = iter([0.1, 0.7, 0.3, 0.5, 0.6, 0.9])
+    seen: list[torch.Tensor] = []
+
+    def evaluate() -> float:
+        assert not net.training
+        seen.append(net.head.linear.weight.detach().clone())
+        return next(scores)
+
+    objective = Classification(PackedTexts(encoded), targets)
+    done = train(net, objective, recipe(evaluate_every=4, patience=3), evaluate=evaluate)
+    assert (done.steps, done.score) == (20, 0.7)
+    assert torch.equal(net.head.linear.weight, seen[1])
+    assert not torch.equal(seen[1], seen[-1])
+
+
+def test_the_average_competes_with_the_weights_that_were_evaluated() -> None:
+    encoded, targets = problem()
+    objective, done = Classification(PackedTexts(encoded), targets), []
+    for last in (0.2, 0.9):
+        net, scores, seen = build("bag"), iter([0.1, 0.5, last]), []
+
+        def evaluate() -> float:
+            seen.append(net.head.linear.weight.detach().clone())  # noqa: B023
+            return next(scores)  # noqa: B023
+
+        made = train(net, objective, recipe(epochs=2.0, average=0.5), evaluate=evaluate)
+        done.append((made.score, [torch.equal(net.head.linear.weight, weight) for weight in seen]))
+    assert done == [(0.5, [False, True, False]), (0.9, [False, False, True])]
+
+
+def test_frozen_blocks_do_not_move_in_their_epochs() -> None:
+    encoded, targets = problem()
+    objective, net, start = Classification(PackedTexts(encoded), targets), build("bert"), build("bert")
+    train(net, objective, recipe(epochs=1.0, unfreeze=True))
+    moved = {
+        name.partition(".")[0]
+        for (name, after), before in zip(net.named_parameters(), start.parameters(), strict=True)
+        if not torch.equal(after, before)
+    }
+    assert moved == {"head"}
+    assert all(p.requires_grad for p in net.parameters())
+    train(net, objective, recipe(epochs=3.0, unfreeze=True))
+    assert not torch.equal(net.body.embedding.words.weight, start.body.embedding.words.weight)
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_names_the_step(tmp_path: Path) -> None:
+    encoded, targets = problem()
+    net = build("bag")
+    with torch.no_grad():
+        net.head.linear.bias[0] = torch.nan
+    objective = Classification(PackedTexts(encoded), targets)
+    with pytest.raises(GradatimError, match="diverged: the loss is nan at step 1"):
+        train(net, objective, recipe(save_every=1), folder=tmp_path)
+    assert not list(tmp_path.glob("checkpoints/*"))
+
+
+def test_the_log_tells_the_run(tmp_path: Path) -> None:
+    encoded, targets = problem()
+    objective = Classification(PackedTexts(encoded), targets)
+    done = train(
+        build("bert"), objective, recipe(epochs=2.5, log_every=10, schedule="constant", warmup=0.0),
+        folder=tmp_path, evaluate=lambda: 0.25,
+    )  # fmt: skip
+    records = read_log(tmp_path / "log.jsonl")
+    assert [record["step"] for record in records] == [10, 20, 25]
+    assert [record["score"] for record in records] == [0.25] * 3
+    assert records[-1]["tokens"] == done.tokens
+    assert all(record["rate"] == 0.01 and record["tokens_per_s"] > 0 for record in records)
+    assert records[0]["loss"] == pytest.approx(np.log(3), abs=0.3)
+
+
+def test_the_loss_held_out_is_the_mean_over_targets() -> None:
+    encoded, targets = problem()
+    objective, net = Classification(PackedTexts(encoded), targets), build("bert").eval()
+    with torch.no_grad():
+        whole = objective.loss(net, objective.collate(np.arange(TEXTS))).value.item()
+    assert held_out(net, objective, recipe(batch_size=7)) == pytest.approx(whole, rel=1e-5)
+
+
+def test_training_in_memory_loads_neither_accelerate_nor_tensorboard() -> None:
+    code = """
+import sys
+import gradatim.train.loop
+print([name for name in ("accelerate", "torch.utils.tensorboard", "rich") if name in sys.modules])
+"""
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "[]"
 
 
 def test_the_cost_estimate_counts_products_not_tables() -> None:

@@ -11,8 +11,8 @@ from gradatim.models.backbone import Backbone
 from gradatim.models.classifier import Classifier
 from gradatim.models.inputs import Inputs
 from gradatim.models.presets import Sizes, bert
-from gradatim.train.loop import Average
-from gradatim.train.optimizer import Optimizer, sparse_embeddings, warmup_linear
+from gradatim.train.averaging import Average
+from gradatim.train.optimizer import Optimizer, Unfreezing, sparse_embeddings
 from gradatim.train.recipe import Recipe
 
 ROWS = 2048  # large enough to be sparse
@@ -61,6 +61,13 @@ def test_only_large_tables_become_sparse() -> None:
     small, large = nn.Embedding(1023, 2), nn.Embedding(1024, 2)
     sparse_embeddings(nn.ModuleList([small, large]))
     assert (small.sparse, large.sparse) == (False, True)
+
+
+def test_a_table_that_is_also_the_output_stays_dense() -> None:
+    table, output = nn.Embedding(ROWS, 2), nn.Linear(2, ROWS)
+    output.weight = table.weight
+    sparse_embeddings(nn.ModuleList([table, output]))
+    assert not table.sparse
 
 
 @pytest.mark.parametrize("sparse", [True, False])
@@ -121,15 +128,6 @@ def test_a_factor_scales_every_rate_from_its_peak() -> None:
         assert rates == {0.1 * factor, 0.4 * factor}
 
 
-def test_the_rate_rises_linearly_then_falls_linearly_to_zero() -> None:
-    total = 40
-    factors = [warmup_linear(step, total, 0.25) for step in range(total)]
-    np.testing.assert_allclose(factors[:10], np.arange(1, 11) / 10)
-    np.testing.assert_allclose(factors[10:], np.arange(30, 0, -1) / 30)
-    assert warmup_linear(total, total, 0.25) == 0.0
-    assert [warmup_linear(step, 1, 0.1) for step in (0, 1)] == [1.0, 0.0]
-
-
 def test_the_average_is_the_mean_of_the_weights_it_saw() -> None:
     net = classifier()
     average, seen = Average(net, start=5, stride=2), []
@@ -143,6 +141,49 @@ def test_the_average_is_the_mean_of_the_weights_it_saw() -> None:
     average.apply()
     for parameter, *states in zip(net.parameters(), *seen, strict=True):
         torch.testing.assert_close(parameter.detach(), torch.stack(states).mean(0), atol=1e-5, rtol=1e-4)
+
+
+def test_a_running_average_forgets() -> None:
+    net = nn.Linear(1, 1, bias=False)
+    average, wanted = Average(net, start=0, decay=0.75), 0.0
+    for step, value in enumerate((1.0, 3.0, 2.0, 8.0, -4.0, 6.0)):
+        with torch.no_grad():
+            net.weight.fill_(value)
+        average.update(step)
+        share = max(0.25, 1 / (step + 1))  # it begins as the mean
+        wanted += share * (value - wanted)
+    average.apply()
+    assert net.weight.item() == pytest.approx(wanted)
+
+
+def test_restored_state_goes_on_bit_for_bit() -> None:
+    def step(net: Lookup, optimizer: Optimizer, ids: list[int]) -> None:
+        net(torch.tensor(ids)).square().sum().backward()
+        optimizer.step(1.0)
+
+    nets = [Lookup(), Lookup()]
+    for net in nets:
+        sparse_embeddings(net)
+    first, second = (Optimizer(net, Recipe(rate=0.01)) for net in nets)
+    for ids in ([4, 9], [9, 1000], [4, 7]):
+        step(nets[0], first, ids)
+    nets[1].load_state_dict(nets[0].state_dict())
+    second.restore({name: memory.clone() for name, memory in first.state().items()})
+    for net, optimizer in zip(nets, (first, second), strict=True):
+        step(net, optimizer, [9, 11])
+    for one, other in zip(nets[0].parameters(), nets[1].parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_unfreezing_goes_down_one_block_per_epoch() -> None:
+    net = classifier()
+    net.body.embedding.segments.requires_grad_(False)
+    unfreezing, blocks = Unfreezing(net), net.body.stack.blocks
+    parts = [net.head.linear, *reversed([block.ffn.up for block in blocks]), net.body.embedding.words]
+    for epoch in range(6):
+        unfreezing.begin(epoch)
+        assert [part.weight.requires_grad for part in parts] == [level <= epoch for level in range(5)]
+    assert not net.body.embedding.segments.weight.requires_grad  # was frozen before
 
 
 def test_an_average_that_saw_nothing_changes_nothing() -> None:

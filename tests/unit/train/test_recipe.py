@@ -16,12 +16,24 @@ from gradatim.train.recipe import Recipe
     [
         ("epochs", 0.0), ("epochs", float("nan")), ("batch_size", 0), ("max_tokens", -1), ("rate", 0.0),
         ("head_rate", 0.0), ("head_rate", -1e-3), ("clip", 0.0), ("layer_decay", 0.0), ("warmup", 1.0),
-        ("warmup", -0.1), ("average", 1.5), ("weight_decay", -0.01),
+        ("warmup", -0.1), ("average", 1.5), ("weight_decay", -0.01), ("accumulate", 0), ("ema", 1.0),
+        ("patience", -1), ("save_every", -1), ("save_every_s", 0.0), ("log_every", 0), ("evaluate_every", -2),
+        ("seed", -1),
     ],
 )  # fmt: skip
 def test_a_value_out_of_range_is_refused_by_its_field(field: str, value: Any) -> None:
     with pytest.raises(ConfigError, match=f"^{field} "):
         Recipe(**{field: value})
+
+
+def test_an_unknown_schedule_is_refused_with_the_nearest() -> None:
+    with pytest.raises(ConfigError, match="did you mean 'inverse_sqrt'"):
+        Recipe(schedule="invers_sqrt")
+
+
+def test_two_kinds_of_average_contradict() -> None:
+    with pytest.raises(ConfigError, match="average and ema"):
+        Recipe(average=0.2, ema=0.99)
 
 
 def test_an_unknown_precision_is_refused() -> None:
@@ -33,7 +45,7 @@ def test_an_unknown_precision_is_refused() -> None:
 
 def test_precision_follows_the_processor_only_when_left_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
     for native in (True, False):
-        monkeypatch.setattr(room, "has_native_bf16", lambda native=native: native)
+        monkeypatch.setattr(room, "has_native_bf16", lambda device, native=native: native)
         assert Recipe().bf16() is native
         assert Recipe(precision="bf16").bf16() is True
         assert Recipe(precision="fp32").bf16() is False

@@ -18,6 +18,7 @@ from gradatim.models.backbone import Backbone
 from gradatim.models.classifier import Classifier
 from gradatim.models.inputs import PackedTexts
 from gradatim.objectives.augment import augment, join
+from gradatim.objectives.classification import Classification
 from gradatim.objectives.distillation import Distillation, Match
 from gradatim.pipelines.open import load
 from gradatim.train.loop import train
@@ -123,9 +124,8 @@ class EncoderStudent:
         recipe = Recipe(
             epochs=epochs, rate=1e-4, average=0.2, seed=problem.seed, precision=problem.settings.precision
         )
-        objective = Distillation(
-            plan.texts, plan.logits, problem.corpus.train.targets, match, teacher=plan.teacher
-        )
+        hard = Classification(plan.texts, problem.corpus.train.targets)
+        objective = Distillation(hard, match, teacher=plan.teacher, teacher_logits=plan.logits)
         train(model, objective, recipe, progress=problem.progress)
         notes = (f"imitates {plan.source} on {len(plan.texts):,} texts, {epochs:.3g} times",)
         made_s = time.perf_counter() - began
@@ -158,7 +158,8 @@ class LstmStudent:
             epochs=epochs, rate=2e-3, weight_decay=1e-5, average=0.2, seed=problem.seed, precision="fp32"
         )
         match = Match(temperature=2.0, soft=1.0, hard=0.2)
-        objective = Distillation(plan.texts, plan.logits, problem.corpus.train.targets, match)
+        hard = Classification(plan.texts, problem.corpus.train.targets)
+        objective = Distillation(hard, match, teacher_logits=plan.logits)
         train(model, objective, recipe, progress=problem.progress)
         notes = (f"imitates {plan.source} on {len(plan.texts):,} texts, {epochs:.3g} times",)
         made_s = time.perf_counter() - began

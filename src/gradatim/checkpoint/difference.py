@@ -1,0 +1,71 @@
+"""How far a converted model is from the reference implementation, where that is installed."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gradatim.checkpoint.config import ROWS, TOKENS
+from gradatim.checkpoint.folder import Checkpoint, find_family
+from gradatim.checkpoint.tensors import read_json
+from gradatim.models.inputs import Inputs
+from gradatim.nn.packed import Layout
+
+LENGTHS = (12, 5, 1, 9)
+
+
+def largest_difference(checkpoint: Checkpoint, folder: Path) -> float | None:
+    """The largest absolute difference between our outputs and the reference's on rows of random tokens.
+
+    `folder` is the checkpoint in the Hugging Face layout. Ours reads the rows packed in one batch, the
+    reference one by one. None where transformers is not installed.
+    """
+    if importlib.util.find_spec("transformers") is None:
+        return None
+    import transformers
+
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    config = checkpoint.config
+    family = find_family(read_json(folder / "config.json")["model_type"])
+    # The class of what was read: config.json may name one whose head is not in the file.
+    architecture = getattr(transformers, family.architecture(config.kind))
+    reference = architecture.from_pretrained(folder, dtype=torch.float32).eval()
+    draw = torch.Generator().manual_seed(0)
+    vocabularies = [body.embedding.vocab_size for body in (config.body, config.decoder) if body]
+    usual = [i for i in range(min(vocabularies)) if i not in config.special.values()]
+    lengths = [min(length, config.body.max_length) for length in LENGTHS]
+    rows = [torch.tensor(usual)[torch.randint(len(usual), (length,), generator=draw)] for length in lengths]
+    with torch.inference_mode():
+        mine = _ours(checkpoint, rows)
+        theirs = torch.cat([_theirs(reference, row, checkpoint) for row in rows])
+    return float((mine - theirs).abs().max())
+
+
+def _ours(checkpoint: Checkpoint, rows: list[Tensor]) -> Tensor:
+    kind, model = checkpoint.config.kind, checkpoint.model
+    ids, layout = torch.cat(rows), Layout.of([len(row) for row in rows])
+    if kind == "seq2seq":
+        return model(ids, layout, ids, layout)  # type: ignore[no-any-return]
+    if kind in (*ROWS, *TOKENS):
+        arrays = {"ids": ids.numpy(), "lengths": np.array([len(row) for row in rows])}
+        return model(Inputs.of(arrays))  # type: ignore[no-any-return]
+    return model(ids, layout)  # type: ignore[no-any-return]
+
+
+def _theirs(reference: Any, row: Tensor, checkpoint: Checkpoint) -> Tensor:
+    """(tokens or 1, outputs) of one row."""
+    kind = checkpoint.config.kind
+    ids = row[None, None] if kind == "choice" else row[None]
+    more = {"decoder_input_ids": ids} if kind == "seq2seq" else {}
+    out = reference(input_ids=ids, **more)
+    if kind == "span":
+        return torch.stack([out.start_logits[0], out.end_logits[0]], -1)
+    logits = {"body": "last_hidden_state", "pretraining": "prediction_logits"}.get(kind, "logits")
+    answer: Tensor = out[logits]
+    return answer if kind in ROWS else answer[0]

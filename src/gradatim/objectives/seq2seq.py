@@ -1,0 +1,69 @@
+"""Sequence to sequence: every target token from the source and from the true tokens before it."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gradatim.errors import DataError
+from gradatim.models.inputs import Inputs, PackedTexts
+from gradatim.models.language import Seq2Seq
+from gradatim.nn.stack import Trace
+from gradatim.objectives.base import Batch, Scored
+from gradatim.objectives.rows import tokens_of
+from gradatim.types import Array
+
+
+class TeacherForced(Scored[Seq2Seq]):
+    """-log p(y_t | y_<t, x), mean over target tokens, whatever the pairs are made of (Sutskever et al. 2014, eq. 1).
+
+    The decoder reads the true target, shifted right by one behind `start_id` (Williams & Zipser 1989).
+    """
+
+    start_id: int
+
+    def pairs(
+        self, source: Array, source_lengths: Array, target: Array, lengths: Array, rows: Array
+    ) -> Batch:
+        """The batch of these flat sources and targets."""
+        shifted = np.roll(target, 1)
+        shifted[np.cumsum(lengths) - lengths] = self.start_id
+        # Not filled up: row i of the decoder reads row i of the encoder.
+        inputs = Inputs.of({"ids": source, "lengths": source_lengths}, fill=1)
+        decoder = Inputs.of({"ids": shifted, "lengths": lengths}, fill=1)
+        following = torch.from_numpy(np.asarray(target, dtype=np.int64))
+        return Batch(inputs, {"target": following}, rows, decoder=decoder)
+
+    def logits(self, model: Seq2Seq, batch: Batch, trace: Trace | None = None) -> dict[str, Tensor]:
+        source, target = batch.inputs, batch.decoder
+        assert target is not None
+        return {"target": model(source.ids, source.layout, target.ids, target.layout, trace).float()}
+
+
+class SequenceToSequence(TeacherForced):
+    """Targets given with their sources, row i with row i; both end as their tokenizer ends them.
+
+    `smoothing` spreads that share of the probability evenly over the vocabulary (Szegedy et al.
+    2016, section 7; 0.1 in Vaswani et al. 2017). Raises DataError where texts have several windows:
+    encode them with `truncate`.
+    """
+
+    def __init__(
+        self, sources: PackedTexts, targets: PackedTexts, *, start_id: int, smoothing: float = 0.0
+    ) -> None:
+        if len({len(side) for texts in (sources, targets) for side in (texts, texts.lengths)}) > 1:
+            raise DataError(
+                f"{len(sources)} sources in {len(sources.lengths)} rows and {len(targets)} targets in "
+                f"{len(targets.lengths)} rows: each must be one row"
+            )
+        self.sources, self.targets = sources, targets
+        self.start_id, self.smoothing = start_id, smoothing
+
+    @property
+    def sizes(self) -> Array:
+        return self.sources.sizes + self.targets.sizes
+
+    def collate(self, rows: Array, seed: int = 0) -> Batch:
+        source, target = (texts.ids[tokens_of(texts, rows)] for texts in (self.sources, self.targets))
+        return self.pairs(source, self.sources.sizes[rows], target, self.targets.sizes[rows], rows)

@@ -1,0 +1,218 @@
+"""Training of tokenizers: word pieces, byte pairs and unigrams, each dressed the way its model family reads."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+from tokenizers.processors import TemplateProcessing
+
+from gradatim.errors import ConfigError, did_you_mean
+
+Kind = Literal["wordpiece", "bpe", "byte-bpe", "unigram"]
+
+PREFIX, SUFFIX, SPACE = "##", "</w>", "▁"  # continues a word, ends a word, begins a word
+MIN_COUNT = 2  # a pair seen once is no pattern
+ALPHABET_SHARE = 4  # single characters fill at most a fourth of the vocabulary; rarer ones are unknown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenizerConfig:
+    """What a model family expects of its tokenizer.
+
+    `specials` get the first ids, in this order; `unknown` and `mask` name two of them, "" if there is
+    none. `single` and `pair` are templates of special tokens around `$A` and `$B`, `:1` giving the
+    segment. `sentinels` are `<extra_id_0>` and on, which take the last ids, the first of them the
+    highest. `lowercase` of the kinds "wordpiece" and "bpe" strips accents too, as BERT does.
+    """
+
+    kind: Kind
+    specials: tuple[str, ...]
+    unknown: str = ""
+    mask: str = ""
+    single: str = "$A"
+    pair: str = "$A $B"
+    sentinels: int = 0
+    lowercase: bool = False
+
+    def __post_init__(self) -> None:
+        framed = [part.partition(":")[0] for part in f"{self.single} {self.pair}".split()]
+        named = {*framed, self.unknown, self.mask} - {"$A", "$B", ""}
+        if missing := sorted(named.difference(self.specials)):
+            raise ConfigError(f"not among the special tokens, though used as such: {' '.join(missing)}")
+        if len(set(self.specials)) < len(self.specials) or "" in self.specials:
+            raise ConfigError(f"special tokens must differ and not be empty: {' '.join(self.specials)}")
+
+
+PRESETS = {
+    # Devlin et al. 2019
+    "bert": TokenizerConfig(
+        kind="wordpiece",
+        specials=("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"), unknown="[UNK]", mask="[MASK]",
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+    ),
+    # Sennrich et al. 2016, as Vaswani et al. 2017 use it
+    "transformer": TokenizerConfig(
+        kind="bpe",
+        specials=("<pad>", "<s>", "</s>", "<unk>"), unknown="<unk>",
+        single="$A </s>", pair="$A </s> $B </s>",
+    ),
+    # Radford et al. 2018
+    "gpt": TokenizerConfig(kind="bpe", specials=("<unk>",), unknown="<unk>", lowercase=True),
+    # Radford et al. 2019
+    "gpt2": TokenizerConfig(kind="byte-bpe", specials=("<|endoftext|>",)),
+    # Liu et al. 2019
+    "roberta": TokenizerConfig(
+        kind="byte-bpe",
+        specials=("<s>", "<pad>", "</s>", "<unk>", "<mask>"), unknown="<unk>", mask="<mask>",
+        single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>",
+    ),
+    # Raffel et al. 2020 (Kudo 2018)
+    "t5": TokenizerConfig(
+        kind="unigram",
+        specials=("<pad>", "</s>", "<unk>"), unknown="<unk>",
+        single="$A </s>", pair="$A </s> $B </s>", sentinels=100,
+    ),
+}  # fmt: skip
+_FAMILY_OF = {"wordpiece": "bert", "bpe": "transformer", "byte-bpe": "gpt2", "unigram": "t5"}
+
+
+def preset(name: str, *, lowercase: bool = False, specials: Iterable[str] = ()) -> TokenizerConfig:
+    """The preset of a family or of a kind's own family, with further special tokens after its own."""
+    family = _FAMILY_OF.get(name, name)
+    if family not in PRESETS:
+        known = [*_FAMILY_OF, *PRESETS]
+        raise ConfigError(f"no tokenizer {name!r}{did_you_mean(name, known)}; known are {', '.join(known)}")
+    base = PRESETS[family]
+    every = tuple(dict.fromkeys((*base.specials, *specials)))
+    return replace(base, lowercase=lowercase or base.lowercase, specials=every)
+
+
+def train_tokenizer(
+    texts: Iterable[str | list[str]], config: TokenizerConfig, size: int, *, progress: bool = False
+) -> Tokenizer:
+    """Learn a vocabulary of at most `size` tokens, special tokens and sentinels included.
+
+    `texts` may be endless batches: only the distinct words are held in memory. Text too small for
+    `size` gives fewer tokens. The kind "byte-bpe" repeats to the byte; the library breaks ties of the
+    others in the order of a hash map, so a second run may number rare pieces otherwise: keep the file.
+    Raises ConfigError if `size` has no room for the characters.
+    """
+    trainer = _trainer(config, size - config.sentinels, progress)
+    learner = _dressed(_untrained(config), config)
+    too_small = (
+        f"a vocabulary of {size} is too small: the special tokens and the characters of the text need "
+    )
+    try:
+        learner.train_from_iterator(iter(texts), trainer)
+    except Exception as error:
+        if "not large enough" in str(error):  # the library's one error of this kind
+            raise ConfigError(f"{too_small}more") from error
+        raise
+    tokenizer = build_tokenizer(learner.model, config)
+    if tokenizer.get_vocab_size() > size:
+        raise ConfigError(f"{too_small}{tokenizer.get_vocab_size()}")
+    return tokenizer
+
+
+def build_tokenizer(model: models.Model, config: TokenizerConfig) -> Tokenizer:
+    """The model between what prepares text for it and what frames its pieces.
+
+    Special tokens that the model's vocabulary lacks are added at its end, then the sentinels.
+    """
+    tokenizer = _dressed(model, config)
+    # A masked word took its space along: what stands in for it must too (byte level only).
+    swallows = {config.mask} if config.kind == "byte-bpe" else set()
+    tokenizer.add_special_tokens([AddedToken(token, lstrip=token in swallows) for token in config.specials])
+    tokenizer.add_special_tokens([f"<extra_id_{i}>" for i in reversed(range(config.sentinels))])
+    tokenizer.post_processor = TemplateProcessing(
+        single=config.single,
+        pair=config.pair,
+        special_tokens=[(token, tokenizer.token_to_id(token)) for token in config.specials],
+    )
+    return tokenizer
+
+
+def load_tokenizer(path: str | os.PathLike[str]) -> Tokenizer:
+    """Read a `tokenizer.json`, or the one in a folder; raises ConfigError where there is none."""
+    file = Path(path).expanduser()
+    file = file / "tokenizer.json" if file.is_dir() else file
+    try:
+        return parse_tokenizer(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{file}: cannot be read: {error.strerror or error}") from error
+    except (ConfigError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file} is no tokenizer.json: {error}") from error
+
+
+def parse_tokenizer(text: str) -> Tokenizer:
+    """The tokenizer in the text of a `tokenizer.json`, with padding and truncation switched off."""
+    try:
+        tokenizer = Tokenizer.from_str(text)
+    except Exception as error:  # the library raises nothing narrower
+        raise ConfigError(f"tokenizer.json cannot be read: {error}") from error
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return tokenizer
+
+
+def _untrained(config: TokenizerConfig) -> models.Model:
+    match config.kind:
+        case "wordpiece":
+            return models.WordPiece(unk_token=config.unknown, continuing_subword_prefix=PREFIX)
+        case "bpe":
+            return models.BPE(unk_token=config.unknown, end_of_word_suffix=SUFFIX)
+        case "byte-bpe":
+            return models.BPE()
+        case "unigram":
+            return models.Unigram()
+
+
+def _dressed(model: models.Model, config: TokenizerConfig) -> Tokenizer:
+    """The model with its kind's normaliser, pre-tokeniser and decoder."""
+    tokenizer = Tokenizer(model)
+    lower = [normalizers.Lowercase()] if config.lowercase else []
+    match config.kind:
+        case "wordpiece" | "bpe":
+            tokenizer.normalizer = normalizers.BertNormalizer(lowercase=config.lowercase)
+            tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+            whole = config.kind == "wordpiece"
+            tokenizer.decoder = decoders.WordPiece(PREFIX) if whole else decoders.BPEDecoder(SUFFIX)
+        case "byte-bpe":
+            tokenizer.normalizer = normalizers.Sequence(lower) if lower else None
+            tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+            tokenizer.decoder = decoders.ByteLevel()
+        case "unigram":
+            tokenizer.normalizer = normalizers.Sequence([normalizers.Nmt(), normalizers.NFKC(), *lower])
+            tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+                [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace(SPACE, prepend_scheme="always")]
+            )
+            tokenizer.decoder = decoders.Metaspace(SPACE, prepend_scheme="always")
+    return tokenizer
+
+
+def _trainer(config: TokenizerConfig, size: int, progress: bool) -> trainers.Trainer:
+    shared: dict[str, Any] = {
+        "vocab_size": size, "special_tokens": list(config.specials), "show_progress": progress
+    }  # fmt: skip
+    if size <= len(config.specials):
+        raise ConfigError(
+            f"a vocabulary of {size + config.sentinels} is too small: it begins with {len(config.specials)} "
+            f"special tokens and ends with {config.sentinels} sentinels"
+        )
+    match config.kind:
+        case "wordpiece" | "bpe":
+            limit = max(1, size // ALPHABET_SHARE)
+            shared |= {"min_frequency": MIN_COUNT, "limit_alphabet": limit}
+            if config.kind == "wordpiece":
+                return trainers.WordPieceTrainer(continuing_subword_prefix=PREFIX, **shared)
+            return trainers.BpeTrainer(end_of_word_suffix=SUFFIX, **shared)
+        case "byte-bpe":
+            alphabet = pre_tokenizers.ByteLevel.alphabet()  # every byte, seen or not: nothing is unknown
+            return trainers.BpeTrainer(min_frequency=MIN_COUNT, initial_alphabet=alphabet, **shared)
+        case "unigram":
+            return trainers.UnigramTrainer(unk_token=config.unknown, **shared)

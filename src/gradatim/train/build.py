@@ -1,0 +1,274 @@
+"""From the [model] and [data] of a recipe file to a model, its tokenizer and its texts."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import nn
+
+from gradatim.checkpoint.config import ModelConfig
+from gradatim.checkpoint.folder import read_model, save_model, tokenizer_json
+from gradatim.data import load_texts, resolve_model
+from gradatim.data.textfile import decompressed, open_text
+from gradatim.engine.atomic import atomic_file
+from gradatim.errors import ConfigError, DataError, did_you_mean
+from gradatim.models import presets
+from gradatim.models.backbone import BackboneConfig
+from gradatim.models.inputs import PackedTexts
+from gradatim.objectives.base import Objective
+from gradatim.text.pieces import PieceEncoder
+from gradatim.text.tokenizer import parse_tokenizer
+from gradatim.train.evaluation import held_out
+from gradatim.train.recipe import Recipe
+from gradatim.types import Array, Encoded
+
+ARCHITECTURES: dict[str, Callable[..., BackboneConfig]] = {
+    build.__name__: build
+    for build in (presets.bert, presets.roberta, presets.distilbert, presets.mpnet, presets.gpt, presets.gpt2,
+                  presets.t5, presets.transformer, presets.marian)
+}  # fmt: skip
+SIZES = (
+    "num_layers",
+    "width",
+    "num_heads",
+    "ffn_width",
+    "max_length",
+    "head_width",
+    "dropout",
+    "attention_dropout",
+)
+AXES = ("activation", "gated", "norm", "norm_order", "rotary", "window")
+CHUNK = 1000  # documents tokenised together: what a tokeniser returns is ten times the size of its ids
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSettings:
+    """[model]: `from` a folder, catalog name or hub id, or a `preset`, an architecture ("bert") or a published
+    size ("bert-base"), with any of its sizes and axes changed. The vocabulary's size is the tokenizer's.
+    """
+
+    preset: str | None = None
+    from_: str | None = None
+    num_layers: int | None = None
+    width: int | None = None
+    num_heads: int | None = None
+    ffn_width: int | None = None
+    max_length: int | None = None
+    head_width: int | None = None
+    dropout: float | None = None
+    attention_dropout: float | None = None
+    activation: str | None = None
+    gated: bool | None = None
+    norm: str | None = None
+    norm_order: str | None = None
+    rotary: bool | None = None
+    window: int | None = None
+    pooling: Literal["first", "last", "mean", "max"] = "mean"
+
+    def given(self, names: tuple[str, ...]) -> dict[str, Any]:
+        """Those of these settings that were set."""
+        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+
+    def backbone(self, vocab_size: int) -> BackboneConfig:
+        """The configuration of a preset; raises ConfigError naming the sizes that it needs."""
+        name = str(self.preset)
+        family = name if name in ARCHITECTURES else name.partition("-")[0]
+        if family not in ARCHITECTURES or name not in {*ARCHITECTURES, *presets.SIZES}:
+            known = [*ARCHITECTURES, *presets.SIZES]
+            raise ConfigError(
+                f"[model] unknown preset '{name}'{did_you_mean(name, known)}; known: {', '.join(known)}"
+            )
+        given: dict[str, Any] = {"vocab_size": vocab_size, **self.given(SIZES)}
+        if name in presets.SIZES:
+            chosen = replace(presets.SIZES[name], **given)
+        else:
+            if missing := [
+                size for size in ("num_layers", "width", "num_heads", "ffn_width") if size not in given
+            ]:
+                raise ConfigError(
+                    f"[model] preset '{name}' has no sizes of its own: give {', '.join(missing)}"
+                )
+            chosen = presets.Sizes(**given)
+        return ARCHITECTURES[family](chosen, **self.given(AXES))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataSettings:
+    """[data]: where texts come from and how they are read.
+
+    source      a file, folder, catalog name, `GRADATIM_DATA` name or hub id, as for `gradatim fit`; for
+                language modelling one or several, and patterns: a text file is one document, a row of a table too
+    tokenizer   a tokenizer.json, its folder, or a model's name; that of `from` unless given
+    max_length  longest row in tokens; longer texts become several
+    dev_share   share of documents held out for evaluation, where `dev` is not given
+    """
+
+    source: str | list[str]
+    text: str | None = None
+    text_pair: str | None = None
+    label: str | None = None
+    dev: str | None = None
+    test: str | None = None
+    tokenizer: str | None = None
+    max_length: int = 256
+    dev_share: float = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Ready to train: `evaluate` scores the model as it stands, the higher the better."""
+
+    model: nn.Module
+    config: ModelConfig
+    objective: Objective[Any]
+    evaluate: Callable[[], float] | None
+    tokenizer: str
+    notes: tuple[str, ...] = ()
+
+    def save(self, folder: Path) -> None:
+        """Write model and tokenizer as a model folder."""
+        folder.mkdir(parents=True, exist_ok=True)
+        with atomic_file(folder / "tokenizer.json") as handle:
+            handle.write(self.tokenizer.encode())
+        save_model(self.model, folder, config=self.config)
+
+
+class Materials:
+    """What all objectives build from: settings, tokenizer, and the model to start from."""
+
+    def __init__(self, model: ModelSettings, data: DataSettings, recipe: Recipe) -> None:
+        if (model.preset is None) == (model.from_ is None):
+            raise ConfigError("[model] needs either `preset` or `from`")
+        if model.from_ and (given := model.given((*SIZES, *AXES))):
+            raise ConfigError(f"[model] {', '.join(given)}: sizes and axes come with the weights of `from`")
+        self.settings, self.data, self.recipe = model, data, recipe
+        torch.manual_seed(recipe.seed)
+        self.folder = resolve_model(model.from_) if model.from_ else None
+        self.start = read_model(self.folder) if self.folder else None
+        self.tokenizer_json = self._tokenizer()
+        self.tokenizer = parse_tokenizer(self.tokenizer_json)
+        size = self.tokenizer.get_vocab_size()
+        self.body = self.start.config.body if self.start else model.backbone(size)
+        if size > self.body.embedding.vocab_size:
+            raise ConfigError(
+                f"[data] the tokenizer has {size} tokens, the model of `from` {self.body.embedding.vocab_size}"
+            )
+        longest = self.body.max_length if self.body.embedding.positions == "learned" else data.max_length
+        if data.max_length > longest:
+            raise ConfigError(f"[data] max_length {data.max_length} is more than the model's {longest}")
+
+    def _tokenizer(self) -> str:
+        if (name := self.data.tokenizer) is None:
+            if self.folder is None:
+                raise ConfigError(
+                    "[data] lacks tokenizer: a tokenizer.json, its folder, or the name of a model"
+                )
+            return tokenizer_json(self.folder)
+        path = Path(os.path.expandvars(name)).expanduser()
+        if path.is_file():
+            return path.read_text(encoding="utf-8")
+        return tokenizer_json(path if path.is_dir() else resolve_model(name))
+
+    def build(self, config: ModelConfig) -> nn.Module:
+        """A fresh model with the body, and the head over the vocabulary, of what `from` names."""
+        model = config.build()
+        if self.start is not None:
+            bare = "body." if self.start.config.kind == "body" else ""
+            stored = {bare + name: tensor for name, tensor in self.start.model.state_dict().items()}
+            scores_words = config.kind in ("masked", "pretraining", "causal", "seq2seq")
+            own = {
+                name: stored[name]
+                for name, tensor in model.state_dict().items()
+                if (scores_words or name.startswith("body."))
+                and name in stored
+                and stored[name].shape == tensor.shape
+            }
+            if not any(name.startswith(("body.", "encoder.")) for name in own):
+                raise ConfigError(
+                    f"[model] from: a {self.start.config.kind} model has no body for {config.kind}"
+                )
+            model.load_state_dict(own, strict=False)
+        return model
+
+    def token(self, *names: str) -> int | None:
+        """The id of the first of these tokens that there is."""
+        found = (self.tokenizer.token_to_id(name) for name in names)
+        return next((index for index in found if index is not None), None)
+
+    def documents(self, fewest: int = 1) -> tuple[list[str], list[str]]:
+        """Texts to train on, and texts to evaluate on, at least `fewest` where some are held out."""
+        data = self.data
+        texts = [text for source in _listed(data.source) for text in _read(source, data.text)]
+        if data.dev:
+            return texts, _read(data.dev, data.text)
+        held = min(len(texts) - 1, max(fewest, round(data.dev_share * len(texts)))) if data.dev_share else 0
+        order = np.random.default_rng(self.recipe.seed).permutation(len(texts))
+        return [texts[i] for i in np.sort(order[held:])], [texts[i] for i in np.sort(order[:held])]
+
+    def rows(self, texts: list[str]) -> PackedTexts:
+        """Texts with their special tokens, every window of at most `max_length` tokens as a text of its own."""
+        pieces = PieceEncoder(self.tokenizer_json, max_length=self.data.max_length)
+
+        def encode(some: list[str]) -> tuple[Array, Array]:
+            arrays = pieces.encode(some).arrays
+            return arrays["ids"], arrays["lengths"]
+
+        return _packed(encode, texts)
+
+    def plain(self, texts: list[str]) -> PackedTexts:
+        """Texts without special tokens, whole."""
+
+        def encode(some: list[str]) -> tuple[Array, Array]:
+            rows = [row.ids for row in self.tokenizer.encode_batch_fast(some, add_special_tokens=False)]
+            return np.array([i for row in rows for i in row], np.int64), np.array(
+                [len(row) for row in rows], np.int64
+            )
+
+        return _packed(encode, texts)
+
+    def language(
+        self, config: ModelConfig, objective: Callable[[list[str]], Objective[Any]], *, fewest: int = 1
+    ) -> Prepared:
+        """A model of language, judged by minus its loss on documents held out, at least `fewest`."""
+        train, dev = self.documents(fewest)
+        model = self.build(config)
+        held = objective(dev) if dev else None
+        evaluate = (lambda: -held_out(model, held, self.recipe)) if held else None
+        notes = (f"{len(train):,} documents; score is minus the loss on {len(dev):,} others",)
+        return Prepared(model, config, objective(train), evaluate, self.tokenizer_json, notes)
+
+
+def _listed(source: str | list[str]) -> list[str]:
+    """Sources with patterns written out."""
+    found: list[str] = []
+    for name in [source] if isinstance(source, str) else source:
+        expanded = os.path.expanduser(os.path.expandvars(name))
+        matches = sorted(glob.glob(expanded)) if glob.has_magic(expanded) else [expanded]
+        if not matches:
+            raise DataError(f"[data] source: no file matches {name}")
+        found += matches
+    return found
+
+
+def _read(source: str, column: str | None) -> list[str]:
+    """The documents of a source: a whole text file, or each row of a table."""
+    path = Path(source)
+    if path.is_file() and decompressed(path).suffix.lower() == ".txt":
+        with open_text(path) as stream:
+            return [stream.read()]
+    return load_texts(source, text=column)[0]
+
+
+def _packed(encode: Callable[[list[str]], tuple[Array, Array]], texts: list[str]) -> PackedTexts:
+    """Flat ids and the lengths of rows, each a text of its own."""
+    parts = [encode(texts[start : start + CHUNK]) for start in range(0, len(texts), CHUNK)]
+    ids, lengths = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    rows = np.arange(len(lengths))
+    return PackedTexts(Encoded({"ids": ids.astype(np.int32), "lengths": lengths}, rows, len(rows)))

@@ -1,0 +1,41 @@
+"""A recipe file carried out: everything built, trained, and the model left in the run's folder."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from gradatim.errors import ConfigError
+from gradatim.train.build import Materials
+from gradatim.train.loop import CHECKPOINTS, Trained, train
+from gradatim.train.processes import Launched
+from gradatim.train.recipe_file import RecipeFile
+
+MODEL = "model"  # the folder of the finished model, in that of the run
+
+
+def run(recipe: RecipeFile, folder: Path, *, resume: bool = False) -> Trained:
+    """Train by a recipe in `folder`; raises ConfigError if there is a run in it that was not to be resumed."""
+    if not resume and any((folder / CHECKPOINTS).glob("step-*")):
+        raise ConfigError(f"{folder} holds a run already: continue it with --resume, or choose another --out")
+    processes = Launched()
+    prepared = recipe.objective.prepare(Materials(recipe.model, recipe.data, recipe.train))
+    if processes.rank == 0:
+        for note in prepared.notes:
+            print(note, file=sys.stderr)
+    done = train(
+        prepared.model,
+        prepared.objective,
+        recipe.train,
+        evaluate=prepared.evaluate,
+        folder=folder,
+        resume=resume,
+        processes=processes,
+    )
+    if processes.rank == 0:
+        prepared.save(folder / MODEL)
+        score = "" if done.score is None else f", score {done.score:.4f}"
+        print(
+            f"{folder / MODEL}  {done.steps} steps, loss {done.loss:.4f}{score}, {done.tokens_per_s:,.0f} tokens/s"
+        )
+    return done
