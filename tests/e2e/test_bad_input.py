@@ -57,7 +57,7 @@ def test_empty_file(run: Run, tmp_path: Path) -> None:
 
 def test_one_class_only(run: Run, tmp_path: Path) -> None:
     csv_of(tmp_path / "one.csv", "text,label", *(f"film {i},good" for i in range(30)))
-    refused(run("fit", "one.csv"), "one:", "'good'")
+    refused(run("fit", "one.csv"), "one.csv:", "'good'")
 
 
 def test_bytes_that_are_not_utf8(run: Run, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -19,28 +20,26 @@ _QUANTILES = (0, 0.25, 0.5, 0.75, 0.95, 1)
 @app.command("list")
 def list_() -> None:
     """List what can be fetched or found by name."""
-    from rich.console import Console
-    from rich.table import Table
+    from rich import print
 
     from gradatim.data import entries
     from gradatim.data.named import NAMED, data_root
 
-    table = Table(title="Catalog (gradatim data get NAME)")
-    for column in ("name", "kind", "what", "MB", "licence", "here"):
-        table.add_column(column, justify="right" if column == "MB" else "left", no_wrap=column != "what")
-    for entry in entries().values():
-        here = "yes" if entry.fetched else ""
-        table.add_row(entry.name, entry.kind, entry.what, f"{entry.size_mb:g}", entry.licence, here)
-    console = Console()
-    console.print(table)
+    rows = [
+        {"name": entry.name, "kind": entry.kind, "what": entry.what, "MB": entry.size_mb}
+        | {"licence": entry.licence, "here": "yes" if entry.fetched else ""}
+        for entry in entries().values()
+    ]
+    table = _table("Catalog (gradatim data get NAME)", rows)
+    for column in table.columns:
+        column.no_wrap = column.header != "what"
+    print(table)
     root = data_root()
     if root:
-        there = [
-            name for name, row in NAMED.items() if all((root / file).is_file() for file in row.files.values())
-        ]
-        console.print(f"Under GRADATIM_DATA ({root}): {', '.join(there) or 'none of the known sets'}")
+        there = [name for name, row in NAMED.items() if all((root / f).is_file() for f in row.files.values())]
+        print(f"Under GRADATIM_DATA ({root}): {', '.join(there) or 'none of the known sets'}")
     else:
-        console.print("GRADATIM_DATA is not set: no benchmark sets by name.")
+        print("GRADATIM_DATA is not set: no benchmark sets by name.")
 
 
 @app.command()
@@ -65,94 +64,83 @@ def show(
     seed: Annotated[int, typer.Option(help="Seed of the split that is made.")] = 0,
 ) -> None:
     """Show how a data set is read: columns, splits, labels, lengths, what was decided, sample rows."""
-    from rich.console import Console
+    from rich import print
+    from rich.markup import escape
 
     from gradatim.data import load_corpus
 
     corpus = load_corpus(source, text=text, text_pair=text_pair, label=label, seed=seed)
-    console = Console()
-    splits = {"train": corpus.train, "dev": corpus.dev, "test": corpus.test}
-    given = {name: split for name, split in splits.items() if split is not None}
     several = ", several labels per text" * corpus.task.multi_label
     pairs = ", pairs of texts" * corpus.task.pairs
-    console.print(f"[bold]{_plain(corpus.name)}[/]: {len(corpus.task.labels)} labels{several}{pairs}")
-    console.print(
-        f"licence: {_plain(corpus.licence)}",
-        *([f"\nsource: {_plain(corpus.citation)}"] if corpus.citation else []),
-    )
+    print(f"[bold]{escape(corpus.name)}[/]: {len(corpus.task.labels)} labels{several}{pairs}")
+    print(escape(f"licence: {corpus.licence}"))
+    if corpus.citation:
+        print(escape(f"source: {corpus.citation}"))
     for note in corpus.notes:
-        console.print(f"- {_plain(note)}")
-    console.print(_label_table(corpus, given))
-    console.print(_length_table(given))
-    if rows:
-        console.print(_sample_table(corpus, rows))
-    console.print(f"sha256 of the content: {corpus.digest}")
+        print(escape(f"- {note}"))
+    for table in _tables(corpus, rows):
+        print(table)
+    print(f"sha256 of the content: {corpus.digest}")
 
 
-def _plain(text: str) -> str:
-    """Text for rich, in which square brackets are just brackets."""
+def _table(title: str, rows: Sequence[Mapping[str, Any]], **look: Any) -> Any:
+    """A rich table of strings and, on the right of their columns, numbers."""
     from rich.markup import escape
-
-    return escape(text)
-
-
-def _label_table(corpus: Corpus, splits: dict[str, Examples]) -> Any:
-    """Examples per label and split."""
-    import numpy as np
     from rich.table import Table
 
-    labels = corpus.task.labels
-    table = Table("label", title="Labels")
-    for name in splits:
-        table.add_column(name, justify="right")
-    counts = [
-        s.targets.sum(axis=0).astype(int)
-        if corpus.task.multi_label
-        else np.bincount(s.targets, minlength=len(labels))
-        for s in splits.values()
-    ]
-    for at, name in enumerate(labels[:_LABELS_SHOWN]):
-        table.add_row(_plain(name), *(f"{count[at]:,}" for count in counts))
-    if len(labels) > _LABELS_SHOWN:
-        table.add_row(
-            f"... {len(labels) - _LABELS_SHOWN} more",
-            *(f"{count[_LABELS_SHOWN:].sum():,}" for count in counts),
-        )
-    table.add_section()
-    table.add_row("texts", *(f"{len(s):,}" for s in splits.values()))
+    table = Table(title=title, **look)
+    for name, cell in rows[0].items():
+        table.add_column(name, justify="left" if isinstance(cell, str) else "right")
+    for row in rows:
+        table.add_row(*(escape(cell) if isinstance(cell, str) else f"{cell:,}" for cell in row.values()))
     return table
 
 
-def _length_table(splits: dict[str, Examples]) -> Any:
-    """Quantiles of the text length in characters, per split."""
+def _tables(corpus: Corpus, rows: int) -> Iterator[Any]:
+    """Examples per label, lengths of the texts, and samples evenly spaced over train."""
     import numpy as np
-    from rich.table import Table
 
-    table = Table("split", title="Length in characters (quantiles)")
-    for quantile in _QUANTILES:
-        table.add_column(f"{quantile:.0%}", justify="right")
+    labels, train = corpus.task.labels, corpus.train
+    given = {"train": train, "dev": corpus.dev, "test": corpus.test}
+    splits = {name: split for name, split in given.items() if split is not None}
+    hot = {name: _hot(split, corpus) for name, split in splits.items()}
+    groups = [(label, slice(at, at + 1)) for at, label in enumerate(labels[:_LABELS_SHOWN])]
+    if len(labels) > _LABELS_SHOWN:
+        groups.append((f"... {len(labels) - _LABELS_SHOWN} more", slice(_LABELS_SHOWN, None)))
+    counts = [
+        {"label": label} | {name: int(hot[name][:, at].sum()) for name in splits} for label, at in groups
+    ]
+    counts.append({"label": "texts"} | {name: len(split) for name, split in splits.items()})
+    table = _table("Labels", counts)
+    table.rows[-2].end_section = True
+    yield table
+    lengths = []
     for name, split in splits.items():
         seconds = split.pairs or [""] * len(split)
-        lengths = [len(one) + len(two) for one, two in zip(split.texts, seconds, strict=True)]
-        table.add_row(name, *(f"{value:,.0f}" for value in np.quantile(lengths, _QUANTILES)))
-    return table
-
-
-def _sample_table(corpus: Corpus, rows: int) -> Any:
-    """Rows evenly spaced over train."""
-    import numpy as np
-    from rich.table import Table
-
-    train = corpus.train
-    table = Table(
-        "label", "text", *(["second text"] if train.pairs else []), title="Samples of train", show_lines=True
-    )
+        sizes = [len(one) + len(two) for one, two in zip(split.texts, seconds, strict=True)]
+        quantiles = np.quantile(sizes, _QUANTILES).round().astype(int)
+        headings = (f"{quantile:.0%}" for quantile in _QUANTILES)
+        lengths.append({"split": name} | dict(zip(headings, quantiles, strict=True)))
+    yield _table("Length in characters (quantiles)", lengths)
+    samples = []
     for at in np.unique(np.linspace(0, len(train) - 1, rows).astype(int)):
-        target = train.targets[at]
-        ids = np.flatnonzero(target) if corpus.task.multi_label else [int(target)]
-        texts = [train.texts[at], *([train.pairs[at]] if train.pairs else [])]
-        table.add_row(
-            _plain(", ".join(corpus.task.labels[i] for i in ids)),
-            *(_plain(t if len(t) <= _TEXT_WIDTH else t[: _TEXT_WIDTH - 3] + "...") for t in texts),
-        )
-    return table
+        names = ", ".join(labels[i] for i in np.flatnonzero(hot["train"][at]))
+        second = {"second text": _short(train.pairs[at])} if train.pairs else {}
+        samples.append({"label": names, "text": _short(train.texts[at]), **second})
+    if samples:
+        yield _table("Samples of train", samples, show_lines=True)
+
+
+def _hot(split: Examples, corpus: Corpus) -> Any:
+    """The targets as zeros and ones, (texts, labels)."""
+    import numpy as np
+
+    return (
+        split.targets
+        if corpus.task.multi_label
+        else split.targets[:, None] == np.arange(len(corpus.task.labels))
+    )
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _TEXT_WIDTH else text[: _TEXT_WIDTH - 3] + "..."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,38 +13,29 @@ from gradatim.errors import SourceError
 
 def cache_folder() -> Path:
     """The folder for everything fetched: `GRADATIM_CACHE`, else `gradatim` in the user's cache folder."""
-    named = os.environ.get("GRADATIM_CACHE")
-    if named:
-        return Path(named).expanduser()
-    if os.name == "nt":
-        base = os.environ.get("LOCALAPPDATA") or "~/AppData/Local"
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser() / "gradatim"
+    caches = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(os.environ.get("GRADATIM_CACHE") or f"{caches}/gradatim").expanduser()
 
 
 @contextmanager
 def staged(folder: Path) -> Iterator[Path]:
-    """A temporary folder beside `folder` that takes its place when the block ends without an error.
+    """A temporary folder that takes the place of `folder` when the block ends without an error.
 
-    Two processes may stage the same folder at once: the first to finish wins, the other's copy is dropped.
-    Raises SourceError where it cannot be written.
+    Of two processes that stage the same folder the first to finish wins. Raises SourceError where it
+    cannot be written.
     """
-    workplace = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        workplace = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-        yield workplace
-        workplace.chmod(0o755)  # a cache may be shared; temporary folders are private
-        try:
-            workplace.rename(folder)
-        except OSError:
-            if not folder.is_dir():
-                raise
+        with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:
+            whole = Path(scratch, "whole")  # a temporary folder itself is private, a cache may be shared
+            whole.mkdir()
+            yield whole
+            try:
+                whole.rename(folder)
+            except OSError:
+                if not folder.is_dir():
+                    raise
     except OSError as error:
         raise SourceError(
             f"cannot write the cache {folder}: {error.strerror or error}; GRADATIM_CACHE names another place"
         ) from error
-    finally:
-        if workplace:
-            shutil.rmtree(workplace, ignore_errors=True)

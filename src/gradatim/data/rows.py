@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -25,9 +26,12 @@ IN_MEMORY_BYTES = 256 << 20  # columns from this size on stay on disk
 _FORMAT = "2"  # part of every cache key: raise it when the meaning of the stored columns changes
 _MISSING_LABELS = frozenset({"", "nan", "NaN", "#N/A"})  # whole cells only
 _MISSING_TEXTS = _MISSING_LABELS | {"NULL", "null"}
-_BATCH_ROWS = 1000
-_BATCH_BYTES = 16 << 20
+_BATCH_ROWS = 500  # an Arrow batch holds 2 GB of text: 4 MB a row
 _SHOWN = 5
+
+
+class NoRowsError(DataError):
+    """No row of a table has both text and label."""
 
 
 @dataclass(frozen=True)
@@ -58,17 +62,17 @@ class Rows:
 
     def places(self) -> dict[str, str]:
         """Every distinct label and where it stands first."""
-        first: dict[str, str] = {}
+        first: dict[str, int] = {}
         for label, line in zip(self.labels, self.data["line"][:], strict=True):
-            if label not in first:
-                first[label] = f"line {line} of {self.where}"
-        return first
+            first.setdefault(label, line)
+        return {label: f"line {line} of {self.where}" for label, line in first.items()}
 
     def known_to(self, task: Task) -> tuple[Rows, str]:
         """The rows that have only labels of the task, and the other labels with their counts."""
-        names = set(task.labels)
-        at = [i for i, labels in enumerate(self.labels) if names.issuperset(labels)]
-        unknown = Counter(name for labels in self.labels for name in labels if name not in names)
+        unknown = Counter(name for labels in self.labels for name in labels)
+        for name in task.labels:
+            unknown.pop(name, None)
+        at = [i for i, labels in enumerate(self.labels) if unknown.keys().isdisjoint(labels)]
         listing = listed([f"{name} ({count})" for name, count in unknown.most_common()])
         return self.take(np.array(at, dtype=np.int64)) if unknown else self, listing
 
@@ -79,20 +83,21 @@ class Rows:
 
 
 def read_rows(table: Table, columns: Columns, split: str) -> tuple[Rows, list[str]]:
-    """The usable rows of a table and what was left out; raises DataError when none is left."""
+    """The usable rows of a table and what was left out; raises NoRowsError when none is left."""
     data = arrow_rows(table, columns)
     paired = columns.text_pair is not None
     missing = {name: data.data.column(name).is_null().to_numpy() for name in ("text", "pair", "label")}
     without_text = missing["text"] | (missing["pair"] & paired)
     without_label = missing["label"] & ~without_text
     left_out = [
-        f"{split}: {len(at)} of {len(data)} rows {what} left out ({_lines(data.select(at))})"
+        f"{split}: {len(at)} of {len(data)} rows {what} left out "
+        f"(line{'s' * (len(at) > 1)} {listed(data.select(at)['line'][:])})"
         for what, mask in (("without text", without_text), (table.unlabelled, without_label))
         if len(at := np.flatnonzero(mask))
     ]
     usable = data.select(np.flatnonzero(~without_text & ~without_label))
     if not len(usable):
-        raise DataError("; ".join([f"{table.where} holds no usable rows", *left_out]))
+        raise NoRowsError("; ".join([f"{table.where} holds no usable rows", *left_out]))
     return Rows(table.where, usable, paired, usable["label"][:]), left_out
 
 
@@ -113,10 +118,12 @@ def arrow_rows(table: Table, columns: Columns) -> Any:
     folder = cache_folder() / "tables" / f"{source}-{state}"
     file = folder / "rows.arrow"
     if not file.is_file():
-        strings = [(name, pa.string()) for name in ("text", "pair", "label")]
-        schema = pa.schema([*strings, ("line", pa.int64())])
+        schema = pa.schema(
+            {"text": pa.string(), "pair": pa.string(), "label": pa.string(), "line": pa.int64()}
+        )
         with staged(folder) as workplace, pa.ipc.new_stream(workplace / file.name, schema) as writer:
-            for batch in _batches(table, columns):
+            rows = _converted(table, columns)
+            while batch := list(islice(rows, _BATCH_ROWS)):
                 writer.write_batch(pa.RecordBatch.from_pylist(batch, schema=schema))
         for old in folder.parent.glob(f"{source}-*"):
             if old != folder:  # earlier states of the same source
@@ -124,24 +131,20 @@ def arrow_rows(table: Table, columns: Columns) -> Any:
     return datasets.Dataset.from_file(str(file))
 
 
-def listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[Any]) -> str:
     """The first few names, with dots where there are more."""
-    return ", ".join(names[:_SHOWN]) + ", ..." * (len(names) > _SHOWN)
+    return ", ".join(map(str, names[:_SHOWN])) + ", ..." * (len(names) > _SHOWN)
 
 
-def _batches(table: Table, columns: Columns) -> Iterator[list[dict[str, Any]]]:
-    batch, size = [], 0
-    for number, cells in table.scan():
-        where = f"{table.where}, line {number}"
-        text = _text(cells[columns.text], where)
-        pair = None if columns.text_pair is None else _text(cells[columns.text_pair], where)
-        label = None if columns.label is None else _label(cells[columns.label])
-        batch.append({"text": text, "pair": pair, "label": label, "line": number})
-        size += len(text or "") + len(pair or "")
-        if len(batch) == _BATCH_ROWS or size > _BATCH_BYTES:
-            yield batch
-            batch, size = [], 0
-    yield batch
+def _converted(table: Table, columns: Columns) -> Iterator[dict[str, Any]]:
+    for line, cells in table.scan():
+        where = f"{table.where}, line {line}"
+        yield {
+            "text": _text(cells[columns.text], where),
+            "pair": None if columns.text_pair is None else _text(cells[columns.text_pair], where),
+            "label": None if columns.label is None else _label(cells[columns.label]),
+            "line": line,
+        }
 
 
 def _text(cell: Any, where: str) -> str | None:
@@ -163,13 +166,7 @@ def _text(cell: Any, where: str) -> str | None:
 
 
 def _label(cell: Any) -> str | None:
-    if isinstance(cell, str):
-        cell = cell.strip()
-        cell = None if cell in _MISSING_LABELS else cell
-    if cell is None or cell != cell:
+    content = cell.strip() if isinstance(cell, str) else cell
+    if content is None or content != content or (isinstance(content, str) and content in _MISSING_LABELS):
         return None
-    return json.dumps(cell, ensure_ascii=True, default=str)
-
-
-def _lines(rows: Any) -> str:
-    return f"line{'s' * (len(rows) > 1)} {listed([str(line) for line in rows['line'][: _SHOWN + 1]])}"
+    return json.dumps(content, default=str)

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from gradatim.data import catalog, hub
-from gradatim.data.labels import polarity
-from gradatim.data.named import NAMED, data_root, named_key
-from gradatim.data.tables import SUFFIXES, Table, concatenated, delimited_table, open_table
+from gradatim.data.named import NAMED, data_root, named_key, named_tables
+from gradatim.data.tables import SUFFIXES, Table, concatenated, open_table
 from gradatim.data.textfile import decompressed
 from gradatim.errors import DataError, did_you_mean
 
@@ -21,17 +20,17 @@ _SPLITS = {
     "train": "train", "training": "train", "dev": "dev", "valid": "dev", "validation": "dev", "val": "dev",
     "test": "test",
 }  # fmt: skip
-_SPLIT_FILE = re.compile(rf"({'|'.join(_SPLITS)})(-\d+-of-\d+)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Tables per split (`train` alone when there is one table) and whose they are."""
+    """Tables per split (`train` alone when there is one table), whose they are, and what was decided."""
 
     name: str
     tables: Mapping[str, Table]
     licence: str = "not stated"
     citation: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def find_source(source: PathLike, *, dev: PathLike | None = None, test: PathLike | None = None) -> Source:
@@ -42,86 +41,80 @@ def find_source(source: PathLike, *, dev: PathLike | None = None, test: PathLike
     (a known suffix, a leading `.`, `~` or `/`) is only looked for as a path. `dev` and `test` are files that
     add or replace those splits. Raises DataError that says where it was looked for and the nearest name.
     """
-    found = _find(source)
+    found = _path(source) or _named(os.fspath(source))
     given = {"dev": dev, "test": test}
     extra = {split: open_table(Path(path).expanduser()) for split, path in given.items() if path is not None}
     return replace(found, tables={**found.tables, **extra})
 
 
-def _find(source: PathLike) -> Source:
+def _path(source: PathLike) -> Source | None:
+    """The file or folder of that name, None where the name may stand for something else."""
     name = os.fspath(source)
     path = Path(name).expanduser()
     bare = decompressed(path)
     if path.is_dir():
-        return _folder(path)
+        return Source(path.resolve().name, _folder(path), notes=_shadowed(name, path))
     if path.is_file():
-        return Source(bare.stem, {"train": open_table(path)})
+        return Source(bare.stem, {"train": open_table(path)}, notes=_shadowed(name, path))
     if isinstance(source, os.PathLike) or name.startswith((".", "~", "/")) or bare.suffix.lower() in SUFFIXES:
         siblings = [item.name for item in path.parent.iterdir()] if path.parent.is_dir() else []
         raise DataError(f"no such file or folder: {name}{did_you_mean(path.name, siblings)}")
+    return None
+
+
+def _folder(folder: Path) -> dict[str, Table]:
+    """The tables of a folder with files train, dev (also valid, validation, val) and test, in shards or not."""
+    parts: dict[str, list[Path]] = {}
+    there = sorted(folder.iterdir())
+    for path in there:
+        bare = decompressed(path)
+        name, *shard = re.split(r"(-\d+-of-\d+)$", bare.stem.lower())
+        if name not in _SPLITS or bare.suffix.lower() not in SUFFIXES:
+            continue
+        files = parts.setdefault(_SPLITS[name], [])
+        if files and not shard:
+            raise DataError(
+                f"{folder}: {files[0].name} and {path.name} are both the {_SPLITS[name]} split; keep one"
+            )
+        files.append(path)
+    if "train" not in parts:
+        names = ", ".join(path.name for path in there[:8]) or "nothing"
+        raise DataError(f"{folder} has no file train.csv (or .tsv, .jsonl, .parquet); it holds: {names}")
+    return {split: concatenated([open_table(path) for path in files]) for split, files in parts.items()}
+
+
+def _shadowed(name: str, path: Path) -> tuple[str, ...]:
+    """A note where a path bears the name of a data set that could have been meant."""
+    in_catalog = name in catalog.entries()
+    if not in_catalog and not (named_key(name) and data_root()):
+        return ()
+    place = "the catalog" if in_catalog else "GRADATIM_DATA"
+    return (f"{path.resolve()} is read, not {name!r} of {place}: run from another folder to get that",)
+
+
+def _named(name: str) -> Source:
     if name in catalog.entries():
-        return _catalogued(catalog.find(name))
+        entry = catalog.entries()[name]
+        if entry.table is None:
+            raise DataError(f"{name!r} is a {entry.kind}, not a data set")
+        tables = named_tables(catalog.fetch(name), {"train": next(iter(entry.files))}, entry.table)
+        return Source(name, tables, entry.licence, entry.citation)
     key, root = named_key(name), data_root()
     if key and root:
-        named = NAMED[key]
-        return Source(key, named.tables(root), named.licence, named.citation)
-    if hub.looks_like_id(name.partition(":")[0]) and hub.reachable():
+        row = NAMED[key]
+        return Source(key, named_tables(root, row.files, row.table), row.licence, row.citation)
+    is_id = hub.looks_like_id(name.partition(":")[0])
+    if is_id and hub.reachable():
         return _hub_dataset(name)
-    raise DataError(_not_found(name, key, root))
-
-
-def _not_found(name: str, key: str | None, root: Path | None) -> str:
     data_sets = [entry.name for entry in catalog.entries().values() if entry.table]
     looked = ["files and folders here", f"the catalog ({', '.join(data_sets)})"]
     if root:
         looked.append(f"GRADATIM_DATA ({', '.join(NAMED)})")
     elif key:
         looked.append(f"GRADATIM_DATA (not set; it must point at the folder with {key!r})")
-    is_id = hub.looks_like_id(name.partition(":")[0])
     looked.append("the hub (cannot be reached)" if is_id else "hub ids (it has not the form of one)")
     near = did_you_mean(name, [*data_sets, *NAMED]) if key != name else ""
-    return f"no data set {name!r}; looked for it among {'; '.join(looked)}{near}"
-
-
-def _folder(folder: Path) -> Source:
-    """A folder with files train, dev | valid | validation | val and test, in shards or not."""
-    parts: dict[str, list[Path]] = {}
-    there = sorted(folder.iterdir())
-    for path in there:
-        bare = decompressed(path)
-        match = _SPLIT_FILE.fullmatch(bare.stem)
-        if match and path.is_file() and bare.suffix.lower() in SUFFIXES:
-            split = _SPLITS[match[1].lower()]
-            parts.setdefault(split, []).append(path)
-            if len(parts[split]) > 1 and not match[2]:
-                raise DataError(
-                    f"{folder}: {parts[split][0].name} and {path.name} are both the {split} split; keep one"
-                )
-    if "train" not in parts:
-        names = ", ".join(path.name for path in there[:8]) or "nothing"
-        raise DataError(f"{folder} has no file train.csv (or .tsv, .jsonl, .parquet); it holds: {names}")
-    tables = {split: concatenated([open_table(path) for path in paths]) for split, paths in parts.items()}
-    return Source(folder.resolve().name, tables)
-
-
-def _catalogued(entry: catalog.Entry) -> Source:
-    """A data file of the catalog; a sentiment score becomes a label, missing where it is neutral."""
-    if entry.table is None:
-        raise DataError(f"{entry.name!r} is a {entry.kind}, not a data set")
-    columns = tuple(entry.table["columns"])
-    file = catalog.fetch(entry.name) / next(iter(entry.files))
-    table = delimited_table(file, "\t", quoted=False, columns=columns)
-    roles = {role: entry.table[role] for role in ("text", "text_pair", "label") if role in entry.table}
-    table = replace(table, roles=roles)
-    neutral_below = entry.table.get("neutral_below")
-    if neutral_below is not None:
-        score = columns.index(entry.table["label"])
-
-        def labelled(cells: list[str]) -> list[str | None]:
-            return [*cells[:score], polarity(cells[score], neutral_below), *cells[score + 1 :]]
-
-        table = replace(table.mapped(labelled), unlabelled=f"with |score| < {neutral_below} (neutral)")
-    return Source(entry.name, {"train": table}, entry.licence, entry.citation)
+    raise DataError(f"no data set {name!r}; looked for it among {'; '.join(looked)}{near}")
 
 
 def _hub_dataset(name: str) -> Source:
@@ -132,28 +125,25 @@ def _hub_dataset(name: str) -> Source:
     if "train" not in tables:
         raise DataError(f"data set {name!r} of the hub has no train split; it has: {', '.join(given)}")
     info = next(iter(given.values())).info
-    return Source(
-        name, tables, getattr(info, "license", "") or "not stated", getattr(info, "citation", "") or ""
-    )
+    return Source(name, tables, info.license or "not stated", info.citation or "")
 
 
 def _hub_table(where: str, data: Any) -> Table:
     """A split of a hub data set; class ids become names (-1, a hidden label, becomes none)."""
-    columns = tuple(data.column_names)
     inner = {name: getattr(feature, "feature", feature) for name, feature in data.features.items()}
     classes = {name: kind.names for name, kind in inner.items() if hasattr(kind, "int2str")}
+    names = {column: dict(zip(stated, stated, strict=True)) for column, stated in classes.items()}
 
     def named(row: Mapping[str, Any]) -> list[Any]:
-        return [_named(row[column], classes.get(column)) for column in columns]
+        return [_class_name(cell, classes.get(column)) for column, cell in row.items()]
 
-    names = {column: dict(zip(stated, stated, strict=True)) for column, stated in classes.items()}
-    stamp = f"{where}|{data._fingerprint}"
-    return Table(where, columns, lambda: enumerate(data, 1), stamp, names=names).mapped(named)
+    table = Table(where, tuple(data.column_names), lambda: enumerate(data, 1), f"{where}|{data._fingerprint}")
+    return replace(table.mapped(named), names=names)
 
 
-def _named(cell: Any, names: list[str] | None) -> Any:
+def _class_name(cell: Any, names: list[str] | None) -> Any:
     if names is None or cell is None:
         return cell
     if isinstance(cell, list):
-        return [_named(part, names) for part in cell]
+        return [_class_name(part, names) for part in cell]
     return names[cell] if cell >= 0 else None

@@ -6,6 +6,7 @@ import csv
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from pathlib import Path
@@ -118,39 +119,32 @@ def delimited_table(
     rows = _first_rows(path, delimiter, quoted)
     if not rows:
         raise DataError(f"{path} is empty: it holds no rows")
-    notes: tuple[str, ...] = ()
     header = () if columns else _header(path, rows)
-    columns = columns or header
-    if not columns:
+    notes: tuple[str, ...] = ()
+    if not columns and not header:
         columns = tuple(f"column{i}" for i in range(1, len(rows[0]) + 1))
         notes = (f"{path.name} has no header line: columns are called {', '.join(columns)}",)
+    names = columns or header
 
     def scan() -> Iterator[Row]:
         for number, cells in islice(_rows(path, delimiter, quoted), int(bool(header)), None):
-            if len(cells) < len(columns) or any(cells[len(columns) :]):
+            if len(cells) < len(names) or any(cells[len(names) :]):
                 rule = "a text with the delimiter in it must stand in double quotes"
                 raise DataError(
-                    f"{path}, line {number}: {len(cells)} cells where the table has {len(columns)} columns; "
+                    f"{path}, line {number}: {len(cells)} cells where the table has {len(names)} columns; "
                     + (rule if quoted else "tabs inside a text must go")
                 )
-            yield number, cells[: len(columns)]
+            yield number, cells[: len(names)]
 
-    stamp = f"{stamp_of(path)}|{delimiter}|{quoted}|{bool(header)}"
-    return Table(str(path), columns, scan, stamp, notes)
+    return Table(str(path), names, scan, f"{stamp_of(path)}|{delimiter}|{quoted}|{bool(header)}", notes)
 
 
-def _rows(
-    path: Path, delimiter: str, quoted: bool, *, strict: bool = True
-) -> Iterator[tuple[int, list[str]]]:
+def _rows(path: Path, delimiter: str, quoted: bool, strict: bool = True) -> Iterator[tuple[int, list[str]]]:
     """Rows that are not blank, with the line they start on."""
     csv.field_size_limit(_FIELD_BYTES)
+    quoting: Any = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
     with open_text(path) as stream:
-        reader = csv.reader(
-            stream,
-            delimiter=delimiter,
-            quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE,
-            strict=strict,
-        )
+        reader = csv.reader(stream, delimiter=delimiter, quoting=quoting, strict=strict)
         start = 1
         try:
             for cells in reader:
@@ -194,11 +188,13 @@ def _header(path: Path, rows: list[list[str]]) -> tuple[str, ...]:
     A column without a name (the index that data frames write) is called by its place.
     """
     names = [cell.strip() for cell in rows[0]]
-    if not any(names) or any(_NUMBER.fullmatch(name) or len(name.split()) > _HEADER_WORDS for name in names):
-        return ()
-    if any(
-        name == cell.strip() != "" for cells in rows[1:] for name, cell in zip(names, cells, strict=False)
-    ):
+    below = {(i, cell.strip()) for cells in rows[1:] for i, cell in enumerate(cells)}
+    unlike = (
+        _NUMBER.fullmatch(name) or len(name.split()) > _HEADER_WORDS or (i, name) in below
+        for i, name in enumerate(names)
+        if name
+    )
+    if not any(names) or any(unlike):
         return ()
     twice = [name for name in names if name and names.count(name) > 1]
     if twice:
@@ -223,17 +219,19 @@ def _records_table(path: Path) -> Table:
 def _records(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
     """The objects of JSON Lines, or of the one list in a `.json` file, with their line or row."""
     with open_text(path) as stream:
+        lines = ((number, line) for number, line in enumerate(stream, 1) if line.strip())
+        records: Iterator[tuple[int, Any]]
+        records, place = ((n, _json(line, f"{path}, line {n}")) for n, line in lines), "line"
         if decompressed(path).suffix.lower() == ".json":
-            records = _json(stream.read(), str(path), "; one object per line belongs into a .jsonl file")
-            if not isinstance(records, list):
+            content = _json(stream.read(), str(path), "; one object per line belongs into a .jsonl file")
+            if not isinstance(content, list):
                 raise DataError(f"{path}: a .json file must hold a list of objects, one per row")
-            numbered = ((number, f"{path}, row {number}", record) for number, record in enumerate(records, 1))
-        else:
-            lines = ((n, f"{path}, line {n}", line) for n, line in enumerate(stream, 1) if line.strip())
-            numbered = ((number, where, _json(line, where)) for number, where, line in lines)
-        for number, where, record in numbered:
+            records, place = enumerate(content, 1), "row"
+        for number, record in records:
             if not isinstance(record, dict):
-                raise DataError(f'{where}: expected an object such as {{"text": ..., "label": ...}}')
+                raise DataError(
+                    f'{path}, {place} {number}: expected an object such as {{"text": ..., "label": ...}}'
+                )
             yield number, record
 
 
@@ -245,25 +243,25 @@ def _json(text: str, where: str, advice: str = "") -> Any:
 
 
 def _parquet_table(path: Path) -> Table:
+    def scan() -> Iterator[Row]:
+        with _parquet(path) as file:
+            batches = (batch.to_pylist() for batch in file.iter_batches(batch_size=_SAMPLE_ROWS))
+            for number, record in enumerate(chain.from_iterable(batches), 1):
+                yield number, list(record.values())
+
+    with _parquet(path) as file:
+        return Table(str(path), tuple(file.schema_arrow.names), scan, stamp_of(path))
+
+
+@contextmanager
+def _parquet(path: Path) -> Iterator[Any]:
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
     except ImportError as error:
         raise MissingExtraError("reading Parquet", "train") from error
     try:
-        columns = tuple(pq.read_schema(path).names)
+        with pq.ParquetFile(path) as file:
+            yield file
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path}: not a readable Parquet file: {error}") from error
-
-    def scan() -> Iterator[Row]:
-        number = 0
-        try:
-            with pq.ParquetFile(path) as file:
-                for batch in file.iter_batches(batch_size=_SAMPLE_ROWS):
-                    for cells in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-                        number += 1
-                        yield number, cells
-        except (pa.ArrowException, OSError) as error:
-            raise DataError(f"{path}: damaged after row {number}: {error}") from error
-
-    return Table(str(path), columns, scan, stamp_of(path))

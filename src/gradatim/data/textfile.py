@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from gradatim.errors import DataError
 
@@ -45,9 +45,8 @@ def open_text(path: Path, encoding: str = "utf-8") -> Iterator[io.TextIOWrapper]
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
-def _open_bytes(path: Path) -> IO[bytes]:
-    stream: IO[bytes] = _OPENERS.get(path.suffix.lower(), open)(path, "rb")
-    return stream
+def _open_bytes(path: Path) -> Any:
+    return _OPENERS.get(path.suffix.lower(), open)(path, "rb")
 
 
 def _bad_byte(path: Path) -> DataError:

@@ -57,26 +57,15 @@ def fit_temperature(logits: Array, targets: Array) -> float:
     """The T in [0.05, 20] that makes the targets most likely (Guo et al. 2017, section 4.2).
 
     Differs: ln T has a standard normal prior, so that a handful of examples, all answered right, do
-    not make the model boundlessly sure. The objective has one peak, which golden sections close in on.
+    not make the model boundlessly sure.
     """
-    low, high = math.log(0.05), math.log(20.0)
-    golden = (math.sqrt(5) - 1) / 2
+    from scipy.optimize import minimize_scalar
 
     def loss(at: float) -> float:
         return negative_log_likelihood(logits / np.exp(at), targets) + at**2 / (2 * len(targets))
 
-    left, right = high - golden * (high - low), low + golden * (high - low)
-    at_left, at_right = loss(left), loss(right)
-    for _ in range(30):
-        if at_left <= at_right:
-            high, right, at_right = right, left, at_left
-            left = high - golden * (high - low)
-            at_left = loss(left)
-        else:
-            low, left, at_left = left, right, at_right
-            right = low + golden * (high - low)
-            at_right = loss(right)
-    return math.exp((low + high) / 2)
+    found = minimize_scalar(loss, bounds=(math.log(0.05), math.log(20.0)), method="bounded")
+    return math.exp(found.x)
 
 
 def fit_thresholds(probabilities: Array, targets: Array) -> Array:

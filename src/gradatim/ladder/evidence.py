@@ -10,12 +10,12 @@ import numpy as np
 
 from gradatim.engine.artifact import read_artifact
 from gradatim.errors import GradatimError
-from gradatim.ladder.climb import probabilities_of
 from gradatim.ladder.intervals import bootstrap
 from gradatim.ladder.lab import FEATURES, Lab
 from gradatim.ladder.learning import learning_curve
+from gradatim.ladder.measure import measured_answers
 from gradatim.ladder.mistakes import suspects
-from gradatim.ladder.records import Choice, Evidence, Row, TestResult
+from gradatim.ladder.records import Choice, Evidence, Interval, Row
 from gradatim.ladder.rung import Problem
 from gradatim.pipelines.open import load, open_artifact
 from gradatim.text.features import FeatureEncoder
@@ -27,40 +27,37 @@ MOST = 20_000  # training texts for the probe behind curve and suspects
 def gather_evidence(problem: Problem, row: Row) -> Evidence:
     """Everything the report shows about `row` that its measurement does not hold."""
     corpus, task = problem.corpus, problem.corpus.task
-    probabilities, thresholds = probabilities_of(row)
+    probabilities, thresholds = measured_answers(row.candidate, task)
     train, dev = _features(problem)
     some = np.random.default_rng(problem.seed).permutation(len(corpus.train))[:MOST]
     targets = corpus.train.targets[some]
     curve = learning_curve(
         train[some], targets, dev, corpus.dev.targets, task, problem.metric, seed=problem.seed
     )
-    lengths = _token_counts(problem, row)
+    found = suspects(corpus.train.take(some), train[some], task, seed=problem.seed)
     return Evidence(
         probabilities,
-        thresholds if task.multi_label else None,
-        lengths,
-        "words" if lengths is None else "tokens",
+        thresholds,
+        *_lengths(problem, row),
         curve,
-        [
-            replace(suspect, row=int(some[suspect.row]))
-            for suspect in suspects(corpus.train.take(some), train[some], task, seed=problem.seed)
-        ],
+        [replace(suspect, row=int(some[suspect.row])) for suspect in found],
     )
 
 
-def test_results(problem: Problem, choice: Choice) -> tuple[TestResult, ...]:
+def test_results(problem: Problem, choice: Choice) -> dict[str, Interval]:
     """Quality on the test split, touched here and nowhere else: the chosen one and the runner-up."""
     test, task = problem.corpus.test, problem.corpus.task
-    if test is None:
-        return ()
-    results = []
-    for row in filter(None, (choice.chosen, choice.runner_up)):
+    results: dict[str, Interval] = {}
+    for row in (choice.chosen, choice.runner_up):
+        if test is None or row is None:
+            continue
         classifier = load(row.candidate.artifact, threads=problem.threads)
         probabilities = classifier.probabilities(test.texts, test.pairs)
         thresholds = classifier.thresholds if task.multi_label else None
-        interval = bootstrap(problem.metric, task, test.targets, probabilities, thresholds, seed=problem.seed)
-        results.append(TestResult(row.name, interval))
-    return tuple(results)
+        results[row.name] = bootstrap(
+            problem.metric, task, test.targets, probabilities, thresholds, seed=problem.seed
+        )
+    return results
 
 
 def _features(problem: Problem) -> tuple[Any, Any]:
@@ -78,12 +75,12 @@ def _features(problem: Problem) -> tuple[Any, Any]:
     return matrix(encoder, tfidf, corpus.train), matrix(encoder, tfidf, corpus.dev)
 
 
-def _token_counts(problem: Problem, row: Row) -> Array | None:
-    """Tokens of each dev text as a neural model reads them; None (words) for the others."""
-    artifact = read_artifact(Path(row.candidate.artifact))
-    if artifact.kind != "onnx":
-        return None
-    dev = problem.corpus.dev
-    encoded = open_artifact(artifact, threads=problem.threads).encoder.encode(dev.texts, dev.pairs)
-    counts = np.bincount(encoded.owners, weights=encoded.arrays["lengths"], minlength=encoded.num_texts)
-    return counts.astype(np.int64)
+def _lengths(problem: Problem, row: Row) -> tuple[Array, str]:
+    """Sizes of the dev texts: tokens as a neural model reads them, words between blanks for the others."""
+    dev, artifact = problem.corpus.dev, read_artifact(Path(row.candidate.artifact))
+    if artifact.kind == "onnx":
+        encoded = open_artifact(artifact, threads=problem.threads).encoder.encode(dev.texts, dev.pairs)
+        tokens = np.bincount(encoded.owners, encoded.arrays["lengths"], minlength=encoded.num_texts)
+        return tokens.astype(np.int64), "tokens"
+    texts = dev.texts if dev.pairs is None else map(" ".join, zip(dev.texts, dev.pairs, strict=True))
+    return np.array([len(text.split()) for text in texts]), "words"

@@ -6,19 +6,38 @@ from gradatim.ladder.records import Interval, Row
 
 PERCENT = {"accuracy", "macro_f1", "micro_f1", "f1"}
 NAMES = {
-    "accuracy": "accuracy",
     "macro_f1": "macro-F1",
     "micro_f1": "micro-F1",
     "f1": "F1",
     "matthews": "Matthews correlation",
-    "log_loss": "log-loss",
-    "ece": "expected calibration error",
 }
+LIMITED = {"p95 ms": "--max-ms", "MB": "--max-mb", "RAM MB": "--max-ram-mb"}  # columns and their options
+
+
+def row_figures(row: Row, metric: str) -> dict[str, str]:
+    """Column header -> figure: what the tables in the terminal and in the report have in common."""
+    seen = row.measurement
+    return {
+        metric_name(metric): quality(seen.quality, metric),
+        "95 %": span(row.quality, metric),
+        "p50 ms": short(seen.p50_ms),
+        "p95 ms": short(seen.p95_ms),
+        "texts/s": f"{seen.texts_per_s:,.0f}",
+        "MB": short(seen.size_mb),
+        "RAM MB": f"{seen.peak_mb:,.0f}",
+        "start s": f"{seen.cold_start_s:.2f}",
+        "train": seconds(row.candidate.made_s),
+    }
 
 
 def metric_name(metric: str) -> str:
     """The metric's name in prose."""
-    return NAMES.get(metric, metric.replace("_", " "))
+    return NAMES.get(metric, metric)
+
+
+def with_unit(metric: str) -> str:
+    """The label of an axis: `accuracy (%)`."""
+    return metric_name(metric) + " (%)" * (metric in PERCENT)
 
 
 def percent(share: float, digits: int = 1) -> str:
@@ -38,18 +57,11 @@ def span(interval: Interval, metric: str) -> str:
     return f"{interval.low:.3f}–{interval.high:.3f}"
 
 
-def row_interval(row: Row) -> Interval:
-    """The dev quality of a row with its interval."""
-    return Interval(row.measurement.quality, row.measurement.low, row.measurement.high)
-
-
 def short(value: float) -> str:
     """Two or three significant digits and no exponent: `0.043`, `0.92`, `8.4`, `17`, `1,240`."""
     size = abs(value)
-    if size >= 99.5:
-        return f"{value:,.0f}"
     digits = 0 if size >= 9.95 else 1 if size >= 0.995 else 2 if size >= 0.0995 else 3
-    return f"{value:.{digits}f}"
+    return f"{value:,.{digits}f}"
 
 
 def thousands(number: int) -> str:
@@ -64,22 +76,11 @@ def seconds(value: float) -> str:
     """`0.4 s`, `48 s`, `3 min 20 s`, `1 h 5 min`."""
     if value < 9.95:
         return f"{value:.1f} s"
-    whole = round(value)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s" if whole % 60 else f"{whole // 60} min"
-    minutes = round(value / 60)
-    return f"{minutes // 60} h {minutes % 60} min" if minutes % 60 else f"{minutes // 60} h"
+    whole = round(value) if value < 3599.5 else 60 * round(value / 60)
+    parts = {"h": whole // 3600, "min": whole // 60 % 60, "s": whole % 60}
+    return " ".join(f"{number} {unit}" for unit, number in parts.items() if number)
 
 
-def fraction(ratio: float) -> str:
-    """A ratio below one as a person says it: `1/6 of`, `70 % of`."""
-    if ratio <= 0.55:
-        return f"1/{round(1 / ratio):,} of"
-    return f"{100 * ratio:.0f} % of"
-
-
-def count(number: int, noun: str, plural: str | None = None) -> str:
+def count(number: int, noun: str) -> str:
     """`1 text`, `1,234 texts`."""
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+    return f"{number:,} {noun}{'s' * (number != 1)}"

@@ -20,18 +20,10 @@ def size(row: Row) -> float:
 
 
 def pareto_front(rows: Sequence[Row], cost: Cost = latency) -> list[Row]:
-    """The rows that are not dominated in (quality up, `cost` down), cheapest first.
+    """The rows than which no other is at least as good in both and better in one, cheapest first."""
 
-    A row is dominated if another is at least as good in both and better in one; rows that are
-    equal in both stay side by side.
-    """
-    front: list[Row] = []
-    for row in sorted(rows, key=lambda row: (cost(row), -row.measurement.quality)):
-        last = front[-1] if front else None
-        if last is None or row.measurement.quality > last.measurement.quality or _equal(row, last, cost):
-            front.append(row)
-    return front
+    def beats(a: Row, b: Row) -> bool:
+        better, cheaper = a.measurement.quality - b.measurement.quality, cost(b) - cost(a)
+        return min(better, cheaper) >= 0 and max(better, cheaper) > 0
 
-
-def _equal(a: Row, b: Row, cost: Cost) -> bool:
-    return a.measurement.quality == b.measurement.quality and cost(a) == cost(b)
+    return sorted((row for row in rows if not any(beats(other, row) for other in rows)), key=cost)

@@ -42,16 +42,20 @@ def learning_curve(
 def fit_power_law(points: Sequence[LearningPoint]) -> tuple[float, float, float]:
     """`a, b, c` of error = a n^-b + c with a, c >= 0, by least squares (Hestness et al. 2017, eq. 1).
 
-    Error is one minus the quality. For each exponent b on a grid, a and c are linear least squares.
-    Raises ValueError for fewer than three points.
+    Error is one minus the quality; a and c are solved for each b on a grid. Raises ValueError for
+    fewer than three points.
     """
+    from scipy.optimize import nnls
+
     if len(points) < 3:
         raise ValueError("a power law needs at least three points")
     n = np.array([point.num_labels for point in points], dtype=np.float64)
     error = np.array([1.0 - point.quality.value for point in points])
-    fits = [_fit_for_exponent(n, error, float(b)) for b in EXPONENTS]
-    _, a, b, c = min(fits)
-    return a, b, c
+    fits = []
+    for b in EXPONENTS:
+        (a, c), residual = nnls(np.stack([n**-b, np.ones_like(n)], axis=1), error)
+        fits.append((float(residual), float(a), float(b), float(c)))
+    return min(fits)[1:]
 
 
 def expected_quality(points: Sequence[LearningPoint], num_labels: int) -> float:
@@ -76,17 +80,3 @@ def would_more_help(points: Sequence[LearningPoint], metric: str) -> str:
         f"{quality(later, metric)}). The last step, from {before.num_labels:,} to {last.num_labels:,} "
         f"labels, took it from {quality(before.quality.value, metric)} to {quality(now, metric)}."
     )
-
-
-def _fit_for_exponent(n: Array, error: Array, b: float) -> tuple[float, float, float, float]:
-    """(squared residual, a, b, c) of the best non-negative a and c for this exponent."""
-    x = n**-b
-    dx = x - x.mean()
-    a = float(dx @ error / (dx @ dx))
-    c = float(error.mean() - a * x.mean())
-    if a < 0:
-        a, c = 0.0, float(error.mean())
-    elif c < 0:
-        a, c = float(x @ error / (x @ x)), 0.0
-    residual = error - a * x - c
-    return float(residual @ residual), a, b, c

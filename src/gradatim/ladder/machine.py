@@ -34,21 +34,23 @@ def processor() -> str:
 def manifest(problem: Problem, command: str) -> dict[str, str]:
     """What someone needs in order to repeat the climb, as printed."""
     corpus, settings = problem.corpus, problem.settings
-    versions = [f"{name} {_version(name)}" for name in PACKAGES]
-    return {
+    facts = {
         "command": command,
         "data": f"{corpus.name}, sha256 {corpus.digest}",
         "splits": f"train {len(corpus.train):,}, dev {len(corpus.dev):,}, "
         f"test {len(corpus.test) if corpus.test is not None else 0:,}",
+        "licence": corpus.licence,
+        "citation": corpus.citation,
         "metric": problem.metric,
         "seed": str(problem.seed),
         "threads": str(problem.threads),
         "encoder": settings.encoder,
         "processor": processor(),
         "system": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
-        "versions": ", ".join(versions),
+        "versions": ", ".join(f"{name} {_version(name)}" for name in PACKAGES),
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     }
+    return {name: fact for name, fact in facts.items() if fact}
 
 
 def _version(name: str) -> str:

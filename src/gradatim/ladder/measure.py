@@ -21,6 +21,7 @@ import numpy as np
 from gradatim.engine.atomic import atomic_file
 from gradatim.errors import GradatimError
 from gradatim.ladder.intervals import bootstrap
+from gradatim.ladder.rung import Problem
 from gradatim.pipelines.metrics import scores
 from gradatim.pipelines.open import load
 from gradatim.types import Array, Candidate, Examples, Measurement, Task
@@ -35,73 +36,57 @@ sample = json.loads(sys.stdin.readline())
 gradatim.load(sys.argv[1], threads=int(sys.argv[2]))(*sample)
 """
 COLD_CHARACTERS = 2000  # of the first text: what is timed is the start
+ANSWERS = ".measured.npz"
 THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def write_texts(examples: Examples, path: Path) -> None:
     """Write what the measuring process reads: one JSON array of text, or of text and pair, a line."""
-    pairs = examples.pairs
-    rows = ([text] if pairs is None else [text, pairs[i]] for i, text in enumerate(examples.texts))
+    rows = zip(examples.texts, *([] if examples.pairs is None else [examples.pairs]), strict=True)
     with atomic_file(path) as handle:
         handle.write("".join(json.dumps(row) + "\n" for row in rows).encode())
 
 
-def measure(
-    candidate: Candidate,
-    task: Task,
-    dev: Examples,
-    texts: Path,
-    *,
-    metric: str,
-    threads: int,
-    seed: int = 0,
-) -> tuple[Measurement, Array]:
-    """All figures of a candidate, and its probabilities (n, labels) on dev.
+def measure(candidate: Candidate, problem: Problem, texts: Path) -> Measurement:
+    """All figures of a candidate, on dev; its answers stay beside it (`measured_answers`).
 
-    `texts` is the file that `write_texts` made of `dev`. Raises GradatimError if the file cannot be
-    run in a process without torch.
+    `texts` is the file that `write_texts` made of dev. Raises GradatimError if the candidate's file
+    cannot be run in a process without torch.
     """
-    artifact = Path(candidate.artifact)
-    out = artifact.with_suffix(".measured.npz")
-    environment = {**os.environ, **dict.fromkeys(THREAD_LIMITS, str(threads))}
-    command = [
-        sys.executable,
-        "-m",
-        "gradatim.ladder.measure",
-        str(artifact),
-        str(texts),
-        str(out),
-        str(threads),
-    ]
-    _finish(command, environment, artifact)
+    artifact, corpus, threads = Path(candidate.artifact), problem.corpus, str(problem.threads)
+    environment = {**os.environ, **dict.fromkeys(THREAD_LIMITS, threads)}
+    out = artifact.with_suffix(ANSWERS)
+    program = [sys.executable, "-m", "gradatim.ladder.measure"]
+    _finish([*program, str(artifact), str(texts), str(out), threads], environment, artifact)
     with np.load(out, allow_pickle=False) as stored:
         figures = {name: float(stored[name]) for name in stored.files if stored[name].ndim == 0}
-        probabilities: Array = stored["probabilities"]
-        thresholds: Array | None = stored["thresholds"] if task.multi_label else None
-    sample = [dev.texts[0], *([] if dev.pairs is None else [dev.pairs[0]])]
-    interval = bootstrap(metric, task, dev.targets, probabilities, thresholds, seed=seed)
-    return (
-        Measurement(
-            quality=interval.value,
-            low=interval.low,
-            high=interval.high,
-            p50_ms=figures["p50_ms"],
-            p95_ms=figures["p95_ms"],
-            texts_per_s=figures["texts_per_s"],
-            size_mb=artifact.stat().st_size / 1e6,
-            peak_mb=figures["peak_mb"],
-            cold_start_s=_cold_start(artifact, sample, threads, environment),
-            cut_tokens=int(figures["cut_tokens"]),
-            extra=scores(task, dev.targets, probabilities, thresholds),
-        ),
-        probabilities,
+    answers = corpus.task, corpus.dev.targets, *measured_answers(candidate, corpus.task)
+    interval = bootstrap(problem.metric, *answers, seed=problem.seed)
+    return Measurement(
+        quality=interval.value,
+        low=interval.low,
+        high=interval.high,
+        p50_ms=figures["p50_ms"],
+        p95_ms=figures["p95_ms"],
+        texts_per_s=figures["texts_per_s"],
+        size_mb=artifact.stat().st_size / 1e6,
+        peak_mb=figures["peak_mb"],
+        cold_start_s=_cold_start(artifact, corpus.dev, environment),
+        cut_tokens=int(figures["cut_tokens"]),
+        extra=scores(*answers),
     )
 
 
-def _cold_start(artifact: Path, sample: list[str], threads: int, environment: dict[str, str]) -> float:
+def measured_answers(candidate: Candidate, task: Task) -> tuple[Array, Array | None]:
+    """Probabilities (n, labels) that the measured file gave on dev, and a multi-label task's thresholds."""
+    with np.load(Path(candidate.artifact).with_suffix(ANSWERS), allow_pickle=False) as stored:
+        return stored["probabilities"], stored["thresholds"] if task.multi_label else None
+
+
+def _cold_start(artifact: Path, dev: Examples, environment: dict[str, str]) -> float:
     """Median seconds from starting a process to its end, one prediction made."""
-    command = [sys.executable, "-c", COLD, str(artifact), str(threads)]
-    line = json.dumps([text[:COLD_CHARACTERS] for text in sample])
+    command = [sys.executable, "-c", COLD, str(artifact), environment[THREAD_LIMITS[0]]]
+    line = json.dumps([texts[0][:COLD_CHARACTERS] for texts in (dev.texts, dev.pairs) if texts is not None])
     seconds = []
     for _ in range(COLD_STARTS):
         began = time.perf_counter()

@@ -10,6 +10,15 @@ from gradatim.types import Array, Budget, Candidate, Corpus, Measurement
 
 
 @dataclass(frozen=True, slots=True)
+class Interval:
+    """A value with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """A candidate together with its measured figures."""
 
@@ -20,6 +29,11 @@ class Row:
     def name(self) -> str:
         """The candidate's name, as it stands in the table."""
         return self.candidate.name
+
+    @property
+    def quality(self) -> Interval:
+        """The metric on dev with its interval."""
+        return Interval(self.measurement.quality, self.measurement.low, self.measurement.high)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +57,13 @@ class Choice:
         """Whether any candidate lies inside the budget."""
         return self.chosen is not None
 
+    @property
+    def subject(self) -> Row:
+        """The row that is talked about: the chosen one, or the nearest if nothing fits."""
+        row = self.chosen or self.nearest
+        assert row is not None, "a choice names a chosen or a nearest row"
+        return row
+
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
@@ -53,13 +74,7 @@ class Dropped:
     kind: Literal["skipped", "refused"] = "skipped"
 
 
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """A value with its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
+Result = Row | Dropped
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,39 +86,16 @@ class LearningPoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Mistake:
-    """A dev text the model gets wrong; probabilities are the model's, of `predicted` and of `gold`."""
+class Doubt:
+    """An example whose label is contradicted: a mistake on dev, or a suspect label in training.
+
+    `other` is the model's answer in place of `label`, `probability` how sure the model is of it.
+    """
 
     row: int
-    text: str
-    pair: str | None
-    gold: str
-    predicted: str
+    label: str
+    other: str
     probability: float
-    gold_probability: float
-
-
-@dataclass(frozen=True, slots=True)
-class Suspect:
-    """A training text whose given label is probably an error, with the label that fits better."""
-
-    row: int
-    text: str
-    pair: str | None
-    given: str
-    likely: str
-    given_probability: float
-    likely_probability: float
-
-
-@dataclass(frozen=True, slots=True)
-class TestResult:
-    """Quality of one candidate on the test split, which is touched once."""
-
-    name: str
-    quality: Interval
-
-    __test__ = False  # the name is the field's word; pytest need not look inside
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,30 +103,30 @@ class Evidence:
     """What is known about the chosen model (or the nearest) beyond its figures.
 
     `probabilities` (n, labels) are its answers on dev; `lengths` (n,) the sizes of the dev texts in
-    tokens or words, as `length_unit` says; None counts words separated by blanks.
+    tokens or words, as `length_unit` says.
     """
 
     probabilities: Array
-    thresholds: Array | None = None
-    lengths: Array | None = None
-    length_unit: str = "words"
-    learning: Sequence[LearningPoint] = ()
-    suspects: Sequence[Suspect] = ()
+    thresholds: Array | None
+    lengths: Array
+    length_unit: str
+    learning: Sequence[LearningPoint]
+    suspects: Sequence[Doubt]
 
 
 @dataclass(frozen=True, slots=True)
 class Story:
     """Everything the report and the model card tell of one climb.
 
-    `manifest` is printed as it is: data hash, seeds, versions, processor, threads, command;
-    its `processor` and `command` are also quoted in sentences.
+    `tests` are candidates' qualities on the test split, which is touched once; `manifest` is printed
+    as it is, and its `processor` is also quoted in a sentence.
     """
 
     corpus: Corpus
     metric: str
     rows: Sequence[Row]
     choice: Choice
-    evidence: Evidence | None
+    evidence: Evidence
     manifest: Mapping[str, str]
-    dropped: Sequence[Dropped] = ()
-    tests: Sequence[TestResult] = ()
+    dropped: Sequence[Dropped]
+    tests: Mapping[str, Interval]

@@ -6,13 +6,13 @@ import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from gradatim.engine.atomic import atomic_file
 from gradatim.errors import ConfigError
-from gradatim.ladder.records import Dropped, Row
+from gradatim.ladder.records import Dropped, Result, Row
 from gradatim.types import Candidate, Measurement
 
 CLIMB = "climb.json"
@@ -29,12 +29,15 @@ class ClimbFolder:
 
     def __init__(self, path: Path, fingerprint: Mapping[str, Any], *, resume: bool) -> None:
         self.path = path
+        self.shared = path / "shared"
         marker = path / CLIMB
         if path.exists() and not path.is_dir():
             raise ConfigError(f"{path} is a file; name a folder for the climb with --folder")
-        if not marker.is_file() and path.is_dir() and any(not _is_part(item) for item in path.iterdir()):
-            raise ConfigError(f"{path} is not a climb folder and not empty; name another with --folder")
+        path.mkdir(parents=True, exist_ok=True)
         known = read_json(marker) if marker.is_file() else None
+        parts = f".{CLIMB}."  # what a process leaves that is killed while it writes the marker
+        if known is None and not all(item.name.startswith(parts) for item in path.iterdir()):
+            raise ConfigError(f"{path} is not a climb folder and not empty; name another with --folder")
         wanted = json.loads(json.dumps(fingerprint))
         if resume and known is not None and known != wanted:
             changed = sorted(key for key in {*known, *wanted} if known.get(key) != wanted.get(key))
@@ -48,9 +51,7 @@ class ClimbFolder:
                     shutil.rmtree(item)
                 elif item != marker:
                     item.unlink()
-        path.mkdir(parents=True, exist_ok=True)
         write_json(marker, wanted)
-        self.shared = path / "shared"
         self.shared.mkdir(exist_ok=True)
 
     def rung(self, name: str) -> Path:
@@ -59,27 +60,27 @@ class ClimbFolder:
         folder.mkdir(exist_ok=True)
         return folder
 
-    def finished(self, name: str) -> tuple[list[Row], list[Dropped]] | None:
+    def finished(self, name: str) -> list[Result] | None:
         """What the rung gave when it was finished earlier, or None."""
         path = self.path / name / DONE
         if not path.is_file():
             return None
         stored = read_json(path)
-        rows = [
-            Row(self._candidate(**row["candidate"]), Measurement(**row["measurement"]))
-            for row in stored["rows"]
-        ]
-        return rows, [Dropped(**dropped) for dropped in stored["dropped"]]
+        results: list[Result] = []
+        for fields in stored["rows"]:
+            candidate = Candidate(**fields["candidate"])
+            artifact = str(self.path / candidate.artifact)
+            candidate = replace(candidate, artifact=artifact, notes=tuple(candidate.notes))
+            results.append(Row(candidate, Measurement(**fields["measurement"])))
+        return results + [Dropped(**fields) for fields in stored["dropped"]]
 
-    def finish(self, name: str, rows: Sequence[Row], dropped: Sequence[Dropped]) -> None:
+    def finish(self, name: str, results: Sequence[Result]) -> None:
         """Record a rung as finished; after this a resumed climb does not train it again."""
-        content = {"rows": [asdict(row) for row in rows], "dropped": [asdict(d) for d in dropped]}
-        for row in content["rows"]:  # relative, so that the folder may be moved or named differently
+        rows = [asdict(result) for result in results if isinstance(result, Row)]
+        for row in rows:  # relative, so that the folder may be moved or named differently
             row["candidate"]["artifact"] = os.path.relpath(row["candidate"]["artifact"], self.path)
-        write_json(self.rung(name) / DONE, content)
-
-    def _candidate(self, *, artifact: str, notes: Sequence[str], **fields: Any) -> Candidate:
-        return Candidate(artifact=str(self.path / artifact), notes=tuple(notes), **fields)
+        dropped = [asdict(result) for result in results if isinstance(result, Dropped)]
+        write_json(self.rung(name) / DONE, {"rows": rows, "dropped": dropped})
 
 
 def read_json(path: Path) -> Any:
@@ -94,8 +95,3 @@ def write_json(path: Path, content: Any) -> None:
     """Write atomically: a reader sees the old file or the new one."""
     with atomic_file(path) as handle:
         handle.write(json.dumps(content, indent=1, sort_keys=True).encode())
-
-
-def _is_part(path: Path) -> bool:
-    """Whether this is what a killed process left while it wrote the marker."""
-    return path.name.startswith(f".{CLIMB}.")

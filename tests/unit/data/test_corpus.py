@@ -176,7 +176,7 @@ def test_one_example_per_class(tmp_path: Path) -> None:
 
 
 def test_one_class_only(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="only 'pos'"):
+    with pytest.raises(DataError, match=r"a\.jsonl: .*only one: 'pos'"):
         load_corpus(jsonl(tmp_path / "a.jsonl", balanced(20, ["pos"])))
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradatim.data.labels import Reading, find_separator, polarity, targets
+from gradatim.data.labels import Reading, find_separator, targets
+from gradatim.data.named import polarity
 from gradatim.errors import DataError
 from gradatim.types import Task
 

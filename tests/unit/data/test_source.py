@@ -77,6 +77,19 @@ def test_shards_of_a_split(tmp_path: Path) -> None:
     assert list(load_corpus(tmp_path / "a").train.texts) == [row["text"] for row in rows]
 
 
+@pytest.mark.parametrize("name", ["trec", "tweets"])
+def test_a_folder_that_hides_a_data_set_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GRADATIM_DATA", str(tmp_path / "benchmarks"))
+    jsonl(tmp_path / name / "train.jsonl", balanced(40))
+    corpus = load_corpus(name)
+    assert len(corpus.train) == 32
+    assert str(tmp_path / name) in corpus.notes[0]
+    assert not any(str(tmp_path / name) in note for note in load_corpus(f"./{name}").notes)
+
+
 def test_hub_data_set_with_class_names(monkeypatch: pytest.MonkeyPatch) -> None:
     import datasets
 

@@ -83,17 +83,14 @@ def test_pairs_are_wanted_by_the_task(tmp_path: Path) -> None:
 def test_texts_of_lines_and_columns(tmp_path: Path) -> None:
     lines = write(tmp_path / "a.txt", "one, with a comma\n\n“two”\r\n")
     assert load_texts(lines) == (["one, with a comma", "“two”"], None)
-    assert load_texts(lines, keep_empty=True)[0] == ["one, with a comma", "", "“two”"]
     table = write(tmp_path / "a.csv", "id,review\n1,good one\n2,\n3,bad one\n")
     assert load_texts(table)[0] == ["good one", "bad one"]
-    assert load_texts(table, keep_empty=True)[0] == ["good one", "", "bad one"]
     assert load_texts(table, text="id")[0] == ["1", "2", "3"]
 
 
 def test_texts_in_pairs(tmp_path: Path) -> None:
     path = write(tmp_path / "a.tsv", "question\tanswer\tcontext\nwho is it\tme\there\nwhat is it\tthat\t\n")
     assert load_texts(path, text_pair="context", pairs=True) == (["who is it"], ["here"])
-    assert load_texts(path, text_pair="context", pairs=True, keep_empty=True)[1] == ["here", ""]
 
 
 def test_no_texts_at_all(tmp_path: Path) -> None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 
 from gradatim.ladder.choice import choose
 from gradatim.ladder.intervals import bootstrap
 from gradatim.ladder.learning import learning_curve
 from gradatim.ladder.mistakes import suspects
-from gradatim.ladder.records import Dropped, Evidence, Row, Story, TestResult
+from gradatim.ladder.records import Dropped, Evidence, Row, Story
 from gradatim.types import Array, Budget, Candidate, Corpus, Examples, Measurement, Task
 
 GOOD = ["moving", "deft", "warm", "funny", "luminous", "sly", "tender", "bracing"]
@@ -114,7 +112,7 @@ def make_story(
     rows = rows if rows is not None else ladder_rows()
     choice = choose(rows, budget or Budget(max_ms=2.0, max_mb=25.0))
     named = [row.name for row in (choice.chosen, choice.runner_up) if row is not None]
-    results = [TestResult(name, bootstrap(metric, task, dev.targets, answers)) for name in named]
+    results = {name: bootstrap(metric, task, dev.targets, answers) for name in named}
     corpus = Corpus(
         "sst2", task, train, dev, test if with_test else None, ("12 duplicates kept on one side",), "ab" * 32
     )
@@ -125,6 +123,9 @@ def make_story(
         choice=choice,
         evidence=Evidence(
             answers,
+            None,
+            np.array([len(text.split()) for text in dev.texts]),
+            "words",
             learning=learning_curve(
                 features[:300], train.targets[:300], features[300:], train.targets[300:], task, metric
             ),
@@ -139,10 +140,5 @@ def make_story(
             Dropped("students of a larger teacher", "estimated 14 min, 3 min of --max-train-min left"),
             Dropped("bilstm-int8", "no faster than its source (1.3 ms against 1.3 ms)", "refused"),
         ),
-        tests=results if with_test else (),
+        tests=results if with_test else {},
     )
-
-
-def without_evidence(story: Story) -> Story:
-    """The same story when nothing was kept of the chosen model's answers."""
-    return dataclasses.replace(story, evidence=None)

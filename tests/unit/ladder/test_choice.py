@@ -101,7 +101,8 @@ def test_no_rows_is_refused():
 def test_purchases_are_what_choose_would_choose(drawn):
     rows = rows_of(drawn)
     bought = purchases(rows)
-    for purchase in bought:
-        assert choose(rows, Budget(purchase.max_ms, purchase.max_mb)).chosen is purchase.row
-    largest = max(bought, key=lambda purchase: (purchase.max_ms, purchase.max_mb))
-    assert largest.row is choose(rows, Budget()).chosen  # the most money buys what no limit does
+    for max_ms, line in bought.items():
+        for max_mb, row in line.items():
+            assert choose(rows, Budget(max_ms, max_mb)).chosen is row
+    *_, last = bought.values()
+    assert last[max(last)] is choose(rows, Budget()).chosen  # the most money buys what no limit does

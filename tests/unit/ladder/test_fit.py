@@ -48,7 +48,7 @@ def test_the_outcome_tells_the_whole_story(tmp_path: Path) -> None:
     assert outcome.artifact == tmp_path / "new" / "folder" / "model.gradatim"
     assert outcome.choice.chosen is not None
     assert outcome.choice.chosen.name == "linear"
-    assert [result.name for result in outcome.story.tests] == ["linear", "majority"]
+    assert list(outcome.story.tests) == ["linear", "majority"]
     assert outcome.story.evidence is not None
     assert outcome.story.evidence.probabilities.shape == (16, 2)
     assert not (tmp_path / "new" / "folder" / "model.climb" / "shared" / "features.npz").exists(), (

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from gradatim.errors import GradatimError
-from gradatim.ladder.measure import measure, peak_bytes, write_texts
+from gradatim.ladder.measure import measure, measured_answers, peak_bytes, write_texts
+from gradatim.ladder.rung import Problem
 from gradatim.pipelines.open import load
-from gradatim.types import Candidate, Examples, Task
+from gradatim.types import Candidate, Corpus, Examples, Task
 
 TASK = Task(("negative", "positive"))
 TEXTS = [
@@ -34,9 +35,12 @@ def candidate(artifact: Path) -> Candidate:
 
 
 def test_figures_are_those_of_the_file(tiny_artifact: Path, tmp_path: Path, dev: Examples) -> None:
+    problem = Problem(Corpus("tiny", TASK, dev, dev, None), tmp_path, tmp_path, "accuracy")
     write_texts(dev, texts := tmp_path / "dev.jsonl")
     assert [json.loads(line)[0] for line in texts.read_bytes().splitlines()] == TEXTS
-    seen, probabilities = measure(candidate(tiny_artifact), TASK, dev, texts, metric="accuracy", threads=1)
+    seen = measure(candidate(tiny_artifact), problem, texts)
+    probabilities, thresholds = measured_answers(candidate(tiny_artifact), TASK)
+    assert thresholds is None
     wanted = load(tiny_artifact, threads=1).probabilities(TEXTS)
     np.testing.assert_allclose(probabilities, wanted, atol=1e-6)
     right = float((wanted.argmax(1) == dev.targets).mean())
@@ -54,9 +58,10 @@ def test_figures_are_those_of_the_file(tiny_artifact: Path, tmp_path: Path, dev:
 def test_a_file_that_cannot_be_run_is_said_in_one_line(tmp_path: Path, dev: Examples) -> None:
     broken = tmp_path / "broken.gradatim"
     broken.write_bytes(b"PK nothing")
+    problem = Problem(Corpus("tiny", TASK, dev, dev, None), tmp_path, tmp_path, "accuracy")
     write_texts(dev, texts := tmp_path / "dev.jsonl")
     with pytest.raises(GradatimError, match=r"measuring .*broken\.gradatim failed") as caught:
-        measure(candidate(broken), TASK, dev, texts, metric="accuracy", threads=1)
+        measure(candidate(broken), problem, texts)
     assert "\n" not in str(caught.value)
 
 

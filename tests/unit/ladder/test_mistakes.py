@@ -8,17 +8,16 @@ from gradatim.ladder.mistakes import confident_labels, out_of_fold, suspects, wo
 from gradatim.types import Examples
 
 
-def examples_of(targets, pairs=None):
-    return Examples([f"text {i}" for i in range(len(targets))], pairs, np.asarray(targets))
+def examples_of(targets):
+    return Examples([f"text {i}" for i in range(len(targets))], None, np.asarray(targets))
 
 
 def test_most_confident_mistakes_come_first_and_right_answers_not_at_all():
     answers = np.array([[0.9, 0.1], [0.2, 0.8], [0.4, 0.6], [0.3, 0.7]], dtype=np.float32)
     found = worst_mistakes(examples_of([1, 1, 0, 0]), make_task(), answers)
     assert [mistake.row for mistake in found] == [0, 3, 2]
-    assert (found[0].gold, found[0].predicted) == ("positive", "negative")
+    assert (found[0].label, found[0].other) == ("positive", "negative")
     assert found[0].probability == pytest.approx(0.9)
-    assert found[0].gold_probability == pytest.approx(0.1)
     assert len(worst_mistakes(examples_of([1, 1, 0, 0]), make_task(), answers, limit=1)) == 1
 
 
@@ -28,15 +27,10 @@ def test_multi_label_mistake_names_both_sets_and_obeys_thresholds():
     answers = np.array([[0.9, 0.6, 0.1], [0.1, 0.1, 0.95], [0.1, 0.9, 0.8]], dtype=np.float32)
     found = worst_mistakes(examples_of(targets), task, answers)
     assert [mistake.row for mistake in found] == [1, 0]
-    assert found[0].gold == "(none)"
-    assert found[1].predicted == "label-00, label-01"
+    assert found[0].label == "(none)"
+    assert found[1].other == "label-00, label-01"
     strict = worst_mistakes(examples_of(targets), task, answers, np.array([0.5, 0.7, 0.5]))
     assert [mistake.row for mistake in strict] == [1]
-
-
-def test_pairs_keep_their_second_text():
-    answers = np.array([[0.9, 0.1]], dtype=np.float32)
-    assert worst_mistakes(examples_of([1], ["second"]), make_task(pairs=True), answers)[0].pair == "second"
 
 
 def test_thresholds_are_the_mean_confidence_of_each_given_label():
@@ -59,8 +53,8 @@ def test_flipped_labels_are_found(labels):
     assert len(right) >= 20  # two of three are found,
     assert len(right) >= 0.95 * len(found)  # and next to nothing else
     first = found[0]
-    assert (first.given, first.likely) == (task.labels[given[first.row]], task.labels[true[first.row]])
-    assert first.likely_probability > first.given_probability
+    assert (first.label, first.other) == (task.labels[given[first.row]], task.labels[true[first.row]])
+    assert first.probability > 0.5
 
 
 def test_flipped_multi_label_decisions_are_found():
@@ -73,7 +67,7 @@ def test_flipped_multi_label_decisions_are_found():
     found = suspects(examples_of(given), features, task)
     assert len({suspect.row for suspect in found[:15]} & set(range(15))) >= 13
     one = next(suspect for suspect in found if suspect.row < 15)
-    assert ("label-01" in one.given) != ("label-01" in one.likely)
+    assert ("label-01" in one.label) != ("label-01" in one.other)
 
 
 def test_out_of_fold_answers_come_from_a_probe_that_has_not_seen_the_row():

@@ -2,18 +2,17 @@
 
 import re
 from dataclasses import replace
+from html import unescape
 from html.parser import HTMLParser
 from itertools import pairwise
 
 import numpy as np
 import pytest
-from climb_stories import ladder_rows, make_row, make_story, make_task, without_evidence
+from climb_stories import ladder_rows, make_row, make_story, make_task
 
-from gradatim.ladder.records import Evidence
-from gradatim.ladder.report import write_front_png, write_report
 from gradatim.ladder.report.analysis import by_length, confusion_matrix, most_confused, reliability
-from gradatim.ladder.report.answer import answer
-from gradatim.ladder.report.page import render
+from gradatim.ladder.report.answer import answer, held_out
+from gradatim.ladder.report.page import render, write_front_png, write_report
 from gradatim.types import Budget, Examples
 
 VOID = {"meta", "hr", "br", "use"}
@@ -27,7 +26,6 @@ STORIES = {
     "pairs": lambda: make_story(make_task(3, pairs=True), metric="matthews"),
     "nothing fits": lambda: make_story(budget=Budget(max_ms=0.001, max_mb=0.001)),
     "nothing fits at all": lambda: make_story(budget=Budget(max_ms=0, max_ram_mb=1)),
-    "no evidence": lambda: without_evidence(make_story()),
     "worthless models": lambda: make_story(rows=[make_row("a", 0.0, 0.0, 0.0), make_row("b", 0.0, 1, 1)]),
 }
 
@@ -96,11 +94,12 @@ def test_pictures_speak_and_take_the_colours_of_the_page(name):
 
 def test_the_answer_is_the_first_thing_said():
     page = render(make_story())
-    headline = re.sub(r"<[^>]+>", "", re.search(r"<h1>(.*?)</h1>", page, re.DOTALL)[1]).replace("\u00a0", " ")
+    headline = unescape(re.sub(r"<[^>]+>", "", re.search(r"<h1>(.*?)</h1>", page, re.DOTALL)[1]))
+    headline = headline.replace("\u00a0", " ")
     assert headline.startswith(
         "Use student-2l-int8: 85.1 % accuracy (95 % interval 82.9–87.3), 0.88 ms per text"
     )
-    assert "96.8 % of the best model&#x27;s quality (fine-tuned) at 1/5 of its latency" in headline
+    assert "96.8 % of the best model's quality (fine-tuned) at 1/5 of its latency" in headline
 
 
 def test_the_best_model_is_not_compared_with_itself():
@@ -111,6 +110,11 @@ def test_when_nothing_fits_the_nearest_and_what_to_relax_are_said():
     said = answer(make_story(budget=Budget(max_ms=0.002)))
     assert said.startswith("No candidate fits the budget (--max-ms 0.002)")
     assert "relax --max-ms 0.002 to 0.004" in said
+
+
+def test_an_untouched_test_split_is_not_denied():
+    assert "No test split" in held_out(make_story(with_test=False))
+    assert "not touched" in held_out(make_story(budget=Budget(max_ms=0.002)))
 
 
 def test_losses_are_shown_with_their_reasons():
@@ -187,7 +191,7 @@ def test_reliability_of_an_honest_model_lies_on_the_diagonal():
 
 def test_length_slices_hold_every_text_once_in_order():
     story = make_story()
-    slices = by_length(story, story.evidence)
+    slices = by_length(story)
     assert sum(part.count for part in slices) == len(story.corpus.dev)
     assert 3 <= len(slices) <= 5
     assert all(a.longest < b.shortest for a, b in pairwise(slices))
@@ -195,7 +199,15 @@ def test_length_slices_hold_every_text_once_in_order():
 
 def test_lengths_that_are_given_are_used():
     story = make_story()
-    same = Evidence(story.evidence.probabilities, lengths=np.full(240, 7), length_unit="tokens")
-    (only,) = by_length(story, same)
+    same = replace(story, evidence=replace(story.evidence, lengths=np.full(240, 7), length_unit="tokens"))
+    (only,) = by_length(same)
     assert (only.shortest, only.longest, only.count) == (7, 7, 240)
-    assert "7 tokens" in render(replace(story, evidence=same))
+    assert "7 tokens" in render(same)
+
+
+def test_pairs_keep_their_second_text():
+    story = make_story(make_task(3, pairs=True), metric="matthews")
+    first = story.evidence.suspects[0].row
+    cell = f'<td class="text" dir="auto">{story.corpus.train.texts[first]}<hr>{story.corpus.train.pairs[first]}</td>'
+    folded = re.sub(r"<details><summary>.*?</summary><div>(.*?)</div></details>", r"\1", render(story))
+    assert cell in re.sub(r"\s*\n\s*", "", folded)

@@ -24,26 +24,28 @@ def row(folder: ClimbFolder) -> Row:
 def test_a_finished_rung_comes_back_as_it_was(tmp_path: Path) -> None:
     folder = ClimbFolder(tmp_path / "c", PRINT, resume=False)
     dropped = [Dropped("a-int8", "not faster", "refused")]
-    folder.finish("a", [row(folder)], dropped)
+    folder.finish("a", [row(folder), *dropped])
     again = ClimbFolder(tmp_path / "c", PRINT, resume=True)
-    assert again.finished("a") == ([row(folder)], dropped)
+    assert again.finished("a") == [row(folder), *dropped]
     assert again.finished("b") is None
 
 
 def test_a_moved_folder_still_finds_its_artifacts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     folder = ClimbFolder(Path("c"), PRINT, resume=False)
-    folder.finish("a", [row(folder)], [])
+    folder.finish("a", [row(folder)])
     moved = Path("elsewhere") / "d"
     moved.parent.mkdir()
     Path("c").rename(moved)
-    rows, _ = ClimbFolder(tmp_path / moved, PRINT, resume=True).finished("a") or ([], [])
+    rows = ClimbFolder(tmp_path / moved, PRINT, resume=True).finished("a")
+    assert rows
+    assert isinstance(rows[0], Row)
     assert Path(rows[0].candidate.artifact) == tmp_path / moved / "a" / "a.gradatim"
 
 
 def test_other_settings_are_refused_by_name_and_change_nothing(tmp_path: Path) -> None:
     folder = ClimbFolder(tmp_path / "c", PRINT, resume=False)
-    folder.finish("a", [row(folder)], [])
+    folder.finish("a", [row(folder)])
     with pytest.raises(ConfigError, match=r"\(rungs, seed\)"):
         ClimbFolder(tmp_path / "c", {**PRINT, "seed": 1, "rungs": ["a"]}, resume=True)
     assert ClimbFolder(tmp_path / "c", PRINT, resume=True).finished("a") is not None
@@ -51,7 +53,7 @@ def test_other_settings_are_refused_by_name_and_change_nothing(tmp_path: Path) -
 
 def test_without_resume_it_starts_empty(tmp_path: Path) -> None:
     folder = ClimbFolder(tmp_path / "c", PRINT, resume=False)
-    folder.finish("a", [row(folder)], [])
+    folder.finish("a", [row(folder)])
     assert ClimbFolder(tmp_path / "c", PRINT, resume=False).finished("a") is None
 
 
@@ -73,7 +75,7 @@ def test_what_is_not_a_climb_is_left_alone(tmp_path: Path, resume: bool) -> None
 @pytest.mark.parametrize("name", ["climb.json", "a/done.json"])
 def test_a_damaged_record_is_named(tmp_path: Path, name: str) -> None:
     folder = ClimbFolder(tmp_path / "c", PRINT, resume=False)
-    folder.finish("a", [row(folder)], [])
+    folder.finish("a", [row(folder)])
     path = tmp_path / "c" / name
     path.write_bytes(path.read_bytes()[:20])
     with pytest.raises(ConfigError, match="is damaged"):
@@ -91,7 +93,7 @@ def test_killed_while_it_was_emptied_it_can_be_started_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = ClimbFolder(tmp_path / "c", PRINT, resume=False)
-    folder.finish("a", [row(folder)], [])
+    folder.finish("a", [row(folder)])
 
     def killed(_path: Path) -> None:
         raise KeyboardInterrupt

@@ -7,6 +7,7 @@ from climb_stories import ladder_rows, make_row
 from rich.console import Console
 
 from gradatim.ladder.choice import choose
+from gradatim.ladder.records import Dropped
 from gradatim.ladder.table import LadderTable
 from gradatim.types import Budget
 
@@ -31,9 +32,11 @@ def climbed(width):
     table = LadderTable("accuracy", "sst2", terminal(width))
     rows = ladder_rows()
     for row in rows:
-        table.finish(row)
-    table.skip("bilstm-large", "estimated 14 min, but only 3 min of --max-train-min are left")
-    table.refuse("bilstm-int8", "no faster than its source, and 1.2 points of accuracy worse")
+        table.settle(row)
+    table.settle(Dropped("bilstm-large", "estimated 14 min, but only 3 min of --max-train-min are left"))
+    table.settle(
+        Dropped("bilstm-int8", "no faster than its source, and 1.2 points of accuracy worse", "refused")
+    )
     table.chosen(choose(rows, Budget(max_ms=2)))
     return table
 
@@ -70,8 +73,8 @@ def test_a_running_rung_gives_way_to_its_candidates():
     table = LadderTable("accuracy", console=terminal(100))
     table.start("linear", 12.0)
     assert "linear" in rendered(table)
-    table.finish(make_row("linear", 0.8, 1, 1))
-    assert [line.state for line in table.lines] == ["measured"]
+    table.settle(make_row("linear", 0.8, 1, 1))
+    assert (len(table.results), table.running) == (1, "")
 
 
 def test_live_table_is_drawn_in_a_terminal_and_stops_on_an_error():
@@ -80,14 +83,14 @@ def test_live_table_is_drawn_in_a_terminal_and_stops_on_an_error():
 
     def interrupted():
         with table:
-            table.finish(ladder_rows()[0])
+            table.settle(ladder_rows()[0])
             table.start("ngram", 3.0)
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     assert "majority" in console.file.getvalue()
-    assert [line.name for line in table.lines] == ["majority"]
+    assert ([result.name for result in table.results], table.running) == (["majority"], "")
 
 
 def test_without_a_terminal_one_line_per_event_without_escapes():
@@ -95,9 +98,9 @@ def test_without_a_terminal_one_line_per_event_without_escapes():
     with LadderTable("accuracy", "sst2 [red]", console) as table:
         table.start("linear", 90.0)
         table.say("choosing C")
-        table.finish(make_row("linear", 0.823, 0.21, 3.1))
-        table.skip("bilstm", "no [time]")
-        table.refuse("x-int8", "slower")
+        table.settle(make_row("linear", 0.823, 0.21, 3.1))
+        table.settle(Dropped("bilstm", "no [time]"))
+        table.settle(Dropped("x-int8", "slower", "refused"))
         table.chosen(choose([make_row("linear", 0.823, 0.21, 3.1)], Budget(max_ms=0.1)))
     lines = console.file.getvalue().splitlines()
     assert len(lines) == 7

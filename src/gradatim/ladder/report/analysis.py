@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gradatim.ladder.intervals import bootstrap
-from gradatim.ladder.records import Evidence, Interval, Story
+from gradatim.ladder.records import Interval, Story
 from gradatim.types import Array, Task
 
 BINS = 10
@@ -81,18 +81,9 @@ def reliability(task: Task, targets: Array, probabilities: Array) -> list[Bin]:
     ]
 
 
-def text_lengths(story: Story, evidence: Evidence) -> Array:
-    """The lengths given, or else the number of words between blanks, of both texts of a pair."""
-    if evidence.lengths is not None:
-        return np.asarray(evidence.lengths)
-    dev = story.corpus.dev
-    seconds = dev.pairs or [""] * len(dev)
-    return np.array([len(a.split()) + len(b.split()) for a, b in zip(dev.texts, seconds, strict=True)])
-
-
-def by_length(story: Story, evidence: Evidence) -> list[Slice]:
+def by_length(story: Story) -> list[Slice]:
     """Quality on up to five groups of texts of similar length and about equal number."""
-    lengths = text_lengths(story, evidence)
+    evidence, lengths = story.evidence, story.evidence.lengths
     groups = min(MAX_SLICES, max(1, len(lengths) // MIN_SLICE))
     edges = np.unique(np.quantile(lengths, np.linspace(0, 1, groups + 1)[1:-1], method="higher"))
     group = np.searchsorted(edges, lengths, side="right")

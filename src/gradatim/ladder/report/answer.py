@@ -2,38 +2,26 @@
 
 from __future__ import annotations
 
-from gradatim.ladder.figures import count, fraction, metric_name, quality, row_interval, short, span
-from gradatim.ladder.records import Row, Story
+from gradatim.ladder.figures import count, metric_name, percent, quality, short, span
+from gradatim.ladder.front import latency
+from gradatim.ladder.records import Story
 from gradatim.types import Budget
-
-
-def subject(story: Story) -> Row:
-    """The row the story is about: the chosen one, or the nearest if nothing fits."""
-    row = story.choice.chosen or story.choice.nearest
-    if row is None:
-        raise ValueError("a choice names a chosen or a nearest row")
-    return row
 
 
 def answer(story: Story) -> str:
     """One sentence (two if nothing fits); the candidate's name stands in backticks."""
-    row = subject(story)
-    if not story.choice.fits:
-        advice = " and ".join(story.choice.reasons[1:]).replace(" -> ", " to ")
-        return (
-            f"No candidate fits the budget ({limits(story.choice.budget)}). "
-            f"Nearest is `{row.name}`: {cost(row, story.metric)}. To accept it, {advice}."
-        )
-    return f"Use `{row.name}`: {cost(row, story.metric)}{_against_best(row, story)}."
-
-
-def cost(row: Row, metric: str) -> str:
-    """`85.9 % accuracy (95 % interval 83.5–88.1), 0.9 ms per text (p95), 17 MB`."""
-    seen = row.measurement
+    choice, metric, row = story.choice, story.metric, story.choice.subject
+    cost = (
+        f"{quality(row.measurement.quality, metric)} {metric_name(metric)} (95 % interval "
+        f"{span(row.quality, metric)}), {short(latency(row))} ms per text (p95), "
+        f"{short(row.measurement.size_mb)} MB"
+    )
+    if choice.fits:
+        return f"Use `{row.name}`: {cost}{_against_best(story)}."
+    advice = " and ".join(choice.reasons[1:]).replace(" -> ", " to ")
     return (
-        f"{quality(seen.quality, metric)} {metric_name(metric)} "
-        f"(95 % interval {span(row_interval(row), metric)}), "
-        f"{short(seen.p95_ms)} ms per text (p95), {short(seen.size_mb)} MB"
+        f"No candidate fits the budget ({limits(choice.budget)}). "
+        f"Nearest is `{row.name}`: {cost}. To accept it, {advice}."
     )
 
 
@@ -49,33 +37,32 @@ def limits(budget: Budget) -> str:
     return ", ".join(said) or "no limits"
 
 
-def held_out_sentence(story: Story) -> str:
-    """What the test split said, or that there is none."""
-    held_out = story.corpus.test
-    if not story.tests or held_out is None:
+def held_out(story: Story) -> str:
+    """What the test split said, or why it said nothing."""
+    test = story.corpus.test
+    if test is None:
         return "No test split: these figures are from the dev split, on which the choice was made."
+    if not story.tests:
+        return "Nothing was chosen, so the test split was not touched: these figures are from the dev split."
     said = [
-        f"`{result.name}` {quality(result.quality.value, story.metric)} "
-        f"({span(result.quality, story.metric)})"
-        for result in story.tests
+        f"`{name}` {quality(interval.value, story.metric)} ({span(interval, story.metric)})"
+        for name, interval in story.tests.items()
     ]
-    return f"On {count(len(held_out), 'test text')}, touched once: {' and '.join(said)}."
+    return f"On {count(len(test), 'test text')}, touched once: {' and '.join(said)}."
 
 
-def standing(row: Row, story: Story) -> list[str]:
-    """What the row is in the choice: `chosen`, `nearest`, `runner-up` or nothing."""
-    choice = story.choice
-    parts = (("chosen", choice.chosen), ("nearest", choice.nearest), ("runner-up", choice.runner_up))
-    return [word for word, other in parts if other is row]
-
-
-def _against_best(row: Row, story: Story) -> str:
+def _against_best(story: Story) -> str:
     """Compared with the best of all candidates, also of those outside the budget."""
+    row = story.choice.subject
     best = max(story.rows, key=lambda other: other.measurement.quality)
     if best.name == row.name:
-        others = len(story.rows) - 1
-        return f", the best quality of {count(others + 1, 'candidate')}" if others else ""
+        return f", the best quality of {count(len(story.rows), 'candidate')}" if len(story.rows) > 1 else ""
     kept = row.measurement.quality / best.measurement.quality if best.measurement.quality > 0 else 1.0
-    faster = row.measurement.p95_ms / best.measurement.p95_ms
-    at = f"at {fraction(faster)} its latency" if faster < 0.95 else "for as much latency"
-    return f": {100 * kept:.1f} % of the best model's quality (`{best.name}`) {at}"
+    share = latency(row) / latency(best)
+    at = f"at {_fraction(share)} its latency" if share < 0.95 else "for as much latency"
+    return f": {percent(kept)} of the best model's quality (`{best.name}`) {at}"
+
+
+def _fraction(ratio: float) -> str:
+    """A ratio below one as a person says it: `1/6 of`, `70 % of`."""
+    return f"1/{round(1 / ratio):,} of" if ratio <= 0.55 else f"{percent(ratio, 0)} of"

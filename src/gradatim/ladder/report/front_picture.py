@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
+
 from gradatim.ladder.choice import excesses
-from gradatim.ladder.figures import PERCENT, count, metric_name, quality, row_interval, short
-from gradatim.ladder.front import pareto_front
+from gradatim.ladder.figures import PERCENT, count, metric_name, quality, short, with_unit
+from gradatim.ladder.front import latency, pareto_front
 from gradatim.ladder.records import Row, Story
-from gradatim.ladder.report.answer import limits, subject
-from gradatim.ladder.report.canvas import Figure, Palette, new_axes, new_figure
+from gradatim.ladder.report.answer import limits
+from gradatim.ladder.report.canvas import Figure, Palette, log_ticks, new_axes
 from gradatim.ladder.report.labels import Box, Spot, place_labels
 
 FASTEST_MS = 0.001  # what a clock can resolve; keeps a log axis possible
@@ -20,57 +23,49 @@ LARGEST = 30.0  # diameter in points of the largest bubble
 SMALLEST = 4.0
 
 
-def draw_front(story: Story, palette: Palette, width: float = 8.6, height: float = 4.7) -> Figure:
-    """Figure of `width` x `height` inches; `front_alt` says the same in words."""
-    figure = new_figure(width, height)
-    unit = " (%)" if story.metric in PERCENT else ""
-    axes = new_axes(
-        figure, palette, "milliseconds per text, p95 (log scale)", metric_name(story.metric) + unit
-    )
-    rows, scale = list(story.rows), 100.0 if story.metric in PERCENT else 1.0
-    floor = _floor([row.measurement.quality for row in rows])
-    _scale_axes(axes, rows, story, floor * scale, scale)
-    shade_budget(axes, story, palette)
-    _draw_line(axes, pareto_front(rows), floor, scale, palette)
-    largest = max(row.measurement.size_mb for row in rows)
-    chosen = subject(story)
-    for row in sorted(rows, key=lambda row: -row.measurement.size_mb):  # the small ones in front
-        _draw_row(axes, row, story, palette, (floor, scale, _diameter(row, largest)))
-    figure.canvas.draw()
-    order = sorted(rows, key=lambda row: (row is not chosen, -row.measurement.quality))
-    _draw_labels(axes, order, [_diameter(row, largest) for row in order], (floor, scale), story, palette)
-    return figure
+@dataclass(frozen=True, slots=True)
+class Bubble:
+    """A row as it is drawn: its place in the axes' units and its diameter in points."""
+
+    row: Row
+    x: float
+    y: float
+    diameter: float
+    colour: str
+    chosen: bool
+    hollow: bool  # over a limit of the budget
+    below: bool  # so far below the others that only a triangle at the edge points to it
+
+
+def draw_front(story: Story, palette: Palette, size: tuple[float, float] = (8.6, 4.7)) -> Figure:
+    """Figure of `size` inches; `front_alt` says the same in words."""
+    axes = new_axes(size, palette, "milliseconds per text, p95 (log scale)", with_unit(story.metric))
+    scale = 100.0 if story.metric in PERCENT else 1.0
+    floor = _floor([row.measurement.quality for row in story.rows])
+    _scale_axes(axes, [row for row in story.rows if row.measurement.quality >= floor], story, scale)
+    _shade_budget(axes, story, palette)
+    bubbles = [_bubble(axes, row, story, palette, floor, scale) for row in story.rows]
+    front = [row for row in pareto_front(story.rows) if row.measurement.quality >= floor]
+    x = np.repeat([*map(_ms, front), axes.get_xlim()[1]], 2)[1:-1]  # steps: what quality each latency buys
+    y = np.repeat([row.measurement.quality * scale for row in front], 2)
+    axes.plot(x, y, color=palette["muted"], linewidth=1.1, alpha=0.75, zorder=2)
+    for bubble in sorted(bubbles, key=lambda bubble: -bubble.diameter):  # the small ones in front
+        _draw_bubble(axes, bubble, scale, palette["paper"])
+    axes.figure.canvas.draw()
+    bubbles.sort(key=lambda bubble: (not bubble.chosen, -bubble.y))
+    _draw_labels(axes, bubbles, story.metric, palette)
+    return axes.figure
 
 
 def front_alt(story: Story) -> str:
     """The picture in words, for those who do not see it."""
     said = [
-        f"{row.name} {quality(row.measurement.quality, story.metric)} at {short(row.measurement.p95_ms)} ms"
+        f"{row.name} {quality(row.measurement.quality, story.metric)} at {short(latency(row))} ms"
         for row in pareto_front(story.rows)
     ]
     return (
         f"{metric_name(story.metric)} against latency of {count(len(story.rows), 'candidate')}. "
         f"On the front, fastest first: {'; '.join(said)}. Budget: {limits(story.choice.budget)}."
-    )
-
-
-def shade_budget(axes: Any, story: Story, palette: Palette) -> None:
-    """Shade the latencies that the budget rules out."""
-    limit = story.choice.budget.max_ms
-    left, right = axes.get_xlim()
-    if limit is None or limit >= right:
-        return  # every drawn candidate is inside
-    axes.axvspan(max(limit, left), right, color=palette["shade"], alpha=0.09, linewidth=0)
-    axes.axvline(max(limit, left), color=palette["shade"], linewidth=1, linestyle=(0, (4, 3)))
-    axes.annotate(
-        f"over {limit:g} ms",
-        (max(limit, left), 1),
-        xycoords=("data", "axes fraction"),
-        xytext=(4, -4),
-        textcoords="offset points",
-        va="top",
-        fontsize=8.5,
-        color=palette["shade"],
     )
 
 
@@ -83,146 +78,103 @@ def _floor(qualities: Sequence[float]) -> float:
     return kept[-1] if len(kept) >= 2 else ranked[-1]
 
 
-def _scale_axes(axes: Any, rows: Sequence[Row], story: Story, floor: float, scale: float) -> None:
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
-
-    drawn = [row for row in rows if row.measurement.quality * scale >= floor]
-    times = [_ms(row) for row in drawn]
-    low, high = min(times), max(times)
+def _scale_axes(axes: Any, rows: Sequence[Row], story: Story, scale: float) -> None:
+    low, high = min(map(_ms, rows)), max(map(_ms, rows))
     limit = story.choice.budget.max_ms
     if limit is not None and low / 4 < limit < high * 4:
         low, high = min(low, limit), max(high, limit)
     margin = max((high / low) ** 0.09, 1.9)
     axes.set_xscale("log")
     axes.set_xlim(low / margin, high * margin)
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 300 else (1,)))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _place: f"{value:g}"))
-    top = max(row.measurement.high for row in rows) * scale
-    bottom = min(row.measurement.low for row in drawn) * scale
+    log_ticks(axes.xaxis, (1, 2, 5) if high / low < 300 else (1,), "g")
+    top = max(row.measurement.high for row in story.rows) * scale
+    bottom = min(row.measurement.low for row in rows) * scale
     reach = max(top - bottom, 0.02 * scale)
     axes.set_ylim(bottom - 0.12 * reach, top + 0.08 * reach)
 
 
-def _draw_line(axes: Any, front: Sequence[Row], floor: float, scale: float, palette: Palette) -> None:
-    """The front as steps: what quality each latency buys."""
-    drawn = [row for row in front if row.measurement.quality >= floor]
-    if drawn:
-        x = [*(_ms(row) for row in drawn), axes.get_xlim()[1]]
-        y = [*(row.measurement.quality * scale for row in drawn), drawn[-1].measurement.quality * scale]
-        axes.step(x, y, where="post", color=palette["muted"], linewidth=1.1, alpha=0.75, zorder=2)
+def _shade_budget(axes: Any, story: Story, palette: Palette) -> None:
+    """Shade the latencies that the budget rules out."""
+    limit = story.choice.budget.max_ms
+    left, right = axes.get_xlim()
+    if limit is None or limit >= right:
+        return  # every drawn candidate is inside
+    start, colour = max(limit, left), palette["shade"]
+    axes.axvspan(start, right, color=colour, alpha=0.09, linewidth=0)
+    axes.axvline(start, color=colour, linewidth=1, linestyle=(0, (4, 3)))
+    corner = {"xycoords": ("data", "axes fraction"), "xytext": (4, -4), "textcoords": "offset points"}
+    axes.annotate(f"over {limit:g} ms", (start, 1), **corner, va="top", fontsize=8.5, color=colour)
 
 
-def _draw_row(axes: Any, row: Row, story: Story, palette: Palette, place: tuple[float, float, float]) -> None:
-    floor, scale, diameter = place
-    chosen = row is subject(story)
-    colour = palette["accent" if chosen else "dot"]
-    x, y = _ms(row), row.measurement.quality * scale
-    if row.measurement.quality < floor:
-        axes.plot(
-            _edge(axes, x),
-            axes.get_ylim()[0],
-            marker="v",
-            color=colour,
-            markersize=8,
-            clip_on=False,
-            zorder=4,
-        )
-        return
-    interval = row_interval(row)
-    ends = [interval.low * scale, interval.high * scale]
-    axes.plot([x, x], ends, color=colour, linewidth=1.5, alpha=1.0 if chosen else 0.5, zorder=3)
-    outside = bool(excesses(row, story.choice.budget))
-    axes.plot(
-        x,
-        y,
-        marker="o",
-        markersize=diameter,
-        color=palette["paper"] if outside else colour,
-        markeredgecolor=colour,
-        markeredgewidth=1.4,
-        alpha=1.0 if chosen or outside else 0.85,
-        zorder=5 if chosen else 4,
+def _bubble(axes: Any, row: Row, story: Story, palette: Palette, floor: float, scale: float) -> Bubble:
+    """The bubble's area is proportional to the artifact's size, down to a smallest visible one."""
+    largest = max(other.measurement.size_mb for other in story.rows)
+    diameter = max(SMALLEST, LARGEST * math.sqrt(row.measurement.size_mb / largest)) if largest else SMALLEST
+    below = row.measurement.quality < floor
+    left, right = axes.get_xlim()
+    chosen = row is story.choice.subject
+    return Bubble(
+        row,
+        x=max(_ms(row), left * (right / left) ** 0.025) if below else _ms(row),  # inside the left edge
+        y=axes.get_ylim()[0] if below else row.measurement.quality * scale,
+        diameter=7.0 if below else diameter,
+        colour=palette["accent" if chosen else "dot"],
+        chosen=chosen,
+        hollow=bool(excesses(row, story.choice.budget)),
+        below=below,
     )
+
+
+def _draw_bubble(axes: Any, bubble: Bubble, scale: float, paper: str) -> None:
+    x, y, colour, chosen = bubble.x, bubble.y, bubble.colour, bubble.chosen
+    if bubble.below:
+        axes.plot(x, y, marker="v", color=colour, markersize=8, clip_on=False, zorder=4)
+        return
+    interval = [bubble.row.quality.low * scale, bubble.row.quality.high * scale]
+    axes.plot([x, x], interval, color=colour, linewidth=1.5, alpha=1.0 if chosen else 0.5, zorder=3)
+    disc = {"marker": "o", "markersize": bubble.diameter, "color": paper if bubble.hollow else colour}
+    alpha = 1.0 if chosen or bubble.hollow else 0.85
+    axes.plot(x, y, **disc, markeredgecolor=colour, markeredgewidth=1.4, alpha=alpha, zorder=4 + chosen)
     if chosen:
-        axes.plot(
-            x,
-            y,
-            marker="o",
-            markersize=diameter + 8,
-            color="none",
-            markeredgecolor=colour,
-            markeredgewidth=1.6,
-        )
+        ring = {"marker": "o", "markersize": bubble.diameter + 8, "color": "none"}
+        axes.plot(x, y, **ring, markeredgecolor=colour, markeredgewidth=1.6)
 
 
-def _draw_labels(
-    axes: Any,
-    rows: Sequence[Row],
-    diameters: Sequence[float],
-    place: tuple[float, float],
-    story: Story,
-    palette: Palette,
-) -> None:
-    floor, scale = place
-    pixels = axes.figure.dpi / 72
-    frame = axes.get_window_extent()
+def _draw_labels(axes: Any, bubbles: Sequence[Bubble], metric: str, palette: Palette) -> None:
+    """Every bubble's name beside it, and a thin line to a name that had to move away."""
+    pixels, to_pixels = axes.figure.dpi / 72, axes.transData
+    lines = _lines(axes)
     texts, spots = [], []
-    for row, diameter in zip(rows, diameters, strict=True):
-        chosen, low = row is subject(story), row.measurement.quality < floor
-        words = f"{row.name} {quality(row.measurement.quality, story.metric)}" if low or chosen else row.name
-        style = {"fontsize": 10 if chosen else 9, "fontweight": "bold" if chosen else "normal"}
-        text = axes.text(
-            0, 0, words, color=palette["accent" if chosen else "ink"], ha="left", va="bottom", **style
-        )
-        extent = text.get_window_extent()
-        y = axes.get_ylim()[0] if low else row.measurement.quality * scale
-        x = _edge(axes, _ms(row))
-        px, py = axes.transData.transform((x, y))
-        radius = (7 if low else diameter + 8 * chosen) / 2 * pixels
-        texts.append(text)
-        spots.append(Spot(px, py, radius, extent.width, extent.height))
-    boxes = place_labels(spots, (frame.x0, frame.y0, frame.x1, frame.y1), _lines(axes))
-    for text, spot, box in zip(texts, spots, boxes, strict=True):
-        text.set_position(axes.transData.inverted().transform(box[:2]))
-        text.set_zorder(6)
-        _draw_leader(axes, spot, box, palette)
-
-
-def _edge(axes: Any, x: float) -> float:
-    """`x`, or the place beside the left edge for what lies beyond it."""
-    left, right = (float(end) for end in axes.get_xlim())
-    edge: float = left * (right / left) ** 0.025
-    return max(x, edge)
+    for bubble in bubbles:
+        words, chosen = bubble.row.name, bubble.chosen
+        if chosen or bubble.below:
+            words = f"{words} {quality(bubble.row.measurement.quality, metric)}"
+        style = {"fontsize": 10, "fontweight": "bold"} if chosen else {"fontsize": 9}
+        texts.append(axes.text(0, 0, words, color=palette["accent" if chosen else "ink"], zorder=6, **style))
+        extent = texts[-1].get_window_extent()
+        radius = (bubble.diameter + 8 * chosen) / 2 * pixels
+        x, y = to_pixels.transform((bubble.x, bubble.y))
+        spots.append(Spot(x, y, radius, extent.width, extent.height))
+    for text, spot, box in zip(texts, spots, place_labels(spots, axes.bbox.extents, lines), strict=True):
+        text.set(position=to_pixels.inverted().transform(box[:2]), va="bottom")
+        x, y = min(max(spot.x, box[0]), box[2]), min(max(spot.y, box[1]), box[3])
+        distance = math.hypot(x - spot.x, y - spot.y)
+        if distance > spot.radius + 14:
+            rim = spot.radius / distance
+            ends = [(spot.x + (x - spot.x) * rim, spot.y + (y - spot.y) * rim), (x, y)]
+            leader = zip(*to_pixels.inverted().transform(ends), strict=True)
+            axes.plot(*leader, color=palette["muted"], linewidth=0.7, zorder=3)
 
 
 def _lines(axes: Any) -> list[Box]:
     """The straight pieces of all lines in the axes, as thin boxes in pixels."""
     boxes = []
     for line in axes.lines:
-        points = axes.transData.transform(line.get_path().vertices)
+        points = line.get_transform().transform(line.get_path().vertices)
         for (x0, y0), (x1, y1) in pairwise(points):
             boxes.append((min(x0, x1) - 1, min(y0, y1) - 1, max(x0, x1) + 1, max(y0, y1) + 1))
     return boxes
 
 
-def _draw_leader(axes: Any, spot: Spot, box: Box, palette: Palette) -> None:
-    """A thin line from the bubble to a label that had to move away from it."""
-    x = min(max(spot.x, box[0]), box[2])
-    y = min(max(spot.y, box[1]), box[3])
-    distance = math.hypot(x - spot.x, y - spot.y)
-    if distance <= spot.radius + 14:
-        return
-    start = spot.radius / distance
-    ends = [(spot.x + (x - spot.x) * start, spot.y + (y - spot.y) * start), (x, y)]
-    (x0, y0), (x1, y1) = axes.transData.inverted().transform(ends)
-    axes.plot([x0, x1], [y0, y1], color=palette["muted"], linewidth=0.7, zorder=3)
-
-
 def _ms(row: Row) -> float:
-    return max(row.measurement.p95_ms, FASTEST_MS)
-
-
-def _diameter(row: Row, largest: float) -> float:
-    """In points; the area is proportional to the artifact's size, down to a smallest visible bubble."""
-    return max(SMALLEST, LARGEST * math.sqrt(row.measurement.size_mb / largest)) if largest > 0 else SMALLEST
+    return max(latency(row), FASTEST_MS)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
+
+import numpy as np
+
+from gradatim.types import Array
 
 Box = tuple[float, float, float, float]  # left, bottom, right, top in pixels
 DIRECTIONS = (0, 45, -45, 90, -90, 180, 135, -135, 20, -20, 160, -160)  # degrees, preferred first
@@ -31,38 +34,29 @@ def place_labels(spots: Sequence[Spot], frame: Box, lines: Sequence[Box] = ()) -
     """
     taken = [(s.x - s.radius, s.y - s.radius, s.x + s.radius, s.y + s.radius) for s in spots]
     boxes: list[Box] = []
+    gaps, angles = np.array(list(product(GAPS, DIRECTIONS)), dtype=np.float64).T
     for spot in spots:
-        tries = [(gap, _inside(_box(spot, gap, angle), frame)) for gap, angle in product(GAPS, DIRECTIONS)]
-        costs = [_cost(box, gap, (*taken, *boxes), lines) for gap, box in tries]
-        boxes.append(tries[costs.index(min(costs))][1])
+        tries = _around(spot, gaps, np.radians(angles), frame)
+        costs = 100.0 * _covered(tries, [*taken, *boxes]) + _covered(tries, lines) + 2.0 * gaps
+        boxes.append(tuple(tries[costs.argmin()].tolist()))
     return boxes
 
 
-def _cost(box: Box, gap: float, taken: Sequence[Box], lines: Sequence[Box]) -> float:
-    """Covering a bubble or a label costs most, a line less, distance least."""
-    covered = sum(_overlap(box, other) for other in taken)
-    crossed = sum(_overlap(box, line) for line in lines)
-    return 100.0 * covered + crossed + 2.0 * gap
+def _around(spot: Spot, gaps: Array, angles: Array, frame: Box) -> Array:
+    """Boxes (n, 4) that touch circles around the bubble, moved as little as needed to lie in the frame."""
+    away = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    aside = np.where(np.abs(away[:, 0]) < 0.5, away[:, 0], np.sign(away[:, 0]))
+    size = np.array([spot.width, spot.height])
+    centre = np.array([spot.x, spot.y]) + (spot.radius + gaps)[:, None] * away
+    centre += np.stack([aside, away[:, 1]], axis=1) * size / 2
+    low = np.maximum(np.minimum(centre - size / 2, np.array(frame[2:]) - size), frame[:2])
+    return np.hstack([low, low + size])
 
 
-def _box(spot: Spot, gap: float, angle: float) -> Box:
-    """The label's box when it touches the circle around the bubble at this angle."""
-    dx, dy = math.cos(math.radians(angle)), math.sin(math.radians(angle))
-    x = spot.x + (spot.radius + gap) * dx + spot.width / 2 * (dx if abs(dx) < 0.5 else math.copysign(1, dx))
-    y = spot.y + (spot.radius + gap) * dy + spot.height / 2 * dy
-    return x - spot.width / 2, y - spot.height / 2, x + spot.width / 2, y + spot.height / 2
-
-
-def _inside(box: Box, frame: Box) -> Box:
-    """The box moved as little as needed to lie in the frame."""
-    left, bottom, right, top = box
-    dx = max(frame[0] - left, 0.0) + min(frame[2] - right, 0.0)
-    dy = max(frame[1] - bottom, 0.0) + min(frame[3] - top, 0.0)
-    return left + dx, bottom + dy, right + dx, top + dy
-
-
-def _overlap(a: Box, b: Box) -> float:
-    """Area in square pixels that two boxes share."""
-    width = min(a[2], b[2]) - max(a[0], b[0])
-    height = min(a[3], b[3]) - max(a[1], b[1])
-    return max(width, 0.0) * max(height, 0.0)
+def _covered(boxes: Array, others: Sequence[Box]) -> Array:
+    """Square pixels that each box (n, 4) shares with the others, in all (n,)."""
+    theirs = np.array(others, dtype=np.float64).reshape(-1, 4)
+    low = np.maximum(boxes[:, None, :2], theirs[:, :2])
+    high = np.minimum(boxes[:, None, 2:], theirs[:, 2:])
+    area: Array = np.clip(high - low, 0, None).prod(-1).sum(-1)
+    return area

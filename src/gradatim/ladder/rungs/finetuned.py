@@ -14,14 +14,18 @@ from gradatim.train.recipe import Recipe
 from gradatim.types import Candidate
 
 POOLING: Pooling = "mean"
-BATCH = 32
 STEPS = 1200  # enough steps for small data, at least `FEWEST` epochs for large
 FEWEST, MOST = 2.0, 10.0
+LARGE = 20_000  # texts from which batches are twice as large
+
+
+def batch_for(num_texts: int) -> int:
+    return 64 if num_texts >= LARGE else 32
 
 
 def epochs_for(num_texts: int) -> float:
     """About `STEPS` optimiser steps, within sensible numbers of epochs."""
-    return min(MOST, max(FEWEST, STEPS * BATCH / max(1, num_texts)))
+    return min(MOST, max(FEWEST, STEPS * batch_for(num_texts) / max(1, num_texts)))
 
 
 class FinetunedRung:
@@ -41,10 +45,9 @@ class FinetunedRung:
         epochs = lab.affordable(epochs_for(len(problem.corpus.train)), lab.seconds(model, 1))
         recipe = Recipe(
             epochs=epochs,
-            batch_size=BATCH,
-            rate=5e-5,
-            layer_decay=0.9,
-            average=0.3,
+            batch_size=batch_for(len(problem.corpus.train)),
+            rate=1e-4,
+            average=0.2,
             seed=problem.seed,
             precision=problem.settings.precision,
         )
