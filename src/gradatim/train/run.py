@@ -27,7 +27,7 @@ MAY_CHANGE = {"log_every", "save_every", "save_every_s"}  # of a recipe, when a 
 
 @dataclass(slots=True)
 class Position:
-    """Steps done, tokens seen, seconds spent; the best score, and evaluations since."""
+    """Steps done, tokens seen, seconds spent on them; the best score, and evaluations since."""
 
     step: int = 0
     tokens: int = 0
@@ -118,6 +118,7 @@ class Run:
 
     def evaluate(self, score_of: Callable[[], float]) -> float:
         """The score of the weights as they stand, which are kept if they are the best so far."""
+        self.settle()
         self.model.eval()
         score = self.processes.first(score_of() if self.processes.rank == 0 else 0.0)
         self.model.train()
@@ -126,6 +127,7 @@ class Run:
             self.best = {name: tensor.clone() for name, tensor in weights(self.model).items()}
         else:
             self.at.stale += 1
+        self._clock = time.perf_counter()  # to evaluate is not to train
         return score
 
     def finish(self, score_of: Callable[[], float] | None) -> None:
@@ -153,7 +155,7 @@ class Run:
             }
             facts = {**self._identity, "at": asdict(self.at), "averaged": self.average.count}
             checkpoints.save(self.at.step, tensors, facts)
-        self._saved_at = time.perf_counter()
+        self._clock = self._saved_at = time.perf_counter()
 
     def restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
         """Go on from a checkpoint; raises ConfigError if it is one of another run."""
