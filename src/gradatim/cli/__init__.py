@@ -130,7 +130,9 @@ def main(args: Sequence[str] | None = None) -> None:
         # A library's start-up code in C may turn the interrupt into an error of its own: the signal decides.
         if not (interrupts or isinstance(error, KeyboardInterrupt)):
             raise
-        resume = "; `gradatim fit --resume` continues where it stopped" * (args[:1] == ["fit"])
+        resume = ""
+        if args and args[0] in ("fit", "train"):
+            resume = f"; `gradatim {args[0]} --resume` continues where it stopped"
         complain("stopped by Ctrl-C" + resume)
         sys.stdout.flush()
         os._exit(INTERRUPTED)  # not `sys.exit`: Python would end by the signal if it fell into an `exec`

@@ -10,7 +10,17 @@ from gradatim.models.backbone import Backbone, BackboneConfig
 from gradatim.models.classifier import num_parameters
 from gradatim.models.language import Seq2Seq
 from gradatim.models.presets import (
-    SIZES, bert, decoder, distilbert, gpt, gpt2, marian, mpnet, roberta, t5, transformer,
+    SIZES,
+    bert,
+    decoder,
+    distilbert,
+    gpt,
+    gpt2,
+    marian,
+    mpnet,
+    roberta,
+    t5,
+    transformer,
 )  # fmt: skip
 
 # As counted in the reference implementation, without poolers and heads; in weights.
