@@ -13,6 +13,7 @@ from gradatim.models.backbone import Backbone, BackboneConfig
 from gradatim.models.classifier import Classifier, Tagger
 from gradatim.models.heads import LanguageHead, MaskedHead, RowHead
 from gradatim.models.language import LanguageModel, Seq2Seq
+from gradatim.models.layers import LayerHead, Layers
 from gradatim.nn.block import ACTIVATIONS
 from gradatim.nn.pooling import Pooling
 
@@ -32,6 +33,7 @@ class ModelConfig:
     activation   of a masked-word head, as is `norm_eps`
     tied         the output matrix is the word vectors; `shared`: decoder and encoder have the same ones
     bias, scale  of the output matrix, and of the states before it
+    layers       of a frozen body whose states a token head reads, through a BiLSTM of `recurrent_width` if above 0
     labels       names of the outputs, if known
     special      token ids by role: "pad", "bos", "eos", and "start" of a decoder
     """
@@ -49,6 +51,8 @@ class ModelConfig:
     bias: bool = False
     scale: float = 1.0
     dropout: float = 0.1
+    layers: Layers | None = None
+    recurrent_width: int = 0
     labels: tuple[str, ...] = ()
     special: Mapping[str, int] = field(default_factory=dict)
 
@@ -70,58 +74,44 @@ class ModelConfig:
         if self.kind == "body":
             return body
         if self.kind in ROWS:
-            return Classifier(
-                body,
-                width,
-                self.num_outputs,
-                pooling=self.pooling,
-                inner=self.inner,
-                dropout=self.dropout,
-            )
+            how: dict[str, Any] = {"pooling": self.pooling, "inner": self.inner, "dropout": self.dropout}
+            return Classifier(body, width, self.num_outputs, **how)
         if self.kind in TOKENS:
-            return Tagger(body, width, self.num_outputs, dropout=self.dropout)
+            return Tagger(body, width, self.num_outputs, dropout=self.dropout, head=self._layer_head())
         if self.kind == "causal":
             tied = words if self.tied else None
-            return LanguageModel(
-                body,
-                LanguageHead(width, words.num_embeddings, words=tied, bias=self.bias, scale=self.scale),
-            )
+            output = LanguageHead(width, words.num_embeddings, words=tied, bias=self.bias, scale=self.scale)
+            return LanguageModel(body, output)
         head = MaskedHead(words, activation=self.activation, norm_eps=self.norm_eps)
         relation = RowHead(width, 2, inner="tanh", dropout=self.dropout)
         return LanguageModel(body, head, relation if self.kind == "pretraining" else None)
 
+    def _layer_head(self) -> LayerHead | None:
+        if self.layers is None:
+            return None
+        return LayerHead(
+            self.layers,
+            self.body.num_layers,
+            self.body.width,
+            self.num_outputs,
+            recurrent_width=self.recurrent_width,
+            dropout=self.dropout,
+        )
+
     @classmethod
-    def of(cls, model: nn.Module, *, kind: Kind | None = None, **more: Any) -> ModelConfig:
-        """Read off a model; `kind` tells a choice from a classification, a span from tags."""
-        if isinstance(model, Seq2Seq):
-            encoder, decoder, head = model.encoder, model.decoder, model.head
-            shared = decoder.embedding.words is encoder.embedding.words
-            tied = head.linear.weight is decoder.embedding.words.weight
-            return cls(
-                kind=kind or "seq2seq",
-                body=encoder.config,
-                decoder=decoder.config,
-                shared=shared,
-                tied=tied,
-                bias=head.linear.bias is not None,
-                scale=head.scale,
-                **more,
-            )
+    def of(cls, model: nn.Module, **more: Any) -> ModelConfig:
+        """Read off a model; a `kind` among `more` tells a choice from a classification, a span from tags."""
         body = model if isinstance(model, Backbone) else getattr(model, "body", None)
-        if not isinstance(body, Backbone):
+        if isinstance(model, Seq2Seq):
+            encoder, body = model.encoder, model.decoder
+            shared = body.embedding.words is encoder.embedding.words
+            known = {"kind": "seq2seq", "body": encoder.config, "decoder": body.config, "shared": shared}
+            known |= _output(model.head, body)
+        elif not isinstance(body, Backbone):
             raise CheckpointError(f"a {type(model).__name__} without a Transformer body cannot be described")
-        known: dict[str, Any] = {"body": body.config}
-        if isinstance(model, Backbone):
-            known |= {"kind": "body"}
-        elif isinstance(model, LanguageModel):
-            known |= _language(model)
-        elif isinstance(model, Classifier | Tagger):
-            head_dropout = model.head.dropout.p
-            known |= {"num_outputs": model.head.linear.out_features, "dropout": head_dropout}
-            known |= {"kind": "tagging"} if isinstance(model, Tagger) else _rows(model)
         else:
-            raise CheckpointError(f"a {type(model).__name__} cannot be described")
-        return cls(**{**known, **({"kind": kind} if kind else {}), **more})
+            known = {"body": body.config, **_head(model, body)}
+        return cls(**{**known, **more})
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -139,26 +129,30 @@ class ModelConfig:
         return cls(**{**fields, **parts})
 
 
-def _language(model: LanguageModel) -> dict[str, Any]:
-    head = model.head
-    if isinstance(head, LanguageHead):
-        tied = head.linear.weight is model.body.embedding.words.weight
-        return {"kind": "causal", "tied": tied, "bias": head.linear.bias is not None, "scale": head.scale}
-    return {
-        "kind": "masked" if model.relation is None else "pretraining",
-        "activation": _named(head.activation),
-        "norm_eps": head.norm.eps,
-    }
+def _head(model: nn.Module, body: Backbone) -> dict[str, Any]:
+    match model:
+        case Backbone():
+            return {"kind": "body"}
+        case LanguageModel(head=LanguageHead() as head):
+            return {"kind": "causal", **_output(head, body)}
+        case LanguageModel(head=MaskedHead() as head):
+            kind = "masked" if model.relation is None else "pretraining"
+            return {"kind": kind, "activation": _named(head.activation), "norm_eps": head.norm.eps}
+        case Classifier(head=head) | Tagger(head=head):
+            known: dict[str, Any] = {"num_outputs": head.linear.out_features, "dropout": head.dropout.p}
+            if isinstance(model, Classifier):
+                inner = _named(head.activation)
+                return {**known, "kind": "classification", "pooling": model.pooling, "inner": inner}
+            if isinstance(head, LayerHead):
+                known |= {"layers": head.layers, "recurrent_width": head.recurrent_width}
+            return {**known, "kind": "tagging"}
+    raise CheckpointError(f"a {type(model).__name__} cannot be described")
 
 
-def _rows(model: Classifier) -> dict[str, Any]:
-    inner = model.head.activation
-    return {
-        "kind": "classification",
-        "pooling": model.pooling,
-        "inner": _named(inner) if inner else None,
-    }
+def _output(head: LanguageHead, body: Backbone) -> dict[str, Any]:
+    tied = head.linear.weight is body.embedding.words.weight
+    return {"tied": tied, "bias": head.linear.bias is not None, "scale": head.scale}
 
 
-def _named(activation: Any) -> str:
-    return next(name for name, function in ACTIVATIONS.items() if function is activation)
+def _named(activation: Any) -> str | None:
+    return next((name for name, function in ACTIVATIONS.items() if function is activation), None)

@@ -6,7 +6,6 @@ import importlib.util
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -42,28 +41,23 @@ def largest_difference(checkpoint: Checkpoint, folder: Path) -> float | None:
     lengths = [min(length, config.body.max_length) for length in LENGTHS]
     rows = [torch.tensor(usual)[torch.randint(len(usual), (length,), generator=draw)] for length in lengths]
     with torch.inference_mode():
-        mine = _ours(checkpoint, rows)
-        theirs = torch.cat([_theirs(reference, row, checkpoint) for row in rows])
+        mine = _ours(checkpoint, torch.cat(rows), lengths)
+        theirs = torch.cat([_theirs(reference, row, config.kind) for row in rows])
     return float((mine - theirs).abs().max())
 
 
-def _ours(checkpoint: Checkpoint, rows: list[Tensor]) -> Tensor:
-    kind, model = checkpoint.config.kind, checkpoint.model
-    ids, layout = torch.cat(rows), Layout.of([len(row) for row in rows])
-    if kind == "seq2seq":
-        return model(ids, layout, ids, layout)  # type: ignore[no-any-return]
+def _ours(checkpoint: Checkpoint, ids: Tensor, lengths: list[int]) -> Tensor:
+    kind, layout = checkpoint.config.kind, Layout.of(lengths)
+    inputs: tuple[Any, ...] = (ids, layout, ids, layout) if kind == "seq2seq" else (ids, layout)
     if kind in (*ROWS, *TOKENS):
-        arrays = {"ids": ids.numpy(), "lengths": np.array([len(row) for row in rows])}
-        return model(Inputs.of(arrays))  # type: ignore[no-any-return]
-    return model(ids, layout)  # type: ignore[no-any-return]
+        inputs = (Inputs.of({"ids": ids.numpy(), "lengths": layout.lengths.numpy()}),)
+    return checkpoint.model(*inputs)  # type: ignore[no-any-return]
 
 
-def _theirs(reference: Any, row: Tensor, checkpoint: Checkpoint) -> Tensor:
+def _theirs(reference: Any, row: Tensor, kind: str) -> Tensor:
     """(tokens or 1, outputs) of one row."""
-    kind = checkpoint.config.kind
     ids = row[None, None] if kind == "choice" else row[None]
-    more = {"decoder_input_ids": ids} if kind == "seq2seq" else {}
-    out = reference(input_ids=ids, **more)
+    out = reference(ids, **({"decoder_input_ids": ids} if kind == "seq2seq" else {}))
     if kind == "span":
         return torch.stack([out.start_logits[0], out.end_logits[0]], -1)
     logits = {"body": "last_hidden_state", "pretraining": "prediction_logits"}.get(kind, "logits")

@@ -2,74 +2,52 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from gradatim.checkpoint.config import ModelConfig
-from gradatim.checkpoint.encoder import EMBEDDING, ONLY, architectures, block, masked_head
-from gradatim.checkpoint.family import ACTIVATIONS, Family, Fields, read_sizes
-from gradatim.checkpoint.rules import Rule, repeat
-from gradatim.models.backbone import BackboneConfig
+from gradatim.checkpoint import encoder
+from gradatim.checkpoint.family import ACTIVATIONS, Architecture, Family, Setting
+from gradatim.checkpoint.rules import Names
 from gradatim.models.presets import distilbert
 
-SIZES = {
-    "vocab_size": "vocab_size",
-    "n_layers": "num_layers",
-    "dim": "width",
-    "n_heads": "num_heads",
-    "hidden_dim": "ffn_width",
-    "max_position_embeddings": "max_length",
-    "dropout": "dropout",
-    "attention_dropout": "attention_dropout",
-}
-LAYER = block(
-    "transformer.layer.{}.",
-    qkv=("attention.q_lin", "attention.k_lin", "attention.v_lin"),
-    out="attention.out_lin",
-    norm="sa_layer_norm",
-    up="ffn.lin1",
-    down="ffn.lin2",
-    ffn_norm="output_layer_norm",
+# Positions are stored and trained like any others, also where sinusoidal_pos_embds says how they began.
+SETTINGS = (
+    Setting("vocab_size", "embedding.vocab_size"),
+    Setting("n_layers", "num_layers"),
+    Setting("dim", "embedding.width block.width"),
+    Setting("n_heads", "block.num_heads"),
+    Setting("hidden_dim", "block.ffn_width"),
+    Setting("max_position_embeddings", "embedding.max_length"),
+    Setting("activation", "block.activation", default="gelu", values=ACTIVATIONS),
+    Setting("dropout", "embedding.dropout block.dropout", default=0.1),
+    Setting("attention_dropout", "block.attention_dropout", default=0.1),
 )
+ACTIVATION = Setting("activation", "activation", default="gelu", values=ACTIVATIONS)
+BODY_DROPOUT = Setting("dropout", "dropout", default=None)
+OWN_DROPOUT = Setting("seq_classif_dropout", "dropout", default=None)
+LAYER: dict[str, Names] = {
+    "attention.qkv": ("attention.q_lin", "attention.k_lin", "attention.v_lin"),
+    "attention.out": "attention.out_lin",
+    "attention_norm": "sa_layer_norm",
+    "ffn.up": "ffn.lin1",
+    "ffn.down": "ffn.lin2",
+    "ffn_norm": "output_layer_norm",
+}
+MASKED = encoder.masked_head(
+    "distilbert.", "vocab_transform", "vocab_layer_norm", "vocab_projector", bias="vocab_projector.bias"
+)
+ROW = ("pre_classifier", "classifier")
 
-
-def _read(fields: Fields) -> BackboneConfig:
-    # Positions are stored and trained like any others, also where sinusoidal_pos_embds says how they began.
-    return distilbert(read_sizes(fields, SIZES), activation=ACTIVATIONS[fields["activation"]])
-
-
-def _write(config: ModelConfig) -> dict[str, Any]:
-    return {"seq_classif_dropout": config.dropout}
-
-
-def _body(config: ModelConfig) -> list[Rule]:
-    return [*EMBEDDING, *repeat(LAYER, config.body.num_layers)]
-
-
-_ROW = ("pre_classifier", "classifier")
 FAMILY = Family(
     name="distilbert",
+    preset=distilbert,
+    settings=SETTINGS,
+    only=encoder.ONLY,
     prefix="distilbert.",
-    sizes=SIZES,
-    defaults={"activation": "gelu", "dropout": 0.1, "attention_dropout": 0.1},
-    only=ONLY,
-    activation="activation",
-    read=_read,
-    write=_write,
-    body=_body,
-    architectures=architectures(
+    body=encoder.body("transformer.layer.{}.", LAYER),
+    architectures=encoder.architectures(
         "DistilBert",
-        "distilbert.",
-        masked=masked_head(
-            "vocab_transform",
-            "vocab_layer_norm",
-            "vocab_projector.bias",
-            "vocab_projector",
-            "distilbert.embeddings.word_embeddings.weight",
-        ),
-        row=_ROW,
-        choice=_ROW,
-        masked_settings=lambda fields, body: {"activation": body.block.activation},
+        masked=Architecture(kind="masked", head=MASKED, settings=(ACTIVATION,)),
+        row=ROW,
+        choice=ROW,
+        dropout=(BODY_DROPOUT, OWN_DROPOUT),
         inner="relu",
-        dropout="seq_classif_dropout",
     ),
 )

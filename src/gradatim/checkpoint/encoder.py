@@ -1,111 +1,92 @@
-"""What encoders of BERT's line share: sizes, tables of embedding and block, and the classes with heads."""
+"""What encoders of BERT's line share: settings, tables of embedding, layers and heads, and their classes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from gradatim.checkpoint.config import Kind
-from gradatim.checkpoint.family import BARE, Architecture, Fields, Settings, always
-from gradatim.checkpoint.rules import Drop, Rule, Same, Tied, fused, linear
-from gradatim.errors import CheckpointError
-from gradatim.models.backbone import BackboneConfig
+from gradatim.checkpoint.config import Kind, ModelConfig
+from gradatim.checkpoint.family import ACTIVATIONS, BARE, Architecture, Setting
+from gradatim.checkpoint.rules import Drop, Names, Rule, Same, Tied, layers, repeat, within
 
-SIZES = {  # theirs -> ours
-    "vocab_size": "vocab_size",
-    "num_hidden_layers": "num_layers",
-    "hidden_size": "width",
-    "num_attention_heads": "num_heads",
-    "intermediate_size": "ffn_width",
-    "max_position_embeddings": "max_length",
-    "hidden_dropout_prob": "dropout",
-    "attention_probs_dropout_prob": "attention_dropout",
-}
-DEFAULTS = {
-    "hidden_act": "gelu", "layer_norm_eps": 1e-12, "type_vocab_size": 2,
-    "hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1,
-}  # fmt: skip
+SETTINGS = (
+    Setting("vocab_size", "embedding.vocab_size"),
+    Setting("num_hidden_layers", "num_layers"),
+    Setting("hidden_size", "embedding.width block.width"),
+    Setting("num_attention_heads", "block.num_heads"),
+    Setting("intermediate_size", "block.ffn_width"),
+    Setting("max_position_embeddings", "embedding.max_length"),
+    Setting("hidden_act", "block.activation", default="gelu", values=ACTIVATIONS),
+    Setting("layer_norm_eps", "embedding.norm_eps block.norm_eps", default=1e-12),
+    Setting("hidden_dropout_prob", "embedding.dropout block.dropout", default=0.1),
+    Setting("attention_probs_dropout_prob", "block.attention_dropout", default=0.1),
+)
+# The reference cannot run without a segment.
+SEGMENTS = Setting("type_vocab_size", "embedding.num_segments", default=2, least=1)
 ONLY = {
-    "position_embedding_type": ("absolute",),
-    "is_decoder": (False,),
-    "add_cross_attention": (False,),
-    "tie_word_embeddings": (True,),
+    "position_embedding_type": "absolute",
+    "is_decoder": False,
+    "add_cross_attention": False,
+    "tie_word_embeddings": True,
 }
+# Of a masked-word head; and of the others, whose dropout is the body's unless they have their own.
+ACTIVATION = Setting("hidden_act", "activation", default="gelu", values=ACTIVATIONS)
+NORM_EPS = Setting("layer_norm_eps", "norm_eps", default=1e-12)
+BODY_DROPOUT = Setting("hidden_dropout_prob", "dropout", default=None)
+OWN_DROPOUT = Setting("classifier_dropout", "dropout", default=None)
+
+SEGMENT_VECTORS = Same("embeddings.token_type_embeddings.weight", "embedding.segments.weight")
 EMBEDDING: list[Rule] = [
     Same("embeddings.word_embeddings.weight", "embedding.words.weight"),
     Same("embeddings.position_embeddings.weight", "embedding.positions.weight"),
-    *linear("embeddings.LayerNorm", "embedding.norm"),
+    *layers({"embedding.norm": "embeddings.LayerNorm"}),
     Drop("embeddings.position_ids"),
     Drop("pooler.*"),
 ]
-SEGMENTS = Same("embeddings.token_type_embeddings.weight", "embedding.segments.weight")
 
 
-def block(
-    stem: str, *, qkv: Sequence[str], out: str, norm: str, up: str, down: str, ffn_norm: str
-) -> list[Rule]:
-    """The table of a post-norm encoder block, from the names that a family gives its parts."""
-    parts = {
-        out: "attention.out", norm: "attention_norm", up: "ffn.up", down: "ffn.down", ffn_norm: "ffn_norm"
-    }  # fmt: skip
-    rules = fused([stem + name for name in qkv], "stack.blocks.{}.attention.qkv")
-    for theirs, ours in parts.items():
-        rules += linear(stem + theirs, f"stack.blocks.{{}}.{ours}")
-    return rules
+def body(stem: str, names: Mapping[str, Names], *more: Rule) -> Callable[[ModelConfig], Sequence[Rule]]:
+    """The table of an encoder whose layers have these names behind their stem."""
+    layer = within(layers(names), stem, "stack.blocks.{}.")
+    return lambda config: [*EMBEDDING, *more, *repeat(layer, config.body.num_layers)]
 
 
-def masked_head(dense: str, norm: str, bias: str, decoder: str, words: str) -> list[Rule]:
-    """The masked-word head, its output matrix and bias stored twice or not."""
-    own_bias = [Tied(f"{decoder}.bias", bias)] if bias != f"{decoder}.bias" else []
-    return [
-        *linear(dense, "head.linear"),
-        *linear(norm, "head.norm"),
+def masked_head(prefix: str, dense: str, norm: str, decoder: str, bias: str) -> list[Rule]:
+    """The masked-word head; its output matrix and its bias may be stored twice."""
+    rules = layers({"head.linear": dense, "head.norm": norm})
+    rules += [
         Same(bias, "head.words.linear.bias"),
-        Tied(f"{decoder}.weight", words),
-        *own_bias,
+        Tied(f"{decoder}.weight", f"{prefix}embeddings.word_embeddings.weight"),
     ]
+    return rules if bias == f"{decoder}.bias" else [*rules, Tied(f"{decoder}.bias", bias)]
 
 
-def row_head(inner: str, outer: str, ours: str = "head") -> list[Rule]:
-    """A linear layer with an activation, and the one that gives the logits."""
-    return [*linear(inner, f"{ours}.inner"), *linear(outer, f"{ours}.linear")]
+def row_head(kind: Kind, names: tuple[str, str], dropout: tuple[Setting, ...], **fixed: Any) -> Architecture:
+    """The class with a layer and an activation, and the layer that gives a row's logits."""
+    head = layers({"head.inner": names[0], "head.linear": names[1]})
+    return Architecture(kind=kind, head=head, settings=dropout, fixed={"inner": "tanh", **fixed})
+
+
+def token_head(kind: Kind, name: str, dropout: tuple[Setting, ...] = ()) -> Architecture:
+    """The class with one layer on every token."""
+    return Architecture(kind=kind, head=layers({"head.linear": name}), settings=dropout)
 
 
 def architectures(
     stem: str,
-    prefix: str,
     *,
-    masked: list[Rule],
+    masked: Architecture,
     row: tuple[str, str],
     choice: tuple[str, str],
-    masked_settings: Settings,
+    dropout: tuple[Setting, ...] = (BODY_DROPOUT, OWN_DROPOUT),
     inner: str = "tanh",
-    dropout: str | None = None,
 ) -> dict[str, Architecture]:
-    """The classes that every encoder has: bare, masked words, rows, choices, tags, spans."""
-
-    def row_settings(fields: Fields, body: BackboneConfig) -> dict[str, Any]:
-        return {"inner": inner, **token_settings(fields, body)}
-
-    def token_settings(fields: Fields, body: BackboneConfig) -> dict[str, Any]:
-        stated = fields.get(dropout) if dropout else None
-        return {"dropout": body.block.dropout if stated is None else stated}
-
-    def one(kind: Kind, head: list[Rule], settings: Settings) -> Architecture:
-        return Architecture(kind=kind, prefix=prefix, head=always(head), settings=settings)
-
+    """The classes that every encoder has; `row` and `choice` name the two layers of their heads."""
     return {
         f"{stem}Model": BARE,
-        f"{stem}ForMaskedLM": one("masked", masked, masked_settings),
-        f"{stem}ForSequenceClassification": one("classification", row_head(*row), row_settings),
-        f"{stem}ForMultipleChoice": one("choice", row_head(*choice), row_settings),
-        f"{stem}ForTokenClassification": one("tagging", linear("classifier", "head.linear"), token_settings),
-        f"{stem}ForQuestionAnswering": one("span", linear("qa_outputs", "head.linear"), token_settings),
+        f"{stem}ForMaskedLM": masked,
+        f"{stem}ForSequenceClassification": row_head("classification", row, dropout, inner=inner),
+        f"{stem}ForMultipleChoice": row_head("choice", choice, dropout, inner=inner, num_outputs=1),
+        f"{stem}ForTokenClassification": token_head("tagging", "classifier", dropout),
+        f"{stem}ForQuestionAnswering": token_head("span", "qa_outputs", dropout),
     }
-
-
-def segments(fields: Fields) -> int:
-    """How many segment vectors there are; the reference cannot run without one."""
-    if (count := fields["type_vocab_size"]) < 1:
-        raise CheckpointError(f"type_vocab_size must be at least 1, not {count}")
-    return int(count)

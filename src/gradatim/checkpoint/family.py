@@ -1,105 +1,170 @@
-"""What a family of foreign checkpoints is: fields of its config.json, and the tensor tables of its models."""
+"""What a family of foreign checkpoints is: the fields of its config.json, and the tensor tables of its models."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
+from functools import reduce
+from operator import getitem
 from typing import Any
 
-from gradatim.checkpoint.config import ROWS, TOKENS, Kind, ModelConfig
-from gradatim.checkpoint.rules import Rule, Same, Tied, within
+from gradatim.checkpoint.config import Kind, ModelConfig
+from gradatim.checkpoint.rules import Rule, Same, Tied, within, without
 from gradatim.errors import CheckpointError, did_you_mean
 from gradatim.models.backbone import BackboneConfig
-from gradatim.models.presets import Sizes
+from gradatim.models.presets import Sizes, decoder
 
-Fields = Mapping[str, Any]
-Settings = Callable[[Fields, BackboneConfig], dict[str, Any]]
+Record = Mapping[str, Any]
 
 ACTIVATIONS = {
     "gelu": "gelu", "gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh", "relu": "relu", "silu": "silu",
     "swish": "silu",
 }  # fmt: skip
 SPECIAL = {
-    "pad": "pad_token_id",
-    "bos": "bos_token_id",
-    "eos": "eos_token_id",
-    "start": "decoder_start_token_id",
-}
+    "pad": "pad_token_id", "bos": "bos_token_id", "eos": "eos_token_id", "start": "decoder_start_token_id"
+}  # fmt: skip
 OUTPUT = "lm_head.weight"
-ONLY: Mapping[str, tuple[Any, ...]] = {"quantization_config": (None,), "pruned_heads": ({},)}
+REFUSED = ("quantization_config", "pruned_heads")
+LABELLED = ("classification", "tagging", "span")  # kinds whose outputs config.json counts and names
+REQUIRED = object()
+_ONE = Sizes(vocab_size=1, num_layers=1, width=1, num_heads=1, ffn_width=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A field of config.json, and the places of our configuration that hold its value: "block.width num_layers".
+
+    default      what it means when it is absent; None: its places keep what they have
+    values       theirs -> ours, where they differ; a tuple holds one value for each place
+    least        of a number
+    read, write  ours of (theirs, all fields), and the way back, of (ours, our record)
+
+    Of two settings with one foreign name the later is the one that is written.
+    """
+
+    theirs: str
+    ours: str
+    _: KW_ONLY
+    default: Any = REQUIRED
+    values: Mapping[str, Any] | None = None
+    least: int = 0
+    read: Callable[[Any, Record], Any] = lambda value, fields: value
+    write: Callable[[Any, Record], Any] = lambda value, record: value
+
+    def faults(self, fields: Record) -> Iterator[str]:
+        value = fields[self.theirs]
+        if value is None:
+            return
+        if self.values is not None:
+            if str(value) not in self.values:
+                near, known = did_you_mean(str(value), self.values), ", ".join(self.values)
+                yield f"has {self.theirs} '{value}'{near}; known: {known}"
+        elif not isinstance(value, int | float):
+            yield f"lacks the number {self.theirs}"
+        elif value < self.least:
+            yield f"has {self.theirs} {value}; it must be at least {self.least}"
+
+    def put(self, fields: Record, record: dict[str, Any]) -> None:
+        """Set our places in a record."""
+        value = fields[self.theirs]
+        if value is None:
+            return
+        value = self.read(self.values[value] if self.values else value, fields)
+        for at, place in enumerate(self.ours.split()):
+            *path, last = place.split(".")
+            reduce(getitem, path, record)[last] = value[at] if isinstance(value, tuple) else value
+
+    def take(self, record: Record) -> Any:
+        """Their value of a record; None if they have none for ours."""
+        values = tuple(reduce(getitem, place.split("."), record) for place in self.ours.split())
+        if self.values is None:
+            return self.write(values[0], record)
+        return next((name for name, ours in self.values.items() if ours in (values, values[0])), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Architecture:
-    """One class of the reference: which of our models it is, and the table of what it adds to the body.
+    """One class of the reference: which of our models it is, and what it adds to the body.
 
-    `prefix` stands before the body's foreign names and `inside` before ours; `settings` gives the
-    fields of `ModelConfig` that this head fixes or that config.json holds.
+    head      its table, which may depend on the configuration
+    settings  with places in `ModelConfig`
+    fixed     fields of `ModelConfig` that the class decides
+    prefix    before the body's foreign names, unless it is the family's
     """
 
     kind: Kind
-    prefix: str = ""
-    inside: str = "body."
-    head: Callable[[ModelConfig], Sequence[Rule]] = lambda config: ()
-    settings: Settings = lambda fields, body: {}
+    head: Sequence[Rule] | Callable[[ModelConfig], Sequence[Rule]] = ()
+    settings: tuple[Setting, ...] = ()
+    fixed: Record = field(default_factory=dict)
+    prefix: str | None = None
 
 
-BARE = Architecture(kind="body", inside="")
+BARE = Architecture(kind="body")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Family:
     """A `model_type`: how its config.json and its tensors become ours, and back.
 
-    sizes        foreign field -> field of `Sizes`; these must be there
-    defaults     what a field means when it is absent
-    only         fields of which only these values can be expressed
-    activations  what the field `activation` may say -> our name
-    bare         how the body alone is read, from whatever model it stands in
-    read, write  the backbone of complete fields, and the fields of a model beside `sizes`
-    body         the table of the backbone, the encoder of two
+    preset    what all its models have in common
+    settings  with places in `BackboneConfig`: of the body, and of a decoder unless its own say otherwise
+    only      the one value of a field that can be expressed
+    body      the table of the backbone, the encoder of two; its names stand behind `prefix` under a head
+    bare      how the body alone is read, from whatever model it stands in
     """
 
     name: str
+    preset: Callable[[Sizes], BackboneConfig]
+    settings: tuple[Setting, ...]
+    only: Record
     prefix: str
-    sizes: Mapping[str, str]
-    defaults: Fields
-    activation: str
-    read: Callable[[Fields], BackboneConfig]
-    write: Callable[[ModelConfig], dict[str, Any]]
     body: Callable[[ModelConfig], Sequence[Rule]]
     architectures: Mapping[str, Architecture]
-    only: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     bare: Architecture = BARE
-    activations: Mapping[str, str] = field(default_factory=lambda: ACTIVATIONS)
 
-    def config(self, fields: Fields, architecture: Architecture) -> ModelConfig:
+    def config(self, fields: Record, architecture: Architecture) -> ModelConfig:
         """Our record of a config.json; raises CheckpointError with all that cannot be expressed."""
-        fields = {**self.defaults, **{name: value for name, value in fields.items() if value is not None}}
-        faults = [f"lacks the number {name}" for name in self.sizes if not _is_number(fields.get(name))]
-        if (activation := fields.get(self.activation)) not in self.activations:
-            near = did_you_mean(str(activation), self.activations)
-            faults.append(f"has {self.activation} '{activation}'{near}; known: {', '.join(self.activations)}")
-        for name, allowed in {**ONLY, **self.only}.items():
-            if name in fields and fields[name] not in allowed:
-                faults.append(f"has {name} {fields[name]!r}; only {allowed[0]!r} can be expressed")
+        known = [*architecture.settings, *self.settings]
+        given = {name: value for name, value in fields.items() if value is not None}
+        fields = {**{one.theirs: one.default for one in known}, **given}
+        faults = [fault for one in known for fault in one.faults(fields)]
+        faults += [
+            f"has {name} {given[name]!r}; only {value!r} can be expressed"
+            for name, value in self.only.items()
+            if given.get(name, value) != value
+        ]
+        faults += [f"has {name}, which cannot be expressed" for name in REFUSED if given.get(name)]
         if faults:
-            raise CheckpointError(f"config.json of a {self.name} model " + "; it ".join(faults))
-        body = self.read(fields)
-        return ModelConfig(
-            kind=architecture.kind,
-            body=body,
-            special={
-                ours: fields[name] for ours, name in SPECIAL.items() if isinstance(fields.get(name), int)
-            },
-            **({} if architecture.kind not in (*ROWS, *TOKENS) else _outputs(fields, architecture.kind)),
-            **architecture.settings(fields, body),
-        )
+            told = "; it ".join(dict.fromkeys(faults))
+            raise CheckpointError(f"config.json of a {self.name} model {told}")
+        base = self.preset(_ONE)
+        record = {"kind": architecture.kind, **architecture.fixed, "body": base.to_dict()}
+        if architecture.kind == "seq2seq":
+            record["decoder"] = decoder(base).to_dict()
+        for side in (record[name] for name in ("body", "decoder") if name in record):
+            side["block"]["head_width"] = 0  # follows from the width
+            for one in self.settings:
+                one.put(fields, side)
+        for one in architecture.settings:
+            one.put(fields, record)
+        tokens = {role: given.get(name) for role, name in SPECIAL.items()}
+        record["special"] = {role: token for role, token in tokens.items() if isinstance(token, int)}
+        if architecture.kind in LABELLED:
+            names = given.get("id2label", {})
+            labels = tuple(str(names[key]) for key in sorted(names, key=int))
+            record["num_outputs"] = count = len(labels) or given.get("num_labels", 2)
+            record["labels"] = () if labels == _unnamed(count) else labels
+        return ModelConfig.from_dict(record)
 
-    def table(self, config: ModelConfig, architecture: Architecture) -> list[Rule]:
-        """All rules of one model: the body's under its prefixes, and the head's."""
-        body = within(self.body(config), architecture.prefix, architecture.inside)
-        return [*architecture.head(config), *body]
+    def table(self, config: ModelConfig, architecture: Architecture, prefix: str | None = None) -> list[Rule]:
+        """All rules of one model, the head's and the body's; a `prefix` is what a file has instead of its own."""
+        head = architecture.head(config) if callable(architecture.head) else architecture.head
+        if architecture.kind == "body":
+            return within([*head, *self.body(config)], prefix or "", "")
+        if prefix is None:
+            prefix = self.prefix if architecture.prefix is None else architecture.prefix
+        body = within(self.body(config), prefix, "encoder." if architecture.kind == "seq2seq" else "body.")
+        return [*(head if prefix else without(head, self.prefix)), *body]
 
     def architecture(self, kind: Kind) -> str:
         """The name of the class that is of this kind."""
@@ -112,43 +177,29 @@ class Family:
     def fields(self, config: ModelConfig) -> dict[str, Any]:
         """The config.json of a model, which `config` reads back the same.
 
-        Raises CheckpointError naming the fields that this family cannot express.
+        Raises CheckpointError naming what this family cannot express.
         """
         name = self.architecture(config.kind)
+        architecture, record = self.architectures[name], config.to_dict()
         written = {
             "architectures": [name],
             "model_type": self.name,
             "dtype": "float32",
-            "tie_word_embeddings": config.tied,
+            "is_encoder_decoder": config.decoder is not None,
+            **self.only,
             **{SPECIAL[role]: token for role, token in config.special.items()},
-            **_sizes(config.body, self.sizes),
-            self.activation: self._foreign(config.body.block.activation),
-            **self.write(config),
+            **{one.theirs: one.take(record) for one in architecture.settings},
+            **{one.theirs: one.take(record["body"]) for one in self.settings},
         }
-        if config.kind in (*ROWS, *TOKENS) and config.kind not in ("choice", "relation"):
-            labels = config.labels or tuple(f"LABEL_{i}" for i in range(config.num_outputs))
+        if config.kind in LABELLED:
+            labels = config.labels or _unnamed(config.num_outputs)
             written["id2label"] = {str(i): label for i, label in enumerate(labels)}
             written["label2id"] = {label: i for i, label in enumerate(labels)}
-        back = self.config(written, self.architectures[name])
-        if lost := list(_differences(_function(config), _function(back))):
+        ours, back = _function(record), _function(self.config(written, architecture).to_dict())
+        lost = [f"{at} is {ours[at]!r}, not {back.get(at)!r}" for at in ours if ours[at] != back.get(at)]
+        if lost:
             raise CheckpointError(f"{self.name} cannot express this model: " + "; ".join(lost))
         return written
-
-    def _foreign(self, activation: str) -> str:
-        for theirs, ours in self.activations.items():
-            if ours == activation:
-                return theirs
-        raise CheckpointError(f"{self.name} has no activation '{activation}'")
-
-
-def read_sizes(fields: Fields, names: Mapping[str, str], **more: Any) -> Sizes:
-    """The sizes that stand in a config.json under these names, and those that are worked out."""
-    return Sizes(**{**{ours: fields[theirs] for theirs, ours in names.items()}, **more})
-
-
-def always(head: Sequence[Rule]) -> Callable[[ModelConfig], Sequence[Rule]]:
-    """The same table whatever the configuration."""
-    return lambda config: head
 
 
 def output(config: ModelConfig, words: str) -> list[Rule]:
@@ -156,44 +207,15 @@ def output(config: ModelConfig, words: str) -> list[Rule]:
     return [Tied(OUTPUT, words)] if config.tied else [Same(OUTPUT, "head.linear.weight")]
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _unnamed(count: int) -> tuple[str, ...]:
+    return tuple(f"LABEL_{i}" for i in range(count))
 
 
-def _sizes(config: BackboneConfig, names: Mapping[str, str]) -> dict[str, Any]:
-    known = {**asdict(config.embedding), **asdict(config.block), "num_layers": config.num_layers}
-    return {theirs: known[ours] for theirs, ours in names.items()}
-
-
-def _outputs(fields: Fields, kind: Kind) -> dict[str, Any]:
-    """How many outputs a head over rows or tokens has, and their names if they have any."""
-    if kind in ("choice", "relation"):
-        return {"num_outputs": 1 if kind == "choice" else 2}
-    names = fields.get("id2label") or {}
-    labels = tuple(str(names[key]) for key in sorted(names, key=int))
-    count = len(labels) or fields.get("num_labels", 2)
-    return {
-        "num_outputs": count,
-        "labels": () if labels == tuple(f"LABEL_{i}" for i in range(count)) else labels,
-    }
-
-
-def _function(config: ModelConfig) -> dict[str, Any]:
-    """What a model computes: without what only training or a reader of its outputs looks at."""
-
-    def quiet(body: BackboneConfig) -> BackboneConfig:
-        block = replace(body.block, dropout=0.0, attention_dropout=0.0, activation_dropout=0.0)
-        return replace(body, block=block, embedding=replace(body.embedding, dropout=0.0))
-
-    decoder = None if config.decoder is None else quiet(config.decoder)
-    silent = replace(config, body=quiet(config.body), decoder=decoder, dropout=0.0)
-    return replace(silent, labels=(), special={}).to_dict()
-
-
-def _differences(wanted: Mapping[str, Any], got: Mapping[str, Any], path: str = "") -> Iterable[str]:
-    for name, value in wanted.items():
-        other = got.get(name) if isinstance(got, Mapping) else None
-        if isinstance(value, Mapping):
-            yield from _differences(value, other or {}, f"{path}{name}.")
-        elif value != other:
-            yield f"{path}{name} is {value!r}, not {other!r}"
+def _function(record: Record, path: str = "") -> dict[str, Any]:
+    """What a model computes, by path: without what only training or a reader of its outputs looks at."""
+    flat: dict[str, Any] = {}
+    for name, value in record.items():
+        if name in ("special", "labels") or name.endswith("dropout"):
+            continue
+        flat |= _function(value, f"{path}{name}.") if isinstance(value, Mapping) else {path + name: value}
+    return flat

@@ -10,23 +10,25 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-import torch
 from torch import Tensor, nn
 
-from gradatim.checkpoint import bert, distilbert, gpt, gpt2, marian, mpnet, roberta, t5
+from gradatim.checkpoint import bert, distilbert, gpt, marian, mpnet, roberta, t5
 from gradatim.checkpoint.config import ModelConfig
 from gradatim.checkpoint.family import OUTPUT, Architecture, Family
-from gradatim.checkpoint.rules import Rule, Same, Tied, Weight, left_out, to_ours, to_theirs, weight_names
+from gradatim.checkpoint.rules import Rule, Same, Weight, copies, left_out, to_ours, to_theirs, weight_names
 from gradatim.checkpoint.tensors import read_json, read_tensors, shards, write_files
 from gradatim.errors import CheckpointError, ConfigError, did_you_mean
 from gradatim.models.backbone import Backbone
 
+T = TypeVar("T")
 FORMAT = 1  # of our own folders
 FAMILIES: Mapping[str, Family] = {
-    module.FAMILY.name: module.FAMILY for module in (bert, roberta, distilbert, mpnet, gpt, gpt2, t5, marian)
-}
+    family.name: family for family in (
+        bert.FAMILY, roberta.FAMILY, distilbert.FAMILY, mpnet.FAMILY, gpt.GPT, gpt.GPT2, t5.FAMILY, marian.FAMILY
+    )
+}  # fmt: skip
 MAX_SHARD_BYTES = 5_000_000_000
 TOKENIZER_FILES = (
     "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.txt",
@@ -44,33 +46,32 @@ class Checkpoint:
     left_out: tuple[str, ...] = ()
 
 
-def read_model(folder: Path) -> Checkpoint:
-    """Build the model that a folder describes and fill it; raises CheckpointError naming every fault.
+def read_model(folder: Path, *, bare: bool = False) -> Checkpoint:
+    """The model of a folder, in evaluation mode; raises CheckpointError naming every fault.
 
-    A checkpoint that holds none of its head's tensors is its body alone, whatever config.json says.
+    A checkpoint that holds none of its head's tensors is its body alone, whatever config.json says;
+    `bare` reads that alone of any foreign one.
     """
-    fields = read_json(folder / "config.json")
+    path = folder / "config.json"
+    fields = read_json(path)
     if "gradatim" in fields:
-        config = _own_config(folder, fields)
-        return _filled(config, None, read_tensors(folder))
+        return _filled(_own_config(path, fields), None, read_tensors(folder))
     family = find_family(fields.get("model_type"))
-    return _foreign(family, _architecture(family, fields), fields, read_tensors(folder))
-
-
-def load_model(folder: Path) -> nn.Module:
-    """The model of a folder, in evaluation mode: a Backbone, LanguageModel, Classifier, Tagger or Seq2Seq."""
-    return read_model(folder).model
+    architecture, names = family.bare, fields.get("architectures")
+    if names and not bare:
+        architecture = _known("architecture", names[0], family.architectures)
+    # The norms of the first released checkpoints are called gamma and beta.
+    modern = {"LayerNorm.gamma": "LayerNorm.weight", "LayerNorm.beta": "LayerNorm.bias"}
+    tensors = read_tensors(folder)
+    for old, new in modern.items():
+        tensors = {name.replace(old, new): tensor for name, tensor in tensors.items()}
+    return _foreign(family, architecture, fields, tensors)
 
 
 def load_backbone(folder: Path) -> Backbone:
     """The encoder (or the causal body) of a folder's model, whatever head stands on it."""
-    fields = read_json(folder / "config.json")
-    if "gradatim" in fields:
-        model = read_model(folder).model
-        body = model if isinstance(model, Backbone) else getattr(model, "encoder", None) or model.body
-    else:
-        family = find_family(fields.get("model_type"))
-        body = _foreign(family, family.bare, fields, read_tensors(folder)).model
+    model = read_model(folder, bare=True).model
+    body = model if isinstance(model, Backbone) else getattr(model, "encoder", None) or model.body
     assert isinstance(body, Backbone)
     return body
 
@@ -109,10 +110,7 @@ def save_model(
 
 def find_family(name: Any) -> Family:
     """The family of a `model_type`; raises CheckpointError with the known ones."""
-    if name not in FAMILIES:
-        near = did_you_mean(str(name), FAMILIES)
-        raise CheckpointError(f"model_type '{name}' is not supported{near}; known: {', '.join(FAMILIES)}")
-    return FAMILIES[name]
+    return _known("model_type", name, FAMILIES)
 
 
 def family_of(config: ModelConfig) -> str:
@@ -143,93 +141,60 @@ def tokenizer_json(folder: Path) -> str:
     return str(BertWordPieceTokenizer(str(vocabulary), lowercase=lowercase).to_str())
 
 
-def _own_config(folder: Path, fields: Mapping[str, Any]) -> ModelConfig:
-    own = {name: value for name, value in fields.items() if name != "gradatim"}
-    if fields["gradatim"] != FORMAT:
+def _known(what: str, name: Any, known: Mapping[str, T]) -> T:
+    if name not in known:
+        near = did_you_mean(str(name), known)
+        raise CheckpointError(f"{what} '{name}' is not supported{near}; known: {', '.join(known)}")
+    return known[name]
+
+
+def _own_config(path: Path, fields: dict[str, Any]) -> ModelConfig:
+    if (version := fields.pop("gradatim")) != FORMAT:
         raise CheckpointError(
-            f"{folder} has format {fields['gradatim']!r}; this version of gradatim reads format {FORMAT}"
+            f"{path} has format {version!r}; this version of gradatim reads format {FORMAT}"
         )
     try:
-        return ModelConfig.from_dict(own)
+        return ModelConfig.from_dict(fields)
     except (TypeError, KeyError, ConfigError) as error:
-        raise CheckpointError(f"{folder / 'config.json'}: {error}") from error
-
-
-def _architecture(family: Family, fields: Mapping[str, Any]) -> Architecture:
-    if not (names := fields.get("architectures")):
-        return family.bare
-    if (name := names[0]) not in family.architectures:
-        known = ", ".join(family.architectures)
-        near = did_you_mean(name, family.architectures)
-        raise CheckpointError(f"architecture '{name}' is not supported{near}; known: {known}")
-    return family.architectures[name]
+        raise CheckpointError(f"{path}: {error}") from error
 
 
 def _foreign(
     family: Family, architecture: Architecture, fields: Mapping[str, Any], tensors: Mapping[str, Tensor]
 ) -> Checkpoint:
-    """A checkpoint in a family's layout, its names brought to the form that the family's tables have."""
+    """A checkpoint in a family's layout, whose body may be stored with its prefix or without."""
     config = family.config(fields, architecture)
-    stored, outside = _aligned(tensors, family, architecture, config)
-    head = weight_names(architecture.head(config))
-    if architecture.kind != "seq2seq" and head and not head & set(stored):
-        return _foreign(family, family.bare, fields, tensors)
-    rules = family.table(config, architecture)
-    if any(_output_differs(rule, stored) for rule in rules):
-        config = replace(config, tied=False)
-        rules = family.table(config, architecture)
-    return replace(_filled(config, rules, stored), left_out=(*outside, *left_out(stored, rules)))
+    prefix = family.prefix if any(name.startswith(family.prefix) for name in tensors) else ""
+    rules, outside = family.table(config, architecture, prefix), []
+    if config.kind == "body":
+        outside = [name for name in tensors if not name.startswith(prefix)]
+    elif config.kind != "seq2seq":
+        head = [rule for rule in rules if isinstance(rule, Weight) and not rule.ours.startswith("body.")]
+        if head and weight_names(head).isdisjoint(tensors):
+            return _foreign(family, family.bare, fields, tensors)
+    stored = {name: tensor for name, tensor in tensors.items() if name not in outside}
+    if any(rule.theirs == OUTPUT for rule in copies(stored, rules)[1]):
+        config = replace(config, tied=False)  # though config.json may say that it is
+        rules = family.table(config, architecture, prefix)
+    return _filled(config, rules, stored, (*outside, *left_out(stored, rules)))
 
 
-def _aligned(
-    tensors: Mapping[str, Tensor], family: Family, architecture: Architecture, config: ModelConfig
-) -> tuple[dict[str, Tensor], list[str]]:
-    """Tensors under the names of the tables, and those that stand outside of a body that is read alone.
-
-    The body of a headed model may be stored with its prefix or without, and the norms of the first
-    released checkpoints are called gamma and beta.
-    """
-    stored = {_modern(name): tensor for name, tensor in tensors.items()}
-    prefixed = any(name.startswith(family.prefix) for name in stored)
-    if architecture.kind == "body" and prefixed:
-        inside = {
-            name.removeprefix(family.prefix): tensor
-            for name, tensor in stored.items()
-            if name.startswith(family.prefix)
-        }
-        return inside, [name for name in stored if not name.startswith(family.prefix)]
-    if architecture.prefix and not prefixed:
-        head = {name for rule in architecture.head(config) for name in _theirs(rule)}
-        return {n if n in head else architecture.prefix + n: t for n, t in stored.items()}, []
-    return stored, []
-
-
-def _theirs(rule: Rule) -> Sequence[str]:
-    return rule.names if isinstance(rule, Weight) else (rule.theirs,)
-
-
-def _output_differs(rule: Rule, stored: Mapping[str, Tensor]) -> bool:
-    """Whether the output matrix is a tensor of its own, though config.json may say that it is tied."""
-    if not isinstance(rule, Tied) or rule.theirs != OUTPUT or OUTPUT not in stored or rule.to not in stored:
-        return False
-    return not torch.equal(stored[OUTPUT], stored[rule.to])
-
-
-def _filled(config: ModelConfig, rules: Sequence[Rule] | None, stored: Mapping[str, Tensor]) -> Checkpoint:
+def _filled(
+    config: ModelConfig,
+    rules: Sequence[Rule] | None,
+    stored: Mapping[str, Tensor],
+    left: tuple[str, ...] = (),
+) -> Checkpoint:
     """A new model with these weights; without `rules` they bear our names."""
     model = config.build()
     shapes = {name: tuple(parameter.shape) for name, parameter in model.named_parameters()}
     rules = [Same(name, name) for name in shapes] if rules is None else rules
     # Not strict: second names of tied tensors are not among the weights, all others were counted.
     model.load_state_dict(to_ours(stored, rules, shapes), strict=False)
-    return Checkpoint(model.eval(), config)
+    return Checkpoint(model.eval(), config, left)
 
 
 def _tokenizer_files(folder: Path | None) -> Iterator[tuple[str, bytes]]:
     for name in TOKENIZER_FILES:
         if folder is not None and (folder / name).is_file():
             yield name, (folder / name).read_bytes()
-
-
-def _modern(name: str) -> str:
-    return name.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias")

@@ -1,97 +1,82 @@
-"""GPT (`model_type` openai-gpt), and what GPT-2 shares with it."""
+"""GPT (`model_type` openai-gpt) and GPT-2 (gpt2)."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
+from gradatim.checkpoint.encoder import token_head
+from gradatim.checkpoint.family import ACTIVATIONS, BARE, Architecture, Family, Setting, output
+from gradatim.checkpoint.rules import Drop, Rule, Same, Transpose, layers, repeat, within
+from gradatim.models.presets import gpt, gpt2
 
-from gradatim.checkpoint.config import ModelConfig
-from gradatim.checkpoint.family import BARE, Architecture, Family, Fields, output, read_sizes
-from gradatim.checkpoint.rules import Drop, Rule, Same, Transpose, linear, repeat
-from gradatim.models.backbone import BackboneConfig
-from gradatim.models.presets import gpt
-
-SIZES = {
-    "vocab_size": "vocab_size",
-    "n_layer": "num_layers",
-    "n_embd": "width",
-    "n_head": "num_heads",
-    "n_positions": "max_length",
-    "resid_pdrop": "dropout",
-    "attn_pdrop": "attention_dropout",
+SETTINGS = (
+    Setting("vocab_size", "embedding.vocab_size"),
+    Setting("n_layer", "num_layers"),
+    Setting("n_embd", "block.ffn_width", read=lambda width, fields: 4 * width),
+    Setting("n_embd", "embedding.width block.width"),
+    Setting("n_head", "block.num_heads"),
+    Setting("n_positions", "embedding.max_length"),
+    Setting("layer_norm_epsilon", "embedding.norm_eps block.norm_eps", default=1e-5),
+    Setting("embd_pdrop", "embedding.dropout", default=0.1),
+    Setting("resid_pdrop", "block.dropout", default=0.1),
+    Setting("attn_pdrop", "block.attention_dropout", default=0.1),
+)
+TANH = {"gelu": "gelu_tanh", "relu": "relu", "silu": "silu", "swish": "silu"}  # what GPT calls gelu
+MATRICES = {
+    "attention.qkv": "attn.c_attn",
+    "attention.out": "attn.c_proj",
+    "ffn.up": "mlp.c_fc",
+    "ffn.down": "mlp.c_proj",
 }
-DEFAULTS = {"layer_norm_epsilon": 1e-5, "resid_pdrop": 0.1, "attn_pdrop": 0.1, "embd_pdrop": 0.1}
-ACTIVATIONS = {"gelu": "gelu_tanh", "relu": "relu", "silu": "silu", "swish": "silu"}  # its gelu is tanh's
 LAYER: list[Rule] = [
-    *linear("h.{}.ln_1", "stack.blocks.{}.attention_norm"),
-    *linear("h.{}.ln_2", "stack.blocks.{}.ffn_norm"),
-    *(
-        rule
-        for theirs, ours in (
-            ("attn.c_attn", "attention.qkv"),
-            ("attn.c_proj", "attention.out"),
-            ("mlp.c_fc", "ffn.up"),
-            ("mlp.c_proj", "ffn.down"),
-        )
-        for rule in (
-            Transpose(f"h.{{}}.{theirs}.weight", f"stack.blocks.{{}}.{ours}.weight"),
-            Same(f"h.{{}}.{theirs}.bias", f"stack.blocks.{{}}.{ours}.bias"),
-        )
-    ),
-    Drop("h.{}.attn.bias"),  # causal masks, which old checkpoints hold
-    Drop("h.{}.attn.masked_bias"),
+    *layers({"attention_norm": "ln_1", "ffn_norm": "ln_2"}),
+    *layers(MATRICES, matrix=Transpose),
+    Drop("attn.bias"),  # causal masks, which old checkpoints hold
+    Drop("attn.masked_bias"),
 ]
 
 
-def backbone(fields: Fields, built: BackboneConfig) -> BackboneConfig:
-    """The configuration with the embedding's own dropout."""
-    return replace(built, embedding=replace(built.embedding, dropout=fields["embd_pdrop"]))
-
-
-def write(config: ModelConfig) -> dict[str, Any]:
-    return {
-        "layer_norm_epsilon": config.body.block.norm_eps,
-        "embd_pdrop": config.body.embedding.dropout,
-    }
-
-
-def causal(words: str) -> Architecture:
-    """The language model, whose output matrix may be the word vectors called `words`."""
-
-    def settings(fields: Fields, body: BackboneConfig) -> dict[str, Any]:
-        return {"tied": fields.get("tie_word_embeddings", True)}
-
-    return Architecture(
-        kind="causal", prefix="transformer.", head=lambda config: output(config, words), settings=settings
-    )
-
-
-def _read(fields: Fields) -> BackboneConfig:
-    sizes = read_sizes(fields, SIZES, ffn_width=4 * fields["n_embd"])
-    axes = {"activation": ACTIVATIONS[fields["afn"]], "norm_eps": fields["layer_norm_epsilon"]}
-    return backbone(fields, gpt(sizes, **axes))
-
-
-def _body(config: ModelConfig) -> list[Rule]:
+def _body(words: str, positions: str, num_layers: int) -> list[Rule]:
     return [
-        Same("tokens_embed.weight", "embedding.words.weight"),
-        Same("positions_embed.weight", "embedding.positions.weight"),
-        *repeat(LAYER, config.body.num_layers),
+        Same(words, "embedding.words.weight"),
+        Same(positions, "embedding.positions.weight"),
+        *repeat(within(LAYER, "h.{}.", "stack.blocks.{}."), num_layers),
     ]
 
 
-FAMILY = Family(
+def _causal(words: str) -> Architecture:
+    tied = Setting("tie_word_embeddings", "tied", default=True)
+    return Architecture(kind="causal", head=lambda config: output(config, words), settings=(tied,))
+
+
+GPT = Family(
     name="openai-gpt",
+    preset=gpt,
+    settings=(*SETTINGS, Setting("afn", "block.activation", default="gelu", values=TANH)),
+    only={},
     prefix="transformer.",
-    sizes=SIZES,
-    defaults={**DEFAULTS, "afn": "gelu"},
-    activation="afn",
-    activations=ACTIVATIONS,
-    read=_read,
-    write=write,
-    body=_body,
+    body=lambda config: _body("tokens_embed.weight", "positions_embed.weight", config.body.num_layers),
     architectures={
         "OpenAIGPTModel": BARE,
-        "OpenAIGPTLMHeadModel": causal("transformer.tokens_embed.weight"),
+        "OpenAIGPTLMHeadModel": _causal("transformer.tokens_embed.weight"),
+    },
+)
+GPT2 = Family(
+    name="gpt2",
+    preset=gpt2,
+    settings=(
+        *SETTINGS,
+        Setting("n_inner", "block.ffn_width", default=None),
+        Setting("activation_function", "block.activation", default="gelu_new", values=ACTIVATIONS),
+    ),
+    only={"scale_attn_weights": True, "scale_attn_by_inverse_layer_idx": False, "add_cross_attention": False},
+    prefix="transformer.",
+    body=lambda config: [
+        *_body("wte.weight", "wpe.weight", config.body.num_layers),
+        *layers({"stack.norm": "ln_f"}),
+    ],
+    architectures={
+        "GPT2Model": BARE,
+        "GPT2LMHeadModel": _causal("transformer.wte.weight"),
+        "GPT2ForTokenClassification": token_head("tagging", "classifier"),
+        "GPT2ForQuestionAnswering": token_head("span", "qa_outputs"),
     },
 )

@@ -10,17 +10,19 @@ from torch import Tensor
 
 from gradatim.errors import CheckpointError
 
+Names = str | tuple[str, ...]
+
 
 @dataclass(frozen=True, slots=True)
-class Same:
-    """One foreign tensor is one of ours, unchanged."""
+class Weight:
+    """Foreign tensors that are one of ours; the kinds of it say how."""
 
-    theirs: str
+    theirs: Names
     ours: str
 
     @property
     def names(self) -> tuple[str, ...]:
-        return (self.theirs,)
+        return (self.theirs,) if isinstance(self.theirs, str) else self.theirs
 
     def join(self, parts: Sequence[Tensor]) -> Tensor:
         return parts[0]
@@ -29,8 +31,11 @@ class Same:
         return (tensor,)
 
 
-@dataclass(frozen=True, slots=True)
-class Transpose(Same):
+class Same(Weight):
+    """One foreign tensor, unchanged."""
+
+
+class Transpose(Weight):
     """A matrix that is stored as (inputs, outputs): GPT's convolutions of width one."""
 
     def join(self, parts: Sequence[Tensor]) -> Tensor:
@@ -40,8 +45,7 @@ class Transpose(Same):
         return (tensor.mT,)
 
 
-@dataclass(frozen=True, slots=True)
-class Row(Same):
+class Row(Weight):
     """A vector that is stored as a matrix of one row."""
 
     def join(self, parts: Sequence[Tensor]) -> Tensor:
@@ -51,22 +55,14 @@ class Row(Same):
         return (tensor[None],)
 
 
-@dataclass(frozen=True, slots=True)
-class Fuse:
-    """Several foreign tensors of equal shape are one of ours, joined along the first axis."""
-
-    theirs: tuple[str, ...]
-    ours: str
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return self.theirs
+class Fuse(Weight):
+    """Several foreign tensors of equal shape, joined along the first axis."""
 
     def join(self, parts: Sequence[Tensor]) -> Tensor:
         return torch.cat(list(parts))
 
     def split(self, tensor: Tensor) -> Sequence[Tensor]:
-        return tensor.chunk(len(self.theirs))
+        return tensor.chunk(len(self.names))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,18 +80,25 @@ class Drop:
     theirs: str
 
 
-Weight = Same | Fuse  # and the kinds of Same
 Rule = Weight | Tied | Drop
 
 
-def linear(theirs: str, ours: str, kinds: Sequence[str] = ("weight", "bias")) -> list[Rule]:
-    """A layer of the same name parts on both sides: weight and bias."""
-    return [Same(f"{theirs}.{kind}", f"{ours}.{kind}") for kind in kinds]
-
-
-def fused(theirs: Sequence[str], ours: str, kinds: Sequence[str] = ("weight", "bias")) -> list[Rule]:
-    """Several layers that are one of ours."""
-    return [Fuse(tuple(f"{name}.{kind}" for name in theirs), f"{ours}.{kind}") for kind in kinds]
+def layers(
+    names: Mapping[str, Names],
+    kinds: Sequence[str] = ("weight", "bias"),
+    *,
+    matrix: type[Weight] = Same,
+) -> list[Rule]:
+    """The tensors of layers, ours -> theirs; several of theirs are fused. `matrix` is how a weight is stored."""
+    rules: list[Rule] = []
+    for ours, theirs in names.items():
+        for kind in kinds:
+            if isinstance(theirs, str):
+                one = matrix if kind == "weight" else Same
+                rules.append(one(f"{theirs}.{kind}", f"{ours}.{kind}"))
+            else:
+                rules.append(Fuse(tuple(f"{name}.{kind}" for name in theirs), f"{ours}.{kind}"))
+    return rules
 
 
 def repeat(rules: Iterable[Rule], num_layers: int) -> list[Rule]:
@@ -112,14 +115,18 @@ def within(rules: Iterable[Rule], theirs: str, ours: str) -> list[Rule]:
     return [_renamed(rule, lambda name: theirs + name, lambda name: ours + name) for rule in rules]
 
 
+def without(rules: Iterable[Rule], prefix: str) -> list[Rule]:
+    """The same rules for a file whose foreign names lack a prefix."""
+    return [_renamed(rule, lambda name: name.removeprefix(prefix), lambda name: name) for rule in rules]
+
+
 def _renamed(rule: Rule, theirs: Callable[[str], str], ours: Callable[[str], str]) -> Rule:
-    if isinstance(rule, Fuse):
-        return Fuse(tuple(map(theirs, rule.theirs)), ours(rule.ours))
-    if isinstance(rule, Same):
-        return replace(rule, theirs=theirs(rule.theirs), ours=ours(rule.ours))
     if isinstance(rule, Tied):
         return Tied(theirs(rule.theirs), theirs(rule.to))
-    return replace(rule, theirs=theirs(rule.theirs))
+    if isinstance(rule, Drop):
+        return Drop(theirs(rule.theirs))
+    names = tuple(map(theirs, rule.names))
+    return replace(rule, theirs=names[0] if isinstance(rule.theirs, str) else names, ours=ours(rule.ours))
 
 
 def to_ours(
@@ -130,28 +137,26 @@ def to_ours(
     `expected` gives our names and shapes. Raises CheckpointError listing every missing, surplus
     and misshapen tensor before anything is copied.
     """
-    stored, faults = _untied(tensors, rules)
+    stored, untied = copies(tensors, rules)
+    faults = [f"{rule.theirs} differs from {rule.to}, which this model ties it to" for rule in untied]
     found: dict[str, Tensor] = {}
-    for rule in rules:
-        if not isinstance(rule, Weight):
-            continue
-        missing = [name for name in rule.names if name not in stored]
-        faults += [f"missing {name}" for name in missing]
-        if missing:
-            continue
-        parts = [stored[name] for name in rule.names]
-        if len({part.shape for part in parts}) > 1:
+    for rule in (rule for rule in rules if isinstance(rule, Weight)):
+        parts = [stored[name] for name in rule.names if name in stored]
+        if len(parts) < len(rule.names):
+            faults += [f"missing {name}" for name in rule.names if name not in stored]
+        elif len({part.shape for part in parts}) > 1:
             shapes = ", ".join(f"{n} {tuple(p.shape)}" for n, p in zip(rule.names, parts, strict=True))
             faults.append(f"misshapen {rule.ours}: its parts must have equal shapes, not {shapes}")
         else:
             found[rule.ours] = rule.join(parts)
     unknown = set(tensors) - weight_names(rules) - set(left_out(tensors, rules))
     faults += [f"surplus {name}" for name in sorted(unknown)]
-    for name, shape in expected.items():
-        if name in found and tuple(found[name].shape) != tuple(shape):
-            faults.append(f"misshapen {name}: {tuple(found[name].shape)} instead of {tuple(shape)}")
     made = {rule.ours for rule in rules if isinstance(rule, Weight)}
-    faults += [f"no rule makes {name}" for name in expected if name not in made]
+    for name, shape in expected.items():
+        if name not in made:
+            faults.append(f"no rule makes {name}")
+        elif name in found and tuple(found[name].shape) != tuple(shape):
+            faults.append(f"misshapen {name}: {tuple(found[name].shape)} instead of {tuple(shape)}")
     if faults:
         raise CheckpointError("the checkpoint does not fit the model:\n  " + "\n  ".join(faults))
     return found
@@ -166,28 +171,25 @@ def to_theirs(tensors: Mapping[str, Tensor], rules: Sequence[Rule]) -> dict[str,
     return {name: tensor.contiguous() for name, tensor in out.items()}
 
 
+def copies(tensors: Mapping[str, Tensor], rules: Iterable[Rule]) -> tuple[dict[str, Tensor], list[Tied]]:
+    """The tensors with every tied one under its first name too, and the rules whose copies differ."""
+    stored, differing = dict(tensors), []
+    for rule in rules:
+        if isinstance(rule, Tied) and rule.theirs in tensors:
+            copy = tensors[rule.theirs]
+            if not torch.equal(stored.setdefault(rule.to, copy), copy):
+                differing.append(rule)
+    return stored, differing
+
+
 def left_out(tensors: Iterable[str], rules: Sequence[Rule]) -> list[str]:
     """The foreign names that a table knows and that make none of our weights."""
-    others = [rule for rule in rules if not isinstance(rule, Weight)]
+    known = [rule.theirs for rule in rules if not isinstance(rule, Weight)]
+    starts = tuple(name.removesuffix("*") for name in known if name.endswith("*"))
     used = weight_names(rules)
-    return [n for n in tensors if n not in used and any(_matches(n, rule.theirs) for rule in others)]
+    return [name for name in tensors if name not in used and (name in known or name.startswith(starts))]
 
 
 def weight_names(rules: Iterable[Rule]) -> set[str]:
     """The foreign names that must be there."""
     return {name for rule in rules if isinstance(rule, Weight) for name in rule.names}
-
-
-def _untied(tensors: Mapping[str, Tensor], rules: Sequence[Rule]) -> tuple[dict[str, Tensor], list[str]]:
-    """The tensors with the tied ones under their first name; faults where second copies differ."""
-    stored, faults = dict(tensors), []
-    for rule in rules:
-        if isinstance(rule, Tied) and rule.theirs in tensors:
-            copy = tensors[rule.theirs]
-            if not torch.equal(stored.setdefault(rule.to, copy), copy):
-                faults.append(f"{rule.theirs} differs from {rule.to}, which this model ties it to")
-    return stored, faults
-
-
-def _matches(name: str, pattern: str) -> bool:
-    return name.startswith(pattern[:-1]) if pattern.endswith("*") else name == pattern

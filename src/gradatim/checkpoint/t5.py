@@ -5,137 +5,100 @@ from __future__ import annotations
 from typing import Any
 
 from gradatim.checkpoint.config import ModelConfig
-from gradatim.checkpoint.family import Architecture, Family, Fields, always, output, read_sizes
-from gradatim.checkpoint.rules import Drop, Rule, Same, Tied, fused, linear, repeat, within
+from gradatim.checkpoint.encoder import token_head
+from gradatim.checkpoint.family import Architecture, Family, Setting, output
+from gradatim.checkpoint.rules import Drop, Names, Rule, Same, Tied, layers, repeat, within
 from gradatim.models.backbone import BackboneConfig
-from gradatim.models.presets import decoder, t5
+from gradatim.models.presets import t5
 
-SIZES = {
-    "vocab_size": "vocab_size",
-    "num_layers": "num_layers",
-    "d_model": "width",
-    "num_heads": "num_heads",
-    "d_ff": "ffn_width",
-    "d_kv": "head_width",
-    "n_positions": "max_length",
-    "dropout_rate": "dropout",
-}
-PROJECTIONS = {  # feed_forward_proj -> activation, gated
+PROJECTIONS = {  # activation and gated
     "relu": ("relu", False), "gelu_new": ("gelu_tanh", False), "gelu": ("gelu", False), "silu": ("silu", False),
     "gated-gelu": ("gelu_tanh", True), "gated-silu": ("silu", True), "gated-relu": ("relu", True),
 }  # fmt: skip
-WEIGHT = ("weight",)  # no layer has a bias, no norm a mean
-
-
-def _read(fields: Fields) -> BackboneConfig:
-    activation, gated = PROJECTIONS[fields["feed_forward_proj"]]
-    return t5(
-        read_sizes(fields, SIZES, attention_dropout=fields["dropout_rate"]),
-        buckets=fields["relative_attention_num_buckets"],
-        max_distance=fields["relative_attention_max_distance"],
-        activation=activation,
-        gated=gated,
-        norm_eps=fields["layer_norm_epsilon"],
-    )
-
-
-def _settings(fields: Fields, body: BackboneConfig) -> dict[str, Any]:
-    tied = fields.get("tie_word_embeddings", True)
-    scaled = fields.get("scale_decoder_outputs", tied)  # what later versions of the reference write
-    return {
-        "decoder": decoder(body, num_layers=fields.get("num_decoder_layers")),
-        "tied": tied,
-        "scale": body.width**-0.5 if scaled else 1.0,
-    }
-
-
-def _write(config: ModelConfig) -> dict[str, Any]:
-    body, seq2seq = config.body, config.decoder is not None
-    shape = (body.block.activation, body.block.gated)
-    projection = next((name for name, known in PROJECTIONS.items() if known == shape), "relu")
-    return {
-        "feed_forward_proj": projection,
-        "relative_attention_num_buckets": body.buckets,
-        "relative_attention_max_distance": body.max_distance,
-        "layer_norm_epsilon": body.block.norm_eps,
-        "is_encoder_decoder": seq2seq,
-        "num_decoder_layers": config.decoder.num_layers if config.decoder else body.num_layers,
-        **({"scale_decoder_outputs": config.scale != 1.0} if seq2seq else {}),
-    }
+DROPOUTS = "embedding.dropout block.dropout block.attention_dropout block.activation_dropout"
+SETTINGS = (
+    Setting("vocab_size", "embedding.vocab_size"),
+    Setting("num_layers", "num_layers"),
+    Setting("d_model", "embedding.width block.width"),
+    Setting("num_heads", "block.num_heads"),
+    Setting("d_kv", "block.head_width"),
+    Setting("d_ff", "block.ffn_width"),
+    Setting("n_positions", "embedding.max_length", default=512),
+    Setting("relative_attention_num_buckets", "buckets", default=32),
+    Setting("relative_attention_max_distance", "max_distance", default=128),
+    Setting("layer_norm_epsilon", "embedding.norm_eps block.norm_eps", default=1e-6),
+    Setting("feed_forward_proj", "block.activation block.gated", default="relu", values=PROJECTIONS),
+    Setting("dropout_rate", DROPOUTS, default=0.1),
+)
+# Of the states before the output matrix: scaled down if it is tied, unless later versions say otherwise.
+SCALE: dict[str, Any] = {
+    "read": lambda scaled, fields: fields["d_model"] ** -0.5 if scaled else 1.0,
+    "write": lambda scale, record: scale != 1.0,
+}
+SEQ2SEQ = (
+    Setting("num_decoder_layers", "decoder.num_layers", default=None),
+    Setting("tie_word_embeddings", "scale", default=True, **SCALE),
+    Setting("scale_decoder_outputs", "scale", default=None, **SCALE),
+    Setting("tie_word_embeddings", "tied", default=True),
+)
+CROSS: dict[str, Names] = {
+    "cross.q": "1.EncDecAttention.q",
+    "cross.kv": ("1.EncDecAttention.k", "1.EncDecAttention.v"),
+    "cross.out": "1.EncDecAttention.o",
+    "cross_norm": "1.layer_norm",
+}
 
 
 def _side(side: str, config: BackboneConfig) -> list[Rule]:
-    """One stack: its blocks, the bias that they share, and the norm at its end."""
-    theirs, ours = f"{side}.block.{{}}.layer.", "stack.blocks.{}."
-    ffn = f"{theirs}{1 + config.block.cross}."
-    up = {"wi_0": "gate", "wi_1": "up"} if config.block.gated else {"wi": "up"}
-    layer = [
-        *fused([f"{theirs}0.SelfAttention.{part}" for part in "qkv"], f"{ours}attention.qkv", WEIGHT),
-        *linear(f"{theirs}0.SelfAttention.o", f"{ours}attention.out", WEIGHT),
-        *linear(f"{theirs}0.layer_norm", f"{ours}attention_norm", WEIGHT),
-        *(
-            rule
-            for their_part, our_part in {**up, "wo": "down"}.items()
-            for rule in linear(f"{ffn}DenseReluDense.{their_part}", f"{ours}ffn.{our_part}", WEIGHT)
-        ),
-        *linear(f"{ffn}layer_norm", f"{ours}ffn_norm", WEIGHT),
-    ]
-    if config.block.cross:
-        cross = f"{theirs}1.EncDecAttention."
-        layer += [
-            *linear(f"{cross}q", f"{ours}cross.q", WEIGHT),
-            *fused([f"{cross}k", f"{cross}v"], f"{ours}cross.kv", WEIGHT),
-            *linear(f"{cross}o", f"{ours}cross.out", WEIGHT),
-            *linear(f"{theirs}1.layer_norm", f"{ours}cross_norm", WEIGHT),
-            Drop(f"{cross}relative_attention_bias.weight"),  # in the first release, and never used
-        ]
-    bias = f"{side}.block.0.layer.0.SelfAttention.relative_attention_bias.weight"
-    return [
-        *repeat(layer, config.num_layers),
+    """One stack: its blocks, the bias that they share, and the norm at its end; no layer has a bias."""
+    block = config.block
+    dense = f"{2 if block.cross else 1}.DenseReluDense"
+    names: dict[str, Names] = {
+        "attention.qkv": ("0.SelfAttention.q", "0.SelfAttention.k", "0.SelfAttention.v"),
+        "attention.out": "0.SelfAttention.o",
+        "attention_norm": "0.layer_norm",
+        **(CROSS if block.cross else {}),
+        "ffn.up": f"{dense}.wi_1" if block.gated else f"{dense}.wi",
+        **({"ffn.gate": f"{dense}.wi_0"} if block.gated else {}),
+        "ffn.down": f"{dense}.wo",
+        "ffn_norm": "2.layer_norm" if block.cross else "1.layer_norm",
+    }
+    layer = layers(names, ["weight"])
+    if block.cross:
+        layer.append(Drop("1.EncDecAttention.relative_attention_bias.weight"))  # in the first release
+    bias = "block.0.layer.0.SelfAttention.relative_attention_bias.weight"
+    rules = [
+        *repeat(within(layer, "block.{}.layer.", "stack.blocks.{}."), config.num_layers),
         Same(bias, "stack.bias.table.weight"),
-        *linear(f"{side}.final_layer_norm", "stack.norm", WEIGHT),
+        *layers({"stack.norm": "final_layer_norm"}, ["weight"]),
     ]
+    return [Tied(f"{side}.embed_tokens.weight", "shared.weight"), *within(rules, f"{side}.", "")]
 
 
 def _body(config: ModelConfig) -> list[Rule]:
-    words = Same("shared.weight", "embedding.words.weight")
-    return [Tied("encoder.embed_tokens.weight", "shared.weight"), words, *_side("encoder", config.body)]
+    return [Same("shared.weight", "embedding.words.weight"), *_side("encoder", config.body)]
 
 
 def _decoder(config: ModelConfig) -> list[Rule]:
     assert config.decoder is not None
-    return [
-        *within(_side("decoder", config.decoder), "", "decoder."),
-        Tied("decoder.embed_tokens.weight", "shared.weight"),
-        *output(config, "shared.weight"),
-    ]
+    return [*within(_side("decoder", config.decoder), "", "decoder."), *output(config, "shared.weight")]
 
 
-_ENCODER = Architecture(
-    kind="body", inside="", head=always([Drop("decoder.*"), Drop("lm_head.weight")])
-)  # fmt: skip
+ENCODER = Architecture(kind="body", head=[Drop("decoder.*"), Drop("lm_head.weight")])
+
 FAMILY = Family(
     name="t5",
+    preset=t5,
+    settings=SETTINGS,
+    only={"is_decoder": False},
     prefix="transformer.",
-    sizes=SIZES,
-    defaults={
-        "feed_forward_proj": "relu", "layer_norm_epsilon": 1e-6, "n_positions": 512, "dropout_rate": 0.1,
-        "relative_attention_num_buckets": 32, "relative_attention_max_distance": 128,
-    },
-    only={"is_decoder": (False,)},
-    activation="feed_forward_proj",
-    activations={name: activation for name, (activation, _) in PROJECTIONS.items()},
-    read=_read,
-    write=_write,
     body=_body,
-    bare=_ENCODER,
+    bare=ENCODER,
     architectures={
-        "T5EncoderModel": _ENCODER,
+        "T5EncoderModel": ENCODER,
         "T5ForConditionalGeneration": Architecture(
-            kind="seq2seq", inside="encoder.", head=_decoder, settings=_settings
+            kind="seq2seq", head=_decoder, settings=SEQ2SEQ, prefix=""
         ),
-        "T5ForTokenClassification": Architecture(
-            kind="tagging", prefix="transformer.", head=always(linear("classifier", "head.linear"))
-        ),
+        "T5ForTokenClassification": token_head("tagging", "classifier"),
     },
-)  # fmt: skip
+)

@@ -17,7 +17,7 @@ from gradatim.engine.atomic import atomic_file
 from gradatim.errors import CheckpointError
 
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
-PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
+PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 
 
 def read_tensors(folder: Path) -> dict[str, Tensor]:
@@ -26,12 +26,11 @@ def read_tensors(folder: Path) -> dict[str, Tensor]:
     if not (folder / SINGLE).is_file() and (folder / INDEX).is_file():
         names = sorted(set(read_json(folder / INDEX)["weight_map"].values()))
     tensors: dict[str, Tensor] = {}
-    for name in names:
-        path = folder / name
+    for path in (folder / name for name in names):
         if not path.is_file():
-            pickles = sorted(found.name for pattern in PICKLES for found in folder.glob(pattern))
+            pickles = ", ".join(sorted(item.name for item in folder.iterdir() if item.suffix in PICKLES))
             hint = (
-                f"; {', '.join(pickles)} is a pickle, which can run code and is never loaded: convert it to "
+                f"; {pickles} is a pickle, which can run code and is never loaded: convert it to "
                 "safetensors where you trust it (save_pretrained of transformers writes model.safetensors)"
             )
             raise CheckpointError(f"{path} does not exist" + hint * bool(pickles))
@@ -58,10 +57,10 @@ def shards(tensors: Mapping[str, Tensor], max_bytes: int) -> Iterator[tuple[str,
     if len(parts) == 1:
         yield SINGLE, save(parts[0], {"format": "pt"})
         return
-    where = {}
+    where: dict[str, str] = {}
     for number, part in enumerate(parts, 1):
         file = f"model-{number:05d}-of-{len(parts):05d}.safetensors"
-        where.update(dict.fromkeys(part, file))
+        where |= dict.fromkeys(part, file)
         yield file, save(part, {"format": "pt"})
     total = sum(tensor.nbytes for tensor in tensors.values())
     yield INDEX, json.dumps({"metadata": {"total_size": total}, "weight_map": where}, indent=2).encode()
@@ -94,11 +93,10 @@ def read_json(path: Path) -> dict[str, Any]:
         )
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        line = (
-            f", line {error.lineno}: {error.msg}" if isinstance(error, json.JSONDecodeError) else f": {error}"
-        )
-        raise CheckpointError(f"{path}{line}") from error
+    except json.JSONDecodeError as error:
+        raise CheckpointError(f"{path}, line {error.lineno}: {error.msg}") from error
+    except UnicodeDecodeError as error:
+        raise CheckpointError(f"{path}: {error}") from error
     if not isinstance(fields, dict):
         raise CheckpointError(f"{path} holds no object with fields")
     return fields

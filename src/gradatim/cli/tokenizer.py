@@ -14,18 +14,15 @@ import typer
 from gradatim.errors import DataError
 
 app = typer.Typer(help="Train a tokenizer, or look at what one does.", no_args_is_help=True)
-
-_BATCH_TEXTS = 1000
+KINDS = "wordpiece, bpe, byte-bpe, unigram; or bert, transformer, gpt, gpt2, roberta, t5."
+BATCH_TEXTS = 1000
 
 
 @app.command()
 def train(
     corpus: Annotated[list[str], typer.Argument(help="Text files, tables, folders of them, data set names.")],
     size: Annotated[int, typer.Option(min=1, help="Most tokens of the vocabulary, special ones included.")],
-    kind: Annotated[
-        str,
-        typer.Option(help="wordpiece, bpe, byte-bpe, unigram; or bert, transformer, gpt, gpt2, roberta, t5."),
-    ] = "wordpiece",
+    kind: Annotated[str, typer.Option(help=KINDS)] = "wordpiece",
     out: Annotated[Path, typer.Option(help="File to write.")] = Path("tokenizer.json"),
     lowercase: Annotated[bool, typer.Option("--lowercase", help="Fold upper and lower case.")] = False,
     special: Annotated[list[str] | None, typer.Option(help="A further special token; repeat it.")] = None,
@@ -46,7 +43,7 @@ def train(
     if first is None:
         raise DataError(f"nothing to learn from: {', '.join(corpus)} holds no text")
     lines = chain([first], lines)
-    batches = iter(lambda: list(islice(lines, _BATCH_TEXTS)), [])
+    batches = iter(lambda: list(islice(lines, BATCH_TEXTS)), [])
     # In a thread, so that Ctrl-C is heard while the library computes.
     learning = ThreadPoolExecutor(1).submit(
         train_tokenizer, batches, config, size, progress=sys.stderr.isatty()
@@ -78,18 +75,16 @@ def show(
     from gradatim.text.tokenizer import load_tokenizer, parse_tokenizer
 
     if file.suffix == ".gradatim":
-        tokenizer = parse_tokenizer(read_artifact(file).member("tokenizer.json").decode("utf-8"))
+        tokenizer = parse_tokenizer(read_artifact(file).member("tokenizer.json").decode())
     else:
         tokenizer = load_tokenizer(file)
-    encoding = tokenizer.encode(text, pair)
+    found = tokenizer.encode(text, pair)
+    columns = zip(found.ids, found.tokens, found.offsets, found.sequence_ids, found.type_ids, strict=True)
     table = Table("id", "piece", "start", "end", "characters", "segment", box=box.SIMPLE_HEAD)
-    rows = zip(
-        encoding.ids, encoding.tokens, encoding.offsets, encoding.sequence_ids, encoding.type_ids, strict=True
-    )
-    for number, piece, (start, end), origin, segment in rows:
+    for number, piece, (start, end), origin, segment in columns:
         # Quoted as in Python, so that spaces and invisible characters are seen; Text, as brackets are markup.
-        slice_ = "" if origin is None else repr((text, pair or "")[origin][start:end])
-        table.add_row(str(number), Text(piece), str(start), str(end), Text(slice_), str(segment))
+        there = "" if origin is None else repr((text, pair or "")[origin][start:end])
+        table.add_row(str(number), Text(piece), str(start), str(end), Text(there), str(segment))
     Console().print(table)
 
 
@@ -102,9 +97,8 @@ def _texts(source: str, columns: list[str] | None) -> Iterator[str]:
 
     path = Path(source).expanduser()
     if path.is_dir():
-        files = [
-            p for p in sorted(path.rglob("*")) if decompressed(p).suffix.lower() in SUFFIXES and p.is_file()
-        ]
+        files = [item for item in sorted(path.rglob("*")) if item.is_file()]
+        files = [item for item in files if decompressed(item).suffix.lower() in SUFFIXES]
         if not files:
             raise DataError(f"{path} holds no file of type {', '.join(SUFFIXES)}")
         for file in files:
@@ -114,7 +108,7 @@ def _texts(source: str, columns: list[str] | None) -> Iterator[str]:
             yield from lines  # with their ends: byte-level tokens may hold them
     else:
         table = find_source(source).tables["train"]
-        wanted: Sequence[str | None] = columns or [None]
-        chosen = [choose_columns(table, text=name, labelled=False, pairs=False).text for name in wanted]
+        names: Sequence[str | None] = columns or [None]
+        chosen = [choose_columns(table, text=name, labelled=False, pairs=False).text for name in names]
         for _, cells in table.scan():
             yield from (str(cells[at]) for at in chosen if cells[at])

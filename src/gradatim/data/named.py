@@ -32,7 +32,8 @@ def rows_of(file: str) -> dict[str, dict[str, Any]]:
 
 
 NAMED = {name: NamedSet(**row) for name, row in rows_of("benchmarks.toml").items()}
-_ALIASES = {"glue/mrpc": "mrpc", "glue/rte": "rte", "glue/cola": "cola", "glue/sst2": "glue/SST-2"}
+_ALIASES = {"glue/mrpc": "mrpc", "glue/rte": "rte", "glue/cola": "cola", "glue/sst2": "glue/SST-2",
+            "glue/sts-b": "stsb"}  # fmt: skip
 _KEYS = {key.casefold(): key for key in NAMED} | _ALIASES
 
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from gradatim.models.heads import RowHead, TokenHead
 from gradatim.models.inputs import Inputs
+from gradatim.models.layers import LayerHead
 from gradatim.nn.dropout import Dropout
 from gradatim.nn.packed import Layout
 from gradatim.nn.pooling import Pooling, pool
@@ -62,15 +63,41 @@ class Classifier(nn.Module):
 
 
 class Tagger(nn.Module):
-    """body -> head on every token: logits (tokens, outputs) of tags, or of a span's start and end."""
+    """body -> head on every token: logits (tokens, outputs) of tags, or of a span's start and end.
 
-    def __init__(self, body: nn.Module, width: int, num_outputs: int, *, dropout: float = 0.1) -> None:
+    Under a `LayerHead` the body is a frozen giver of features: no gradients, and no dropout in it.
+    """
+
+    def __init__(
+        self,
+        body: nn.Module,
+        width: int,
+        num_outputs: int,
+        *,
+        dropout: float = 0.1,
+        head: LayerHead | None = None,
+    ) -> None:
         super().__init__()
-        self.body = body
-        self.head = TokenHead(width, num_outputs, dropout=dropout)
+        self.body = body.requires_grad_(head is None)
+        self.head = head or TokenHead(width, num_outputs, dropout=dropout)
+
+    def train(self, mode: bool = True) -> Tagger:
+        super().train(mode)
+        if isinstance(self.head, LayerHead):
+            self.body.eval()
+        return self
 
     def forward(self, inputs: Inputs, trace: Trace | None = None) -> Float[Tensor, "tokens outputs"]:
         """Without the tokens that only fill the batch."""
+        if isinstance(self.head, LayerHead):
+            trace = trace or Trace([])
+            with torch.no_grad():
+                states = self.body(inputs.ids, inputs.layout, inputs.segments, trace)
+            hidden = [
+                *trace.hidden[:-1],
+                states,
+            ]  # the last norm of a pre-norm stack is part of its last layer
+            return self.head(hidden, inputs.layout)[: inputs.num_tokens]  # type: ignore[no-any-return]
         states = self.body(inputs.ids, inputs.layout, inputs.segments, trace)
         return self.head(states[: inputs.num_tokens])  # type: ignore[no-any-return]
 

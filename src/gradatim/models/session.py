@@ -4,29 +4,32 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from gradatim.models.classifier import Classifier
+from gradatim.models.classifier import Classifier, Tagger
 from gradatim.models.inputs import Inputs
 from gradatim.types import Array, Arrays
 
 
 class TorchSession:
-    """Runs a classifier over packed arrays of any size, at most `max_tokens` at a time.
+    """Runs a model over packed arrays of any size, at most `max_tokens` at a time.
 
     Rows are taken in order of length, so that attention's groups waste little, and put back.
     """
 
-    def __init__(self, model: Classifier, *, max_tokens: int = 8192, bf16: bool = False) -> None:
+    def __init__(self, model: Classifier | Tagger, *, max_tokens: int = 8192, bf16: bool = False) -> None:
         self.model = model
         self.max_tokens = max_tokens
         self.bf16 = bf16
 
     def run(self, arrays: Arrays) -> Arrays:
-        """Arrays of an encoder in, `logits` (rows, labels) and `features` (rows, width) out."""
+        """Arrays of an encoder in; `logits` (rows, labels) and `features` (rows, width) of a classifier out,
+        `logits` (tokens, outputs) of a tagger.
+        """
         lengths = np.asarray(arrays["lengths"])
         starts = np.cumsum(lengths) - lengths
-        logits: list[Array] = []
-        features: list[Array] = []
+        outputs: dict[str, list[Array]] = {}
+        places: list[Array] = []
         was_training, device = self.model.training, next(self.model.parameters()).device
         self.model.eval()
         by_length = np.argsort(lengths, kind="stable")
@@ -34,13 +37,19 @@ class TorchSession:
             for rows in _batches(by_length, lengths, self.max_tokens):
                 tokens = np.concatenate([np.arange(starts[r], starts[r] + lengths[r]) for r in rows])
                 part = {name: arrays[name][tokens] for name in ("ids", "segments") if name in arrays}
-                vectors = self.model.features(Inputs.of({**part, "lengths": lengths[rows]}).to(device))
-                features.append(vectors.float().cpu().numpy())
-                logits.append(self.model.head(vectors).float().cpu().numpy())
+                inputs = Inputs.of({**part, "lengths": lengths[rows]}).to(device)
+                for name, values in self._outputs(inputs).items():
+                    outputs.setdefault(name, []).append(values.float().cpu().numpy())
+                places.append(tokens if isinstance(self.model, Tagger) else rows)
         self.model.train(was_training)
-        back = np.empty_like(by_length)
-        back[by_length] = np.arange(len(by_length))
-        return {"logits": np.concatenate(logits)[back], "features": np.concatenate(features)[back]}
+        back = np.argsort(np.concatenate(places))
+        return {name: np.concatenate(parts)[back] for name, parts in outputs.items()}
+
+    def _outputs(self, inputs: Inputs) -> dict[str, Tensor]:
+        if isinstance(self.model, Tagger):
+            return {"logits": self.model(inputs)}
+        features = self.model.features(inputs)
+        return {"logits": self.model.head(features), "features": features}
 
 
 def _batches(order: Array, lengths: Array, max_tokens: int) -> list[Array]:

@@ -102,11 +102,12 @@ def train_tokenizer(
     others in the order of a hash map, so a second run may number rare pieces otherwise: keep the file.
     Raises ConfigError if `size` has no room for the characters.
     """
-    trainer = _trainer(config, size - config.sentinels, progress)
-    learner = _dressed(_untrained(config), config)
-    too_small = (
-        f"a vocabulary of {size} is too small: the special tokens and the characters of the text need "
-    )
+    too_small = f"a vocabulary of {size} is too small: special tokens, sentinels and the characters need "
+    named = len(config.specials) + config.sentinels
+    if size <= named:
+        raise ConfigError(f"{too_small}more than {named}")
+    model, trainer = _learner(config, size - config.sentinels, progress)
+    learner = _dressed(model, config)
     try:
         learner.train_from_iterator(iter(texts), trainer)
     except Exception as error:
@@ -160,18 +161,6 @@ def parse_tokenizer(text: str) -> Tokenizer:
     return tokenizer
 
 
-def _untrained(config: TokenizerConfig) -> models.Model:
-    match config.kind:
-        case "wordpiece":
-            return models.WordPiece(unk_token=config.unknown, continuing_subword_prefix=PREFIX)
-        case "bpe":
-            return models.BPE(unk_token=config.unknown, end_of_word_suffix=SUFFIX)
-        case "byte-bpe":
-            return models.BPE()
-        case "unigram":
-            return models.Unigram()
-
-
 def _dressed(model: models.Model, config: TokenizerConfig) -> Tokenizer:
     """The model with its kind's normaliser, pre-tokeniser and decoder."""
     tokenizer = Tokenizer(model)
@@ -195,24 +184,22 @@ def _dressed(model: models.Model, config: TokenizerConfig) -> Tokenizer:
     return tokenizer
 
 
-def _trainer(config: TokenizerConfig, size: int, progress: bool) -> trainers.Trainer:
+def _learner(config: TokenizerConfig, size: int, progress: bool) -> tuple[models.Model, trainers.Trainer]:
+    """An empty model and what fills it."""
     shared: dict[str, Any] = {
         "vocab_size": size, "special_tokens": list(config.specials), "show_progress": progress
     }  # fmt: skip
-    if size <= len(config.specials):
-        raise ConfigError(
-            f"a vocabulary of {size + config.sentinels} is too small: it begins with {len(config.specials)} "
-            f"special tokens and ends with {config.sentinels} sentinels"
-        )
+    words = {**shared, "min_frequency": MIN_COUNT, "limit_alphabet": max(1, size // ALPHABET_SHARE)}
     match config.kind:
-        case "wordpiece" | "bpe":
-            limit = max(1, size // ALPHABET_SHARE)
-            shared |= {"min_frequency": MIN_COUNT, "limit_alphabet": limit}
-            if config.kind == "wordpiece":
-                return trainers.WordPieceTrainer(continuing_subword_prefix=PREFIX, **shared)
-            return trainers.BpeTrainer(end_of_word_suffix=SUFFIX, **shared)
+        case "wordpiece":
+            model = models.WordPiece(unk_token=config.unknown, continuing_subword_prefix=PREFIX)
+            return model, trainers.WordPieceTrainer(continuing_subword_prefix=PREFIX, **words)
+        case "bpe":
+            pairs = models.BPE(unk_token=config.unknown, end_of_word_suffix=SUFFIX)
+            return pairs, trainers.BpeTrainer(end_of_word_suffix=SUFFIX, **words)
         case "byte-bpe":
-            alphabet = pre_tokenizers.ByteLevel.alphabet()  # every byte, seen or not: nothing is unknown
-            return trainers.BpeTrainer(min_frequency=MIN_COUNT, initial_alphabet=alphabet, **shared)
+            every = pre_tokenizers.ByteLevel.alphabet()  # every byte, seen or not: nothing is unknown
+            shared |= {"min_frequency": MIN_COUNT, "initial_alphabet": every}
+            return models.BPE(), trainers.BpeTrainer(**shared)
         case "unigram":
-            return trainers.UnigramTrainer(unk_token=config.unknown, **shared)
+            return models.Unigram(), trainers.UnigramTrainer(unk_token=config.unknown, **shared)

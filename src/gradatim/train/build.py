@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -123,7 +123,10 @@ class DataSettings:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """Ready to train: `evaluate` scores the model as it stands, the higher the better."""
+    """Ready to train: `evaluate` scores the model as it stands, the higher the better.
+
+    `metrics` are all there are of it, by name.
+    """
 
     model: nn.Module
     config: ModelConfig
@@ -131,6 +134,15 @@ class Prepared:
     evaluate: Callable[[], float] | None
     tokenizer: str
     notes: tuple[str, ...] = ()
+    metrics: Callable[[], Mapping[str, float]] | None = None
+
+    def judged(
+        self, metrics: Callable[[], Mapping[str, float]], metric: str, *, higher: bool = True
+    ) -> Prepared:
+        """The same, scored by one of these metrics, of which perhaps less is better."""
+        sign = 1 if higher else -1
+        notes = (*self.notes, f"score is {'' if higher else 'minus '}{metric} on dev")
+        return replace(self, evaluate=lambda: sign * metrics()[metric], metrics=metrics, notes=notes)
 
     def save(self, folder: Path) -> None:
         """Write model and tokenizer as a model folder."""
@@ -202,10 +214,14 @@ class Materials:
         found = (self.tokenizer.token_to_id(name) for name in names)
         return next((index for index in found if index is not None), None)
 
+    def sources(self) -> list[str]:
+        """The sources of [data], patterns written out."""
+        return _listed(self.data.source)
+
     def documents(self, fewest: int = 1) -> tuple[list[str], list[str]]:
         """Texts to train on, and texts to evaluate on, at least `fewest` where some are held out."""
         data = self.data
-        texts = [text for source in _listed(data.source) for text in _read(source, data.text)]
+        texts = [text for source in self.sources() for text in _read(source, data.text)]
         if data.dev:
             return texts, _read(data.dev, data.text)
         held = min(len(texts) - 1, max(fewest, round(data.dev_share * len(texts)))) if data.dev_share else 0

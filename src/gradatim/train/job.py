@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
+from gradatim.engine.atomic import atomic_file
 from gradatim.errors import ConfigError
 from gradatim.train.build import Materials
 from gradatim.train.loop import CHECKPOINTS, Trained, train
@@ -12,6 +14,7 @@ from gradatim.train.processes import Launched
 from gradatim.train.recipe_file import RecipeFile
 
 MODEL = "model"  # the folder of the finished model, in that of the run
+METRICS = "metrics.json"  # what it achieves on dev, beside it
 
 
 def run(recipe: RecipeFile, folder: Path, *, resume: bool = False) -> Trained:
@@ -38,4 +41,9 @@ def run(recipe: RecipeFile, folder: Path, *, resume: bool = False) -> Trained:
         print(
             f"{folder / MODEL}  {done.steps} steps, loss {done.loss:.4f}{score}, {done.tokens_per_s:,.0f} tokens/s"
         )
+        if prepared.metrics:
+            metrics = dict(prepared.metrics())
+            with atomic_file(folder / METRICS) as handle:
+                handle.write(json.dumps(metrics, indent=2).encode())
+            print("  ".join(f"{name} {value:.4f}" for name, value in metrics.items()))
     return done

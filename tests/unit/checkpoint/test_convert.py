@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 from gradatim.checkpoint.config import ModelConfig
-from gradatim.checkpoint.folder import load_model, save_model
+from gradatim.checkpoint.folder import read_model, save_model
 from gradatim.cli import app
 from gradatim.models.backbone import Backbone
 from gradatim.models.classifier import Classifier
@@ -62,7 +62,7 @@ def test_there_and_back_keeps_every_tensor_and_the_labels(folder: Path, tmp_path
 
 
 def test_what_has_no_place_is_named(folder: Path, tmp_path: Path) -> None:
-    save_model(load_model(folder).body, tmp_path / "bare", family="bert")
+    save_model(read_model(folder).model.body, tmp_path / "bare", family="bert")
     from safetensors.torch import save_file
 
     weights = tmp_path / "bare" / "model.safetensors"

@@ -82,6 +82,8 @@ def test_labels_stand_in_a_config_and_invented_ones_do_not_come_back() -> None:
         ("bert", {"position_embedding_type": "relative_key"}, "relative_key"),
         ("bert", {"hidden_act": "mish"}, "mish"),
         ("bert", {"hidden_act": "geluu"}, "did you mean 'gelu'"),
+        ("bert", {"hidden_act": ["gelu"]}, "hidden_act"),
+        ("roberta", {"pad_token_id": -1}, "pad_token_id"),
         ("bert", {"is_decoder": True}, "is_decoder"),
         ("bert", {"type_vocab_size": 0}, "type_vocab_size"),
         ("bert", {"hidden_size": "768"}, "hidden_size"),

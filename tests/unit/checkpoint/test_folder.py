@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from gradatim.checkpoint.config import ModelConfig
-from gradatim.checkpoint.folder import load_backbone, load_model, read_model, save_model, tokenizer_json
+from gradatim.checkpoint.folder import load_backbone, read_model, save_model, tokenizer_json
 from gradatim.errors import CheckpointError
 from gradatim.models.backbone import Backbone
 from gradatim.models.presets import Sizes, bert
@@ -145,7 +145,7 @@ def test_a_body_stored_without_its_prefix_is_read_under_a_head(model: Backbone, 
 def test_a_checkpoint_without_its_head_is_its_body(model: Backbone, folder: Path) -> None:
     """As sentence encoders are published: config.json names the model that they were made from."""
     bert_config(folder, architectures=["BertForMaskedLM"])
-    loaded = load_model(folder)
+    loaded = read_model(folder).model
     assert isinstance(loaded, Backbone)
     assert same(loaded, model)
 
@@ -167,7 +167,7 @@ def test_half_of_a_head_is_refused(folder: Path) -> None:
     bert_config(folder, architectures=["BertForTokenClassification"])
     rewrite(folder, lambda tensors: {**tensors, "classifier.weight": torch.ones(2, 14)})
     with pytest.raises(CheckpointError, match=r"missing classifier\.bias"):
-        load_model(folder)
+        read_model(folder)
 
 
 def test_the_body_of_an_unknown_architecture_is_read_and_its_model_is_not(
@@ -177,7 +177,7 @@ def test_the_body_of_an_unknown_architecture_is_read_and_its_model_is_not(
     rewrite(folder, lambda tensors: {f"bert.{n}": t for n, t in tensors.items()} | {"dream": torch.ones(1)})
     assert same(load_backbone(folder), model)
     with pytest.raises(CheckpointError, match=r"BertForDreams.*known: BertModel"):
-        load_model(folder)
+        read_model(folder)
 
 
 def test_shards_are_small_and_a_later_save_leaves_none_of_them(model: Backbone, folder: Path) -> None:
@@ -211,7 +211,7 @@ def test_an_own_folder_that_cannot_be_understood_is_refused(
     save_model(model, tmp_path)
     bert_config(tmp_path, **spoil)
     with pytest.raises(CheckpointError, match=r"format 99|dream|surprise|config\.json"):
-        load_model(tmp_path)
+        read_model(tmp_path)
 
 
 def test_an_interrupted_save_leaves_the_old_model(

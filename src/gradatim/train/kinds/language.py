@@ -1,77 +1,23 @@
-"""The kinds of [objective] in a recipe file: the settings of each, and how it builds what is trained."""
+"""Kinds that learn from plain text: the next word, hidden words, hidden spans."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 import numpy as np
-from torch import nn
 
 from gradatim.checkpoint.config import ModelConfig
-from gradatim.data import load_corpus
 from gradatim.errors import ConfigError
-from gradatim.models.inputs import PackedTexts
 from gradatim.models.presets import decoder
-from gradatim.models.session import TorchSession
 from gradatim.objectives.causal import CausalLanguage
-from gradatim.objectives.classification import Classification
 from gradatim.objectives.corruption import SpanCorruption
 from gradatim.objectives.masked import MaskedLanguage, Masking
 from gradatim.objectives.next_sentence import NextSentence
-from gradatim.pipelines.classification import pool_windows, sigmoid, softmax
-from gradatim.pipelines.metrics import default_metric, higher_is_better, score
-from gradatim.text.pieces import PieceEncoder
 from gradatim.train.build import Materials, Prepared
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "<s>", "</s>", "<pad>", "<unk>", "<mask>")
 SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]”’]*\s+|\n\s*\n")
-
-
-@runtime_checkable
-class ObjectiveSettings(Protocol):
-    """[objective] of one kind."""
-
-    def prepare(self, materials: Materials) -> Prepared: ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClassificationSettings:
-    """kind = "classification": labelled texts or pairs, judged by `metric` on dev."""
-
-    smoothing: float = 0.0
-    metric: str | None = None
-
-    def prepare(self, materials: Materials) -> Prepared:
-        data, recipe = materials.data, materials.recipe
-        if not isinstance(data.source, str):
-            raise ConfigError("[data] source must be one data set for classification, not a list")
-        columns = {"text": data.text, "text_pair": data.text_pair, "label": data.label}
-        corpus = load_corpus(data.source, **columns, dev=data.dev, test=data.test, seed=recipe.seed)
-        pieces = PieceEncoder(materials.tokenizer_json, max_length=data.max_length)
-        train, dev = (pieces.encode(part.texts, part.pairs) for part in (corpus.train, corpus.dev))
-        task, metric = corpus.task, self.metric or default_metric(corpus.task)
-        config = ModelConfig(
-            kind="classification",
-            body=materials.body,
-            num_outputs=len(task.labels),
-            labels=task.labels,
-            pooling=(materials.settings.pooling,),
-        )
-        model = materials.build(config)
-
-        def evaluate() -> float:
-            rows = TorchSession(model, bf16=recipe.bf16(_device(model))).run(dev.arrays)["logits"]  # type: ignore[arg-type]
-            logits = pool_windows(rows, dev.arrays["lengths"], dev.owners, dev.num_texts)
-            probabilities = sigmoid(logits) if task.multi_label else softmax(logits)
-            value = score(metric, task, corpus.dev.targets, probabilities)
-            return value if higher_is_better(metric) else -value
-
-        objective = Classification(PackedTexts(train), corpus.train.targets, smoothing=self.smoothing)
-        notes = (*corpus.notes, f"score is {metric} on dev")
-        return Prepared(model, config, objective, evaluate, materials.tokenizer_json, notes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,16 +127,3 @@ class SpanCorruptionSettings:
             )  # fmt: skip
 
         return materials.language(config, objective)
-
-
-KINDS: Mapping[str, type[ObjectiveSettings]] = {
-    "classification": ClassificationSettings,
-    "causal": CausalSettings,
-    "masked": MaskedSettings,
-    "next_sentence": NextSentenceSettings,
-    "span_corruption": SpanCorruptionSettings,
-}
-
-
-def _device(model: nn.Module) -> str:
-    return next(model.parameters()).device.type

@@ -1,0 +1,88 @@
+"""Tagging: which word each token is a piece of, the tag of each word, and entities with their offsets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+
+import numpy as np
+
+from gradatim.pipelines.classification import softmax
+from gradatim.types import Array, Encoded
+
+Span = tuple[int, int]
+OUTSIDE = "O"
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """A named stretch of a text, `text[start:end]`; `score` is the mean probability of its words' tags."""
+
+    label: str
+    text: str
+    start: int
+    end: int
+    score: float
+
+
+def joined(words: Sequence[str]) -> tuple[str, list[Span]]:
+    """Words as one text with a space between, and where in it each of them lies."""
+    ends = accumulate((len(word) + 1 for word in words), initial=0)
+    return " ".join(words), [(start, start + len(word)) for start, word in zip(ends, words, strict=False)]
+
+
+def word_of_tokens(encoded: Encoded, spans: Sequence[Sequence[Span]]) -> Array:
+    """Per token the word that it is a piece of, counted through the words of all texts, int64; -1 for none.
+
+    `encoded` has been made with `spans=True`; `spans` holds, per text, where its words lie, in order.
+    """
+    arrays = encoded.arrays
+    owners = np.repeat(encoded.owners, arrays["lengths"])
+    # Characters counted through all texts, so that one search finds the words of all tokens.
+    begins = np.cumsum([0, *(words[-1][1] + 1 if words else 1 for words in spans)])
+    starts, ends = (
+        np.array([begins[i] + word[side] for i, words in enumerate(spans) for word in words], dtype=np.int64)
+        for side in (0, 1)
+    )
+    # A piece of a byte-level tokenizer may begin with the space before its word: its end decides.
+    last = begins[owners] + np.maximum(arrays["ends"] - 1, arrays["starts"])
+    found = np.searchsorted(starts, last, side="right") - 1
+    inside = (arrays["origins"] == 0) & (found >= 0)
+    inside[inside] = last[inside] < ends[found[inside]]
+    words: Array = np.where(inside, found, -1)
+    return words
+
+
+def tag_words(logits: Array, words: Array, num_words: int, labels: Sequence[str]) -> tuple[list[str], Array]:
+    """The tag of each word, as its first piece has it, and its probability.
+
+    `logits` (tokens, labels), `words` (tokens,) from `word_of_tokens`. A word without pieces is outside.
+    """
+    named, places = np.unique(words, return_index=True)
+    probabilities = softmax(logits[places[named >= 0]])
+    tags, scores = [OUTSIDE] * num_words, np.ones(num_words, dtype=np.float32)
+    scores[named[named >= 0]] = probabilities.max(axis=1, initial=0.0)
+    for word, best in zip(named[named >= 0].tolist(), probabilities.argmax(axis=1).tolist(), strict=True):
+        tags[word] = labels[best]
+    return tags, scores
+
+
+def chunks(tags: Sequence[str]) -> Iterator[tuple[str, int, int]]:
+    """Label, first word and end of every entity in IOB2 tags; an I- that goes on with nothing begins one."""
+    label, begin = "", 0
+    for i, tag in enumerate([*tags, OUTSIDE]):
+        goes_on = label and tag[:2] == "I-" and tag[2:] == label
+        if not goes_on:
+            if label:
+                yield label, begin, i
+            label, begin = tag[2:], i
+
+
+def entities(text: str, words: Sequence[Span], tags: Sequence[str], scores: Array) -> list[Entity]:
+    """The entities of a text whose words lie at `words` and have these tags, with these probabilities."""
+    found = []
+    for label, first, end in chunks(tags):
+        start, stop = words[first][0], words[end - 1][1]
+        found.append(Entity(label, text[start:stop], start, stop, float(scores[first:end].mean())))
+    return found

@@ -1,0 +1,37 @@
+"""The kinds of [objective] in a recipe file: the settings of each, and how it builds what is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol, runtime_checkable
+
+from gradatim.train.build import Materials, Prepared
+from gradatim.train.kinds.language import (
+    CausalSettings,
+    MaskedSettings,
+    NextSentenceSettings,
+    SpanCorruptionSettings,
+)
+from gradatim.train.kinds.spans import SpanSettings
+from gradatim.train.kinds.tagging import TaggingSettings
+from gradatim.train.kinds.texts import ChoiceSettings, ClassificationSettings, RegressionSettings
+
+
+@runtime_checkable
+class ObjectiveSettings(Protocol):
+    """[objective] of one kind."""
+
+    def prepare(self, materials: Materials) -> Prepared: ...
+
+
+KINDS: Mapping[str, type[ObjectiveSettings]] = {
+    "classification": ClassificationSettings,
+    "regression": RegressionSettings,
+    "choice": ChoiceSettings,
+    "tagging": TaggingSettings,
+    "span": SpanSettings,
+    "causal": CausalSettings,
+    "masked": MaskedSettings,
+    "next_sentence": NextSentenceSettings,
+    "span_corruption": SpanCorruptionSettings,
+}

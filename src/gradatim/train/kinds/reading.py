@@ -1,0 +1,74 @@
+"""From [data] to annotated examples and to their tokens, for the kinds that are more than labelled texts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from torch import nn
+
+from gradatim.data.annotated import annotated_files
+from gradatim.errors import ConfigError, DataError
+from gradatim.models.session import TorchSession
+from gradatim.text.pieces import PieceEncoder
+from gradatim.train.build import CHUNK, Materials
+from gradatim.train.recipe import Recipe
+from gradatim.types import Arrays, Encoded
+
+T = TypeVar("T")
+
+
+def annotated(
+    materials: Materials, read: Callable[[Path], list[T]], what: str
+) -> tuple[list[T], list[T], str]:
+    """What to train on, what to evaluate on, and a note on both.
+
+    Evaluated is on `dev`, else on the dev splits of `source`, else on a share of train held out.
+    """
+    data = materials.data
+    sources = [annotated_files(source) for source in materials.sources()]
+    if missing := [i for i, files in enumerate(sources) if "train" not in files]:
+        raise DataError(f"[data] source: {materials.sources()[missing[0]]!r} has nothing to train on")
+    train = [row for files in sources for path in files["train"] for row in read(path)]
+    if data.dev:
+        files = annotated_files(data.dev)
+        paths, where = files.get("dev") or files.get("train") or [], data.dev
+        if "dev" not in files and len(files) > 1:
+            raise DataError(f"[data] dev: {data.dev!r} has no dev split; name one, as {data.dev}/test")
+    else:
+        paths, where = [path for files in sources for path in files.get("dev", [])], "the dev split"
+    dev = [row for path in paths for row in read(path)]
+    if not dev:
+        held = max(1, round(data.dev_share * len(train)))
+        if held >= len(train):
+            raise DataError(f"[data] {len(train)} {what} are too few to hold out some: add more, or give dev")
+        order = np.random.default_rng(materials.recipe.seed).permutation(len(train))
+        dev, train = [train[i] for i in np.sort(order[:held])], [train[i] for i in np.sort(order[held:])]
+        where = "those held out"
+    return train, dev, f"{len(train):,} {what} to train on, {len(dev):,} of {where} to evaluate on"
+
+
+def encoded(pieces: PieceEncoder, texts: Sequence[str], pairs: Sequence[str] | None = None) -> Encoded:
+    """Texts or pairs with the spans of their tokens, tokenised some at a time."""
+    parts = []
+    for start in range(0, len(texts), CHUNK):
+        some = slice(start, start + CHUNK)
+        parts.append(pieces.encode(texts[some], None if pairs is None else pairs[some], spans=True))
+    arrays = {name: np.concatenate([part.arrays[name] for part in parts]) for name in parts[0].arrays}
+    owners = np.concatenate([part.owners + i * CHUNK for i, part in enumerate(parts)])
+    return Encoded(arrays, owners, len(texts))
+
+
+def logits(model: nn.Module, recipe: Recipe, arrays: Arrays) -> Any:
+    """What the model says as it stands, float32: per row, or per token of a tagger."""
+    device = next(model.parameters()).device.type
+    return TorchSession(model, bf16=recipe.bf16(device)).run(arrays)["logits"]  # type: ignore[arg-type]
+
+
+def one_source(materials: Materials, kind: str) -> str:
+    """The source of a kind that takes one."""
+    if not isinstance(materials.data.source, str):
+        raise ConfigError(f"[data] source must be one data set for {kind}, not a list")
+    return materials.data.source

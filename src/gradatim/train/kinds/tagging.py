@@ -1,0 +1,114 @@
+"""kind = "tagging": a tag for every word, as in named entity recognition."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Literal
+
+import numpy as np
+
+from gradatim.checkpoint.config import ModelConfig
+from gradatim.data.tagged import Sentence, read_tagged
+from gradatim.errors import ConfigError, MissingExtraError
+from gradatim.models.inputs import PackedTexts
+from gradatim.models.layers import Layers
+from gradatim.objectives.tagging import Tagging
+from gradatim.pipelines.tagging import joined, tag_words, word_of_tokens
+from gradatim.text.pieces import PieceEncoder
+from gradatim.train.build import Materials, Prepared
+from gradatim.train.kinds.reading import annotated, encoded, logits
+from gradatim.types import Array, Encoded
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaggingSettings:
+    """kind = "tagging": a tag for every word, judged by the F1 of whole entities on dev (CoNLL-2003).
+
+    context          "document" reads as many sentences of a document together as `max_length` tokens hold
+                     (Devlin et al. 2019, section 5.3), "sentence" each by itself
+    layers           of a frozen body whose states the head reads; without it all is fine-tuned
+    recurrent_width  of a BiLSTM between these and the linear layer, 0 for none
+    """
+
+    context: Literal["sentence", "document"] = "sentence"
+    layers: Layers | None = None
+    recurrent_width: int = 0
+
+    def __post_init__(self) -> None:
+        if self.recurrent_width < 0 or (self.recurrent_width and self.layers is None):
+            raise ConfigError(
+                f"recurrent_width {self.recurrent_width} must be at least 0, and above 0 it needs `layers`"
+            )
+
+    def prepare(self, materials: Materials) -> Prepared:
+        recipe = materials.recipe
+        train, dev, note = annotated(materials, read_tagged, "sentences")
+        labels = tuple(sorted({tag for sentence in train for tag in sentence.tags}, key=_outside_first))
+        pieces = PieceEncoder(materials.tokenizer_json, max_length=materials.data.max_length)
+        inputs, words = self._tokens(pieces, train)
+        held, held_words = self._tokens(pieces, dev)
+        config = ModelConfig(
+            kind="tagging", body=materials.body, num_outputs=len(labels), labels=labels, layers=self.layers,
+            recurrent_width=self.recurrent_width,
+        )  # fmt: skip
+        model = materials.build(config)
+
+        def metrics() -> Mapping[str, float]:
+            said = logits(model, recipe, held.arrays)
+            tags, _ = tag_words(said, held_words, sum(len(s.words) for s in dev), labels)
+            return entity_scores(dev, tags)
+
+        ids = {label: i for i, label in enumerate(labels)}
+        tags = np.array([ids[tag] for sentence in train for tag in sentence.tags])
+        objective = Tagging(PackedTexts(inputs), words, tags)
+        made = Prepared(model, config, objective, None, materials.tokenizer_json, (note,))
+        return made.judged(metrics, "f1")
+
+    def _tokens(self, pieces: PieceEncoder, sentences: Sequence[Sentence]) -> tuple[Encoded, Array]:
+        """The sentences' tokens, and which word (of all, end to end) each of them is a piece of."""
+        rows = [list(sentence.words) for sentence in sentences]
+        if self.context == "document":
+            room = pieces.max_length - 2  # the special tokens; a row that is too long becomes two
+            lengths = pieces.documents([" ".join(row) for row in rows]).arrays["lengths"]
+            rows = [
+                list(chain.from_iterable(rows[i] for i in group))
+                for group in together([sentence.document for sentence in sentences], lengths.tolist(), room)
+            ]
+        texts, spans = zip(*map(joined, rows), strict=True)
+        tokens = encoded(pieces, texts)
+        return tokens, word_of_tokens(tokens, spans)
+
+
+def together(documents: Sequence[int], lengths: Sequence[int], room: int) -> list[list[int]]:
+    """Neighbouring sentences of one document in groups of at most `room` tokens, if not of one sentence."""
+    groups: list[list[int]] = []
+    size = 0
+    for i, (document, length) in enumerate(zip(documents, lengths, strict=True)):
+        if groups and documents[groups[-1][0]] == document and size + length <= room:
+            groups[-1].append(i)
+            size += length
+        else:
+            groups.append([i])
+            size = length
+    return groups
+
+
+def entity_scores(sentences: Sequence[Sentence], tags: Sequence[str]) -> dict[str, float]:
+    """Precision, recall and F1 of entities, by seqeval, and accuracy of words; `tags` are of all words."""
+    try:
+        from seqeval.metrics import f1_score, precision_score, recall_score
+    except ImportError as error:
+        raise MissingExtraError("the F1 of entities", "train") from error
+    ends = np.cumsum([len(sentence.tags) for sentence in sentences]).tolist()
+    said = [list(tags[start:end]) for start, end in zip([0, *ends], ends, strict=False)]
+    gold = [list(sentence.tags) for sentence in sentences]
+    measures = {"f1": f1_score, "precision": precision_score, "recall": recall_score}
+    found = {name: float(measure(gold, said, zero_division=0)) for name, measure in measures.items()}
+    right = [one == other for one, other in zip(chain.from_iterable(gold), tags, strict=True)]
+    return {**found, "accuracy": float(np.mean(right))}
+
+
+def _outside_first(tag: str) -> tuple[bool, str, str]:
+    return tag != "O", tag[2:], tag

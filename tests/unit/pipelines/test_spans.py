@@ -1,0 +1,99 @@
+"""Answers out of logits, against every span tried in turn; the measures against SQuAD's official script."""
+
+from __future__ import annotations
+
+import collections
+import re
+import string
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gradatim.errors import ConfigError
+from gradatim.pipelines.spans import best_answers, normalise_answer, squad_scores, token_f1
+from gradatim.text.pieces import PieceEncoder
+from gradatim.types import Array, Encoded
+
+CONTEXTS = ["the film is very good !", "not bad . not good . very very bad . the end of it .", "a"]
+QUESTIONS = ["good", "bad film", "b"]
+
+
+def encode(tokenizer_json: str, stride: int = 3) -> Encoded:
+    pieces = PieceEncoder(tokenizer_json, max_length=14, stride=stride)
+    return pieces.encode(QUESTIONS, CONTEXTS, spans=True)
+
+
+def by_trying(logits: Array, encoded: Encoded, text: int, longest: int) -> tuple[float, int, int, float]:
+    """The best score with its offsets, and the score of having no answer."""
+    best, none = (-np.inf, 0, 0), np.inf
+    ends = np.cumsum(encoded.arrays["lengths"])
+    for row in np.flatnonzero(encoded.owners == text):
+        begin, end = ends[row] - encoded.arrays["lengths"][row], ends[row]
+        none = min(none, float(logits[begin].sum()))
+        for i in range(begin, end):
+            for j in range(i, min(end, i + longest)):
+                if encoded.arrays["origins"][i] == encoded.arrays["origins"][j] == 1:
+                    score = float(logits[i, 0]) + float(logits[j, 1])
+                    best = max(best, (score, encoded.arrays["starts"][i], encoded.arrays["ends"][j]))
+    return *best, none
+
+
+@pytest.mark.parametrize("longest", [1, 3, 99])
+@pytest.mark.parametrize("seed", range(4))
+def test_the_best_span_of_all_windows(tokenizer_json: str, longest: int, seed: int) -> None:
+    encoded = encode(tokenizer_json)
+    assert len(encoded.owners) > len(CONTEXTS)
+    total = int(encoded.arrays["lengths"].sum())
+    logits = np.random.default_rng(seed).normal(size=(total, 2)).astype(np.float32)
+    found = best_answers(logits, encoded, CONTEXTS, longest=longest, no_answer=False)
+    allowed = best_answers(logits, encoded, CONTEXTS, longest=longest, threshold=2.5)
+    for i, (answer, may) in enumerate(zip(found, allowed, strict=True)):
+        score, start, end, none = by_trying(logits, encoded, i, longest)
+        assert (answer.start, answer.end, answer.text) == (start, end, CONTEXTS[i][start:end])
+        assert answer.score == pytest.approx(score - none, abs=1e-5)
+        assert may.text == (answer.text if score - none > 2.5 else "")
+    assert {answer.text == "" for answer in allowed} == {True, False} or seed != 0 or longest != 99
+
+
+def test_a_context_without_tokens_has_no_answer(tokenizer_json: str) -> None:
+    encoded = PieceEncoder(tokenizer_json, max_length=14).encode(["good", "bad"], ["", "film"], spans=True)
+    logits = np.ones((int(encoded.arrays["lengths"].sum()), 2), dtype=np.float32)
+    first, second = best_answers(logits, encoded, ["", "film"], no_answer=False)
+    assert (first.text, second.text) == ("", "film")
+
+
+def official_f1(gold: str, said: str) -> float:
+    """compute_f1 of the evaluation script of SQuAD 2.0."""
+
+    def tokens(text: str) -> list[str]:
+        kept = "".join(c for c in text.lower() if c not in set(string.punctuation))
+        return " ".join(re.sub(re.compile(r"\b(a|an|the)\b"), " ", kept).split()).split()
+
+    golds, saids = tokens(gold), tokens(said)
+    same = sum((collections.Counter(golds) & collections.Counter(saids)).values())
+    if not golds or not saids:
+        return int(golds == saids)
+    if same == 0:
+        return 0
+    precision, recall = same / len(saids), same / len(golds)
+    return (2 * precision * recall) / (precision + recall)
+
+
+texts = st.lists(st.sampled_from(["the", "cat", "Cat.", "an", "sat", "--", "on", "U.S."]), max_size=5).map(
+    " ".join
+)
+
+
+@given(texts, texts)
+def test_token_f1_is_the_official_one(gold: str, said: str) -> None:
+    assert token_f1(said, gold) == pytest.approx(official_f1(gold, said))
+
+
+def test_scores_take_the_annotation_that_fits_best() -> None:
+    found = squad_scores(["The cat!", "", "sat on it", "dog"], [["a dog", "cat"], [], ["sat"], []])
+    assert found == pytest.approx({"exact_match": 2 / 4, "f1": (1 + 1 + 0.5 + 0) / 4})
+    assert normalise_answer("The  U.S. an army") == "us army"
+    with pytest.raises(ConfigError, match="cannot be compared"):
+        squad_scores(["a"], [])
