@@ -34,6 +34,9 @@ def test_an_impossible_budget_ends_with_3_and_force_writes_the_nearest(run: Run,
     forced = run(*fit, "--resume", "--force")
     assert forced.code == 0, forced.err
     assert read_artifact(tmp_path / "model.gradatim").provenance["candidate"] == "majority"
+    again = run(*fit, "--resume")
+    assert again.code == 3
+    assert "earlier" in again.err  # what lies there is not of this climb
 
 
 def test_little_training_time_skips_what_is_expensive_and_says_so(

@@ -60,7 +60,8 @@ def climb(
             below = tuple((row.candidate, row.measurement.quality) for row in found.rows)
             own = folder.rung(rung.name)
             here = replace(problem, folder=own, below=below, say=table.say, progress=table.progress)
-            left = None if max_train_s is None else max_train_s - found.spent_s
+            # Not below zero: what trains nothing runs even when others took longer than they were given.
+            left = None if max_train_s is None else max(0.0, max_train_s - found.spent_s)
             try:
                 results = []
                 for result in _run(here, rungs[number:], found.rows, texts, table, left):
@@ -92,7 +93,7 @@ def _run(
     if left is not None:
         limit, room = _share(problem, rungs, cost, left)
         if limit > room:
-            why = f"needs about {cost:.3g} s of training; {max(0.0, room):.3g} s of --max-train-min are left"
+            why = f"needs about {cost:.3g} s of training; {room:.3g} s of --max-train-min are left"
             yield Dropped(rung.name, why)
             return
     table.start(rung.name, cost if limit is None else limit)

@@ -202,13 +202,14 @@ def _prepare(corpus: Corpus, budget: Budget, settings: Settings, plan: Plan) -> 
 
 def _deliver(story: Story, plan: Plan) -> Path:
     """Write the chosen artifact (or with `force` the nearest) with its figures and card."""
+    row, out = story.choice.subject, Path(plan.out)
     if not story.choice.fits and not plan.force:
         raise BudgetError(
             "no candidate fits the budget: "
             + "; ".join(story.choice.reasons)
             + f" (report in {plan.report}; --force writes the nearest model all the same)"
+            + f"; {out} is of an earlier climb and was left as it was" * out.exists()
         )
-    row, out = story.choice.subject, Path(plan.out)
     figures = asdict(row.measurement)
     dev = {f"dev_{name}": value for name, value in figures.pop("extra").items()}
     tested = {f"test_{story.metric}": story.tests[row.name].value} if row.name in story.tests else {}

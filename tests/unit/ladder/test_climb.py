@@ -32,6 +32,7 @@ class Pretender:
     name: str
     cost: float
     can_shorten: bool = False
+    overrun: float = 0.0
     fault: str = ""
     limits: list[float | None] = field(default_factory=list)
     draws: list[float] = field(default_factory=list)
@@ -55,7 +56,7 @@ class Pretender:
             members={"model.npz": session.to_npz()},
         )  # fmt: skip
         spent = self.cost if problem.limit_s is None else min(self.cost, problem.limit_s)
-        return [Candidate(self.name, self.name, str(path), spent, 2)]
+        return [Candidate(self.name, self.name, str(path), spent + self.overrun, 2)]
 
 
 @pytest.fixture(autouse=True)
@@ -119,6 +120,11 @@ def test_what_cannot_be_shortened_is_run_whole_or_not_at_all(tmp_path: Path) -> 
     found = go(tmp_path, rungs, max_train_s=10)
     assert names(found) == ["fits", "small"]
     assert [d.name for d in found.dropped] == ["does-not"]
+
+
+def test_what_trains_nothing_is_run_even_when_others_took_too_long(tmp_path: Path) -> None:
+    rungs = [Pretender("late", 10, True, overrun=5), Pretender("free", 0)]
+    assert names(go(tmp_path, rungs, max_train_s=10)) == ["late", "free"]
 
 
 @pytest.mark.parametrize("limit", [None, 60.0])
