@@ -22,11 +22,16 @@ from gradatim.ladder.machine import processor
 CORE = ["--rungs", "majority,ngram,linear,frozen,finetuned,int8"]
 RECIPES: dict[str, list[str]] = {
     "sst2": [],
-    "glue/SST-2": ["--rungs", "majority,ngram,linear,frozen,finetuned,student-3l,int8", "--max-train-min", "12"],
+    "glue/SST-2": [
+        "--rungs",
+        "majority,ngram,linear,frozen,finetuned,student-3l,int8",
+        "--max-train-min",
+        "12",
+    ],
     "trec": CORE,
     "banking77": CORE,
-    "imdb": [*CORE, "--max-train-min", "25"],
-    "goemotions": [*CORE, "--max-train-min", "10"],
+    "imdb": [*CORE, "--max-train-min", "14"],
+    "goemotions": [*CORE, "--max-train-min", "8"],
     "mrpc": [*CORE, "--metric", "f1"],
 }
 
