@@ -8,10 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from jaxtyping import install_import_hook
 
 from gradatim.engine.artifact import write_artifact
 from gradatim.types import Task
+
+# A busy machine is not a fault of the code.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 # Shapes in signatures are executed; an int is a float here, as it is to the static checker.
 install_import_hook(

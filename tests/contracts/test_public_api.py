@@ -30,9 +30,9 @@ def test_version_is_that_of_the_project() -> None:
 def test_import_loads_nothing_but_the_standard_library() -> None:
     code = (
         "import sys, time\n"
-        "before = set(sys.modules); start = time.perf_counter()\n"
+        "before = set(sys.modules); start = time.process_time()\n"
         "import gradatim\n"
-        "elapsed = time.perf_counter() - start\n"
+        "elapsed = time.process_time() - start\n"
         "roots = {name.partition('.')[0] for name in set(sys.modules) - before}\n"
         "print(sorted(roots - sys.stdlib_module_names - {'gradatim'}), elapsed <= 0.15)"
     )
