@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import chain, combinations
 
@@ -55,11 +55,7 @@ def load_corpus(
     _explain_labels(splits["train"], reading, task, notes)
     _drop_unseen(splits, task, notes)
     missing = ["dev", "test"] if len(tables) == 1 else [] if "dev" in splits else ["dev"]
-    for one, other in combinations(splits, 2):
-        count, total = shared_rows(splits[other].keys, splits[one].keys), len(splits[other])
-        if count:
-            share = f"{count} of {total} {other} texts ({count / total:.1%})"
-            notes.append(f"leak: {share} also occur in {one}; kept")
+    notes += _leaks(splits)
     if missing:
         _hold_out(splits, task, missing, seed, notes)
     examples = {name: rows.examples(task) for name, rows in splits.items()}
@@ -74,6 +70,15 @@ def load_corpus(
         licence=found.licence,
         citation=found.citation,
     )
+
+
+def _leaks(splits: Mapping[str, Rows]) -> Iterator[str]:
+    """A note on every two given splits that share texts."""
+    for one, other in combinations(splits, 2):
+        count, total = shared_rows(splits[other].keys, splits[one].keys), len(splits[other])
+        if count:
+            share = f"{count} of {total} {other} texts ({count / total:.1%})"
+            yield f"leak: {share} also occur in {one}; kept"
 
 
 def load_examples(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
-
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -16,18 +14,6 @@ from gradatim.nn.packed import Layout
 from gradatim.nn.pooling import Pooling, pool
 from gradatim.nn.recurrent import Cell, Recurrent
 from gradatim.nn.stack import Trace
-
-
-class Body(Protocol):
-    """Anything that maps packed ids to one state per token."""
-
-    def __call__(
-        self,
-        ids: Tensor,
-        layout: Layout,
-        segments: Tensor | None = None,
-        trace: Trace | None = None,
-    ) -> Tensor: ...
 
 
 class Classifier(nn.Module):
@@ -154,12 +140,3 @@ class RecurrentBody(nn.Module):
 def num_parameters(model: nn.Module) -> int:
     """How many weights a model holds."""
     return sum(p.numel() for p in model.parameters())
-
-
-def describe(model: Classifier) -> dict[str, Any]:
-    """The shape of a classifier in words, for manifests."""
-    return {
-        "body": type(model.body).__name__,
-        "pooling": list(model.pooling),
-        "parameters": num_parameters(model),
-    }

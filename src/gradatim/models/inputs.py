@@ -73,6 +73,13 @@ def _filler(tokens: int, longest: int) -> Array:
     return np.array([longest] * whole + [rest] * bool(rest), dtype=np.int64)
 
 
+def ragged(starts: Array, lengths: Array) -> Array:
+    """The indices start, start + 1, ... of every run, one run after another."""
+    begins = np.cumsum(lengths) - lengths
+    tokens: Array = np.arange(lengths.sum()) + np.repeat(starts - begins, lengths)
+    return tokens
+
+
 class PackedTexts:
     """Encoded texts held flat in memory; `take` cuts any of them into a batch without padding."""
 
@@ -93,8 +100,7 @@ class PackedTexts:
         rows = np.concatenate([np.arange(self.first_row[t], self.first_row[t + 1]) for t in texts])
         owners = np.repeat(np.arange(len(texts)), self.first_row[texts + 1] - self.first_row[texts])
         lengths = self.lengths[rows]
-        begins = np.cumsum(lengths) - lengths
-        tokens = np.arange(lengths.sum()) + np.repeat(self.starts[rows] - begins, lengths)
+        tokens = ragged(self.starts[rows], lengths)
         arrays = {"ids": self.ids[tokens], "lengths": lengths}
         if self.segments is not None:
             arrays["segments"] = self.segments[tokens]

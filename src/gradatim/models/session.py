@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from gradatim.models.classifier import Classifier, Tagger
-from gradatim.models.inputs import Inputs
+from gradatim.models.inputs import Inputs, ragged
 from gradatim.types import Array, Arrays
 
 
@@ -35,7 +35,7 @@ class TorchSession:
         by_length = np.argsort(lengths, kind="stable")
         with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=self.bf16):
             for rows in _batches(by_length, lengths, self.max_tokens):
-                tokens = np.concatenate([np.arange(starts[r], starts[r] + lengths[r]) for r in rows])
+                tokens = ragged(starts[rows], lengths[rows])
                 part = {name: arrays[name][tokens] for name in ("ids", "segments") if name in arrays}
                 inputs = Inputs.of({**part, "lengths": lengths[rows]}).to(device)
                 for name, values in self._outputs(inputs).items():

@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 
 from gradatim.errors import ConfigError
-from gradatim.models.inputs import Inputs, PackedTexts
+from gradatim.models.inputs import Inputs, PackedTexts, ragged
 from gradatim.models.language import LanguageModel
 from gradatim.nn.stack import Trace
 from gradatim.objectives.base import Batch, Scored
-from gradatim.objectives.rows import cut, ragged
+from gradatim.objectives.rows import cut
 from gradatim.types import Array
 
 

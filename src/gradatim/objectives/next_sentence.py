@@ -9,14 +9,13 @@ import torch
 from torch import Tensor
 
 from gradatim.errors import ConfigError, DataError
-from gradatim.models.inputs import Inputs, PackedTexts
+from gradatim.models.inputs import Inputs, PackedTexts, ragged
 from gradatim.models.language import LanguageModel
 from gradatim.nn.pooling import pool
 from gradatim.nn.stack import Trace
 from gradatim.objectives.base import Batch, Scored
 from gradatim.objectives.draws import uniform
 from gradatim.objectives.masked import Masking
-from gradatim.objectives.rows import ragged
 from gradatim.types import Array
 
 SPECIALS = 3  # tokens of [CLS] A [SEP] B [SEP] that are neither A's nor B's

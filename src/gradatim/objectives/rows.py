@@ -4,15 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from gradatim.models.inputs import PackedTexts
+from gradatim.models.inputs import PackedTexts, ragged
 from gradatim.types import Array
-
-
-def ragged(starts: Array, lengths: Array) -> Array:
-    """The indices start, start + 1, ... of every run, one run after another."""
-    begins = np.cumsum(lengths) - lengths
-    tokens: Array = np.arange(lengths.sum()) + np.repeat(starts - begins, lengths)
-    return tokens
 
 
 def cut(starts: Array, lengths: Array, longest: int) -> tuple[Array, Array]:

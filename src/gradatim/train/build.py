@@ -27,7 +27,7 @@ from gradatim.text.pieces import PieceEncoder
 from gradatim.text.tokenizer import parse_tokenizer
 from gradatim.train.evaluation import held_out
 from gradatim.train.recipe import Recipe
-from gradatim.types import Array, Encoded
+from gradatim.types import Encoded
 
 ARCHITECTURES: dict[str, Callable[..., BackboneConfig]] = {
     build.__name__: build
@@ -230,24 +230,14 @@ class Materials:
 
     def rows(self, texts: list[str]) -> PackedTexts:
         """Texts with their special tokens, every window of at most `max_length` tokens as a text of its own."""
-        pieces = PieceEncoder(self.tokenizer_json, max_length=self.data.max_length)
-
-        def encode(some: list[str]) -> tuple[Array, Array]:
-            arrays = pieces.encode(some).arrays
-            return arrays["ids"], arrays["lengths"]
-
-        return _packed(encode, texts)
+        return _packed(self._pieces().encode, texts)
 
     def plain(self, texts: list[str]) -> PackedTexts:
         """Texts without special tokens, whole."""
+        return _packed(self._pieces().documents, texts)
 
-        def encode(some: list[str]) -> tuple[Array, Array]:
-            rows = [row.ids for row in self.tokenizer.encode_batch_fast(some, add_special_tokens=False)]
-            return np.array([i for row in rows for i in row], np.int64), np.array(
-                [len(row) for row in rows], np.int64
-            )
-
-        return _packed(encode, texts)
+    def _pieces(self) -> PieceEncoder:
+        return PieceEncoder(self.tokenizer_json, max_length=self.data.max_length)
 
     def language(
         self, config: ModelConfig, objective: Callable[[list[str]], Objective[Any]], *, fewest: int = 1
@@ -282,9 +272,9 @@ def _read(source: str, column: str | None) -> list[str]:
     return load_texts(source, text=column)[0]
 
 
-def _packed(encode: Callable[[list[str]], tuple[Array, Array]], texts: list[str]) -> PackedTexts:
+def _packed(encode: Callable[[list[str]], Encoded], texts: list[str]) -> PackedTexts:
     """Flat ids and the lengths of rows, each a text of its own."""
-    parts = [encode(texts[start : start + CHUNK]) for start in range(0, len(texts), CHUNK)]
-    ids, lengths = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    parts = [encode(texts[start : start + CHUNK]).arrays for start in range(0, len(texts), CHUNK)]
+    ids, lengths = (np.concatenate([part[name] for part in parts]) for name in ("ids", "lengths"))
     rows = np.arange(len(lengths))
     return PackedTexts(Encoded({"ids": ids.astype(np.int32), "lengths": lengths}, rows, len(rows)))

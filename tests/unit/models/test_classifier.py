@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from gradatim.models.backbone import Backbone
-from gradatim.models.classifier import Classifier, RecurrentBody, WordVectors, describe, num_parameters
+from gradatim.models.classifier import Classifier, RecurrentBody, WordVectors, num_parameters
 from gradatim.models.inputs import Inputs
 from gradatim.models.presets import Sizes, bert
 from gradatim.models.session import TorchSession
@@ -113,11 +113,6 @@ def test_static_vectors_know_neither_order_nor_segments() -> None:
     torch.testing.assert_close(ahead, behind)
 
 
-def test_a_description_counts_every_weight() -> None:
+def test_every_weight_is_counted() -> None:
     model = build("bag")
     assert num_parameters(model) == VOCABULARY * WIDTH + WIDTH * LABELS + LABELS
-    assert describe(model) == {
-        "body": "WordVectors",
-        "pooling": ["mean"],
-        "parameters": num_parameters(model),
-    }
