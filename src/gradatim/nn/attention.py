@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from gradatim.nn.masks import visible
+from gradatim.nn.recomputed import recomputed
 
 
 def mix(
@@ -44,14 +45,17 @@ def attend(
 
     `scale` is 1/sqrt(head_width) unless given; `bias` is added to the scores, `mask` forbids.
     Returns the mixed values, shaped as `q`, and the weights (batch, heads, queries, keys) or None.
-    With `need_weights` the written-out form runs, which is also the reference for the fused kernel.
-    It runs too where gradients are wanted on a CPU, whose fused backward pass is ten times slower.
+    With `need_weights` the written-out form runs, which is also the reference for the fast ones: torch's fused
+    kernel, and `recomputed` where gradients are wanted on a CPU.
     """
-    if need_weights or (q.requires_grad and q.device.type == "cpu"):
-        scale = 1.0 / math.sqrt(q.shape[-1]) if scale is None else scale
+    scale = 1.0 / math.sqrt(q.shape[-1]) if scale is None else scale
+    if need_weights:
         scores = (q @ k.transpose(-2, -1)) * scale
         weights = mix(scores if bias is None else scores + bias, mask, dropout)
         return weights @ v, weights if need_weights else None
+    wanted = any(x is not None and x.requires_grad for x in (q, k, v, bias))
+    if wanted and q.device.type == "cpu" and torch.is_grad_enabled():
+        return recomputed(q, k, v, mask, bias, scale, dropout), None
     return F.scaled_dot_product_attention(q, k, v, _additive(mask, bias), dropout, scale=scale), None
 
 

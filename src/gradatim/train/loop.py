@@ -16,6 +16,7 @@ from gradatim.objectives.base import Objective, totals
 from gradatim.train.batches import Plan, split
 from gradatim.train.checkpointing import Checkpoints
 from gradatim.train.journal import Journal
+from gradatim.train.memory import keep_freed_memory
 from gradatim.train.optimizer import Optimizer, Unfreezing, sparse_embeddings
 from gradatim.train.processes import Processes
 from gradatim.train.recipe import Recipe
@@ -97,10 +98,10 @@ class Stepper:
         self, model: nn.Module, objective: Objective[Any], recipe: Recipe, processes: Processes
     ) -> None:
         model.to(processes.device).train()
-        if (
-            processes.device.type == "cpu" and not recipe.unfreeze
-        ):  # a frozen sparse table cannot be synchronised
-            sparse_embeddings(model)
+        if processes.device.type == "cpu":
+            keep_freed_memory()
+            if not recipe.unfreeze:  # a frozen sparse table cannot be synchronised
+                sparse_embeddings(model)
         self.objective, self.recipe, self.processes = objective, recipe, processes
         self.optimizer = Optimizer(model, recipe)
         self.unfreezing = Unfreezing(model) if recipe.unfreeze else None

@@ -79,7 +79,7 @@ def run(
 
 CHANGES: list[dict[str, Any]] = [
     {}, {"average": 0.5}, {"ema": 0.9}, {"precision": "bf16"}, {"accumulate": 3},
-    {"unfreeze": True}, {"evaluate_every": 4}, {"evaluate_every": 2, "patience": 4, "ema": 0.9},
+    {"unfreeze": True}, {"evaluate_every": 4}, {"evaluate_every": 2, "patience": 8, "ema": 0.9},
 ]  # fmt: skip
 
 
@@ -90,7 +90,7 @@ def test_a_resumed_run_is_as_one_that_never_stopped(
 ) -> None:
     made = recipe(**changes)
     weights, done = run(kind, made, tmp_path / "whole")
-    assert done.steps == 32 or made.patience
+    assert done.steps == 32 or (made.patience and done.steps > 11)
     parts = tmp_path / "parts"
     for stop in (8, 5):  # at 8 its last checkpoint is of step 6, at 11 of step 9
         with pytest.raises(KeyboardInterrupt):
