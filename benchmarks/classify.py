@@ -83,7 +83,7 @@ def section(name: str, command: list[str], folder: Path, wall_s: float, rounds: 
         )
     tests = {k: v for k, v in card["metrics"].items() if k.startswith("test_")}
     lines += ["", f"Chosen: {chosen}. " + "".join(f"{k}: {v:.4f}. " for k, v in tests.items())]
-    teacher = climb / "shared" / "teacher"
+    teacher = climb / "shared" / "finetuned"
     if teacher.is_dir():
         lines.append(compare(folder / "model.gradatim", teacher, climb / "dev.jsonl", rounds))
     return "\n".join(lines) + "\n"

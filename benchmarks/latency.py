@@ -59,7 +59,7 @@ def open_transformers(folder: Path) -> Callable[[list[str]], object]:
     def predict(row: list[str]) -> list[float]:
         inputs = tokenizer(*row, truncation=True, max_length=512, return_tensors="pt")
         states = model(**inputs).last_hidden_state
-        logits = states.mean(1) @ head["weight"].T + head["bias"]
+        logits = states.mean(1) @ head["linear.weight"].T + head["linear.bias"]
         return logits.softmax(-1)[0].tolist()
 
     return predict

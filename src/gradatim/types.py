@@ -79,6 +79,15 @@ class Encoded:
     num_texts: int
     cut: int = 0
 
+    def joined(self, other: Encoded) -> Encoded:
+        """The texts of both, these first, with the arrays that both have."""
+        shared = {
+            name: (mine, other.arrays[name]) for name, mine in self.arrays.items() if name in other.arrays
+        }
+        arrays = {name: np.concatenate(parts) for name, parts in shared.items()}
+        owners = np.concatenate([self.owners, other.owners + self.num_texts])
+        return Encoded(arrays, owners, self.num_texts + other.num_texts, self.cut + other.cut)
+
 
 class Encoder(Protocol):
     """Turns texts (or pairs of texts) into packed rows."""

@@ -45,6 +45,13 @@ def command(
     encoder: Annotated[
         str, typer.Option(help="A folder, catalog name or hub id of the BERT family.", rich_help_panel=How)
     ] = "minilm-l6",
+    teacher: Annotated[
+        str | None, typer.Option(help="A larger encoder to teach the students.", rich_help_panel=How)
+    ] = None,
+    augment: Annotated[
+        bool,
+        typer.Option("--augment/--no-augment", help="Edited texts for the students.", rich_help_panel=How),
+    ] = True,
     vectors: Annotated[
         str | None, typer.Option(help="Static vectors to start from, glove-6b-50d.", rich_help_panel=How)
     ] = None,

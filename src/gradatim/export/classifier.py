@@ -11,6 +11,7 @@ from dataclasses import fields
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from gradatim.errors import ConfigError
@@ -21,6 +22,7 @@ from gradatim.models.heads import RowHead
 from gradatim.models.presets import Sizes, bert
 from gradatim.nn.block import Block
 from gradatim.nn.pooling import Pooling
+from gradatim.nn.positions import RelativeBias
 from gradatim.types import Array
 
 
@@ -31,12 +33,13 @@ def to_onnx(model: Classifier, *, segments: bool = False) -> bytes:
         known = ", ".join(body.__name__ for body in BODIES)
         raise ConfigError(f"a {type(model.body).__name__} body cannot be exported; known: {known}")
     graph = Graph()
+    segments = segments and isinstance(model.body, Backbone) and model.body.config.embedding.num_segments > 0
     states = build(graph, model.body, segments)
     pooled = [_pool(graph, states, how) for how in model.pooling]
     joined = pooled[0] if len(pooled) == 1 else graph.add("Concat", *pooled, axis=-1)
     logits = _head(graph, joined, model.head)
     inputs = [("ids", 2), ("lengths", 1)]
-    if segments and isinstance(model.body, Backbone):
+    if segments:
         inputs.insert(1, ("segments", 2))
     return graph.build(inputs, logits, model.head.linear.out_features)
 
@@ -68,10 +71,33 @@ def _backbone(graph: Graph, body: nn.Module, segments: bool) -> str:
         contrib=True,
         epsilon=config.norm_eps,
     )[0]
+    bias = _bias(graph, body.stack.bias, config.max_length) if body.stack.bias is not None else ""
     for i, block in enumerate(body.stack.blocks):
         assert isinstance(block, Block)
-        x = _block(graph, f"block{i}", x, block)
+        x = _block(graph, f"block{i}", x, block, bias)
     return x
+
+
+def _bias(graph: Graph, bias: RelativeBias, max_length: int) -> str:
+    """(1, heads, tokens, tokens): each head's bias for the distance of every pair of tokens, from a table of all."""
+    distances = torch.arange(1 - max_length, max_length)
+    table = graph.weight("bias_by_distance", _array(bias(distances[None, None])[0, :, 0]))
+    steps, zero = _steps(graph), graph.weight("first_axis", np.array([0], np.int64))
+    rows = graph.add("Unsqueeze", steps, graph.weight("last_axis", np.array([1], np.int64)))
+    centred = graph.add(
+        "Add",
+        graph.add("Sub", graph.add("Unsqueeze", steps, zero), rows),
+        graph.weight("centre", np.array(max_length - 1, np.int64)),
+    )
+    return graph.add("Unsqueeze", graph.add("Gather", table, centred, axis=1, name="distance_bias"), zero)
+
+
+def _steps(graph: Graph) -> str:
+    """0, 1, ... up to the number of tokens of a padded row."""
+    axis, start, step = (
+        graph.weight(name, np.array(i, np.int64)) for name, i in (("axis", 1), ("z", 0), ("s", 1))
+    )
+    return graph.add("Range", start, graph.add("Gather", graph.add("Shape", "ids"), axis, axis=0), step)
 
 
 def _refuse_what_no_node_computes(config: BackboneConfig) -> None:
@@ -80,7 +106,7 @@ def _refuse_what_no_node_computes(config: BackboneConfig) -> None:
     free = {"width", "num_heads", "head_width", "ffn_width", "norm_eps", "dropout", "attention_dropout"}
     axes = [f.name for f in fields(config.block) if f.name not in free]
     odd = [axis for axis in axes if getattr(config.block, axis) != getattr(known.block, axis)]
-    odd += ["buckets"] * (config.buckets > 0) + ["final_norm"] * config.final_norm
+    odd += ["final_norm"] * config.final_norm
     odd += [
         f"embedding {axis}"
         for axis in ("positions", "scaled", "norm")
@@ -92,18 +118,20 @@ def _refuse_what_no_node_computes(config: BackboneConfig) -> None:
         )
 
 
-def _block(graph: Graph, name: str, x: str, block: Block) -> str:
+def _block(graph: Graph, name: str, x: str, block: Block, bias: str) -> str:
     attention, ffn = block.attention, block.ffn
-    mixed = graph.add(
-        "Attention",
-        x,
-        graph.weight(f"{name}_qkv", _array(attention.qkv.weight).T),
-        graph.weight(f"{name}_qkv_bias", _array(attention.qkv.bias)),
-        "lengths",
-        name=f"{name}_attention",
-        contrib=True,
-        num_heads=attention.config.num_heads,
-    )
+    heads: dict[str, Any] = {
+        "name": f"{name}_attention",
+        "contrib": True,
+        "num_heads": attention.config.num_heads,
+    }
+    weight, shift = _array(attention.qkv.weight), graph.weight(f"{name}_qkv_bias", _array(attention.qkv.bias))
+    if bias:  # the node that takes a bias wants queries, keys and values made before
+        parts = zip("qkv", np.split(weight, 3), strict=True)
+        q, k, v = (graph.add("MatMul", x, graph.weight(f"{name}_{part}_w", w.T)) for part, w in parts)
+        mixed = graph.add("MultiHeadAttention", q, k, v, shift, "lengths", bias, **heads)
+    else:
+        mixed = graph.add("Attention", x, graph.weight(f"{name}_qkv", weight.T), shift, "lengths", **heads)
     x = _add_norm(graph, f"{name}_out", x, mixed, attention.out, block.attention_norm)
     up = graph.add("MatMul", x, graph.weight(f"{name}_up_w", _array(ffn.up.weight).T), name=f"{name}_up")
     active = graph.add("BiasGelu", up, graph.weight(f"{name}_up_b", _array(ffn.up.bias)), contrib=True)
@@ -186,12 +214,7 @@ def _pool(graph: Graph, states: str, how: Pooling) -> str:
     """(rows, tokens, width) to (rows, width); padding takes no part."""
     if how == "first":
         return graph.add("Gather", states, graph.weight("zero", np.array(0, np.int64)), axis=1)
-    one = graph.weight("one", np.array([1], np.int64))
-    shape = graph.add("Shape", "ids")
-    width = graph.add("Gather", shape, graph.weight("axis", np.array(1, np.int64)), axis=0)
-    steps = graph.add(
-        "Range", graph.weight("z", np.array(0, np.int64)), width, graph.weight("s", np.array(1, np.int64))
-    )
+    one, steps = graph.weight("one", np.array([1], np.int64)), _steps(graph)
     lengths = graph.add("Unsqueeze", graph.add("Cast", "lengths", to=7), one)
     inside = graph.add("Less", steps, lengths)  # (rows, tokens)
     if how == "mean":

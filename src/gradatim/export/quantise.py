@@ -8,7 +8,11 @@ from pathlib import Path
 
 from gradatim.engine.onnx import ALONE
 
-KEEP = ("head", "mean")  # tiny products whose rounding reaches the logits directly
+KEEP = (
+    "head",
+    "mean",
+    "distance_bias",
+)  # tiny, and their rounding reaches the logits or every score directly
 
 
 def to_int8(model: bytes) -> bytes:

@@ -35,6 +35,7 @@ from gradatim.ladder.rungs.linear import LinearRung
 from gradatim.ladder.rungs.majority import MajorityRung
 from gradatim.ladder.rungs.ngram import NgramRung
 from gradatim.ladder.rungs.students import EncoderStudent, LstmStudent
+from gradatim.ladder.rungs.teacher import TeacherRung
 from gradatim.ladder.state import ClimbFolder
 from gradatim.ladder.table import LadderTable
 from gradatim.pipelines.metrics import METRICS, default_metric, higher_is_better
@@ -48,12 +49,14 @@ RUNGS: tuple[Rung, ...] = (
     BiLstmRung(),
     FrozenRung(),
     FinetunedRung(),
+    TeacherRung(),
+    EncoderStudent(None),
     EncoderStudent(3),
     EncoderStudent(2),
     LstmStudent(),
     Int8Rung(),
 )
-
+TAUGHT = {"teacher", "student"}  # rungs that there are only where `Settings.teacher` names one
 
 UNWRITABLE = {errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
@@ -120,7 +123,7 @@ def fit(source: str | Path | Corpus, *, table: LadderTable | None = None, **opti
     `force` the nearest model is written all the same).
     """
     budget, settings, plan = _parse(options)
-    rungs = _rungs(plan.rungs)
+    rungs = _rungs(plan.rungs, taught=settings.teacher is not None)
     _check_early(budget, settings, plan)
     if isinstance(source, Corpus):
         corpus = source
@@ -189,7 +192,7 @@ def _prepare(corpus: Corpus, budget: Budget, settings: Settings, plan: Plan) -> 
         "data": corpus.digest,
         "metric": metric,
         "seed": plan.seed,
-        "rungs": [rung.name for rung in _rungs(plan.rungs)],
+        "rungs": [rung.name for rung in _rungs(plan.rungs, taught=settings.teacher is not None)],
         "threads": threads,
         "max_train_min": budget.max_train_min,
         **asdict(settings),
@@ -248,9 +251,11 @@ def _check_early(budget: Budget, settings: Settings, plan: Plan) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
 
 
-def _rungs(names: Sequence[str] | None) -> list[Rung]:
+def _rungs(names: Sequence[str] | None, *, taught: bool) -> list[Rung]:
     known = {rung.name: rung for rung in RUNGS}
     for name in names or ():
         if name not in known:
             raise ConfigError(f"unknown rung '{name}'{did_you_mean(name, known)}; known: {', '.join(known)}")
-    return [rung for rung in RUNGS if names is None or rung.name in names]
+        if name in TAUGHT and not taught:
+            raise ConfigError(f"the rung '{name}' needs a teacher: name an encoder with --teacher")
+    return [rung for rung in RUNGS if (rung.name in names if names else taught or rung.name not in TAUGHT)]

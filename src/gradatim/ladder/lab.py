@@ -1,4 +1,4 @@
-"""What the neural rungs of one climb share: the encoder, tokenised texts, frozen features, export."""
+"""What the neural rungs on one encoder share: its weights, tokenised texts, frozen features, export."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from tokenizers import Tokenizer
 
 from gradatim.checkpoint.folder import load_backbone, tokenizer_json
 from gradatim.data import resolve_model
@@ -32,39 +33,47 @@ from gradatim.types import Array, Candidate, Encoded, Examples
 
 STRENGTHS = (0.1, 1.0, 10.0)
 FEATURES = "features.npz"
+MASKS = ("[MASK]", "<mask>", "[UNK]", "<unk>")  # what an encoder reads as a hidden word
 POOLINGS: tuple[Pooling, ...] = ("mean", "first")  # what the frozen rung offers
 
 
 class Lab:
-    """Built once per climb (`Lab.of`); everything heavy in it is made when first asked for."""
+    """Built once per climb and encoder (`Lab.of`); everything heavy in it is made when first asked for."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, encoder: str, kept: Path) -> None:
         torch.set_num_threads(problem.threads)
         self.problem = problem
         self.corpus = problem.corpus
-        self.folder: Path = resolve_model(problem.settings.encoder)
+        self.kept = kept
+        self.folder: Path = resolve_model(encoder)
         self.tokenizer = tokenizer_json(self.folder)
+        known = Tokenizer.from_str(self.tokenizer).token_to_id
+        self.mask = next((name for name in MASKS if known(name) is not None), "")
+        self._probes: dict[Pooling, tuple[Array, Array, float]] = {}
         limit = self.bert().config.max_length
         length = min(problem.settings.max_length, limit)
         self.pieces = PieceEncoder(self.tokenizer, max_length=length)
         self.bf16 = Recipe(precision=problem.settings.precision).bf16()
 
     @classmethod
-    def of(cls, problem: Problem) -> Lab:
-        """The lab of this climb, for the rung that asks; raises again what went wrong the first time."""
-        if "lab" not in problem.cache:
+    def of(cls, problem: Problem, encoder: str | None = None) -> Lab:
+        """The lab of this climb on its encoder or the one named; raises again what went wrong the first time."""
+        name = encoder or problem.settings.encoder
+        key = f"lab {name}"
+        if key not in problem.cache:
+            kept = problem.shared if name == problem.settings.encoder else problem.shared / "teaching"
             try:
-                problem.cache["lab"] = cls(problem)
+                problem.cache[key] = cls(problem, name, kept)
             except GradatimError as error:  # an encoder that cannot be fetched is not fetched eight times
-                problem.cache["lab"] = error
-        lab: Lab | GradatimError = problem.cache["lab"]
+                problem.cache[key] = error
+        lab: Lab | GradatimError = problem.cache[key]
         if isinstance(lab, GradatimError):
             raise lab
         lab.problem = problem
         return lab
 
     def bert(self) -> Backbone:
-        """A fresh copy of the pretrained encoder."""
+        """A fresh copy of the pretrained encoder, which is of the BERT family."""
         return load_backbone(self.folder)
 
     @functools.cached_property
@@ -89,7 +98,7 @@ class Lab:
 
     def features(self, pooling: Pooling) -> tuple[Array, Array]:
         """Frozen encoder vectors (texts, width) of train and dev; kept on disk for a resumed climb."""
-        path = self.problem.shared / FEATURES
+        path = self.kept / FEATURES
         if not path.is_file():
             arrays = {
                 f"{split}_{how}": vectors
@@ -112,8 +121,7 @@ class Lab:
 
     def probe(self, pooling: Pooling) -> tuple[Array, Array, float]:
         """Logistic regression on frozen vectors: weights (width, labels), bias and score, the best on dev."""
-        key = f"probe-{pooling}"
-        if key not in self.problem.cache:
+        if pooling not in self._probes:
             train, dev = self.features(pooling)
             centre, scale = train.mean(0), train.std(0) + 1e-6
             task, prior = self.corpus.task, log_prior(self.corpus.task, self.corpus.train)
@@ -125,9 +133,8 @@ class Lab:
                 bias = bias - centre @ weights
                 trials.append((self.score(dev @ weights + bias), -strength, weights, bias))
             best = max(trials, key=lambda trial: trial[:2])
-            self.problem.cache[key] = (best[2], best[3], best[0])
-        found: tuple[Array, Array, float] = self.problem.cache[key]
-        return found
+            self._probes[pooling] = (best[2], best[3], best[0])
+        return self._probes[pooling]
 
     def score(self, dev_logits: Array) -> float:
         """The climb's metric for logits on dev, after fitting temperature and thresholds there."""

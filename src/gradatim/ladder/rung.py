@@ -16,16 +16,19 @@ Precision = Literal["auto", "bf16", "fp32"]
 class Settings:
     """What the user may turn, beside the data and the budget.
 
-    `encoder` names a local folder, a catalog name or a hub id of the BERT family;
-    `vectors` a catalog name of static vectors or None (trained); `unlabelled` extra texts for
-    distillation; `tolerance` the loss in metric that int8 may cause on dev; `max_length` the
-    window in tokens, specials included; `precision` "auto", "bf16" or "fp32" for training.
+    `encoder` names a local folder, a catalog name or a hub id of the BERT family; `teacher`, named alike, is
+    an encoder that teaches the students and may be larger than anything shipped; `vectors` is a catalog
+    name of static vectors or None (trained). `unlabelled` are extra texts for distillation, `augment` adds
+    edited ones. `tolerance` is the loss in metric that int8 may cause on dev, `max_length` the window in
+    tokens, specials included, `precision` "auto", "bf16" or "fp32" for training.
     """
 
     encoder: str = "minilm-l6"
+    teacher: str | None = None
     vectors: str | None = None
     unlabelled: Sequence[str] = ()
     unlabelled_pairs: Sequence[str] | None = None
+    augment: bool = True
     tolerance: float = 0.005
     max_length: int = 256
     epochs: float | None = None

@@ -7,7 +7,8 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save
 
-from gradatim.checkpoint.folder import load_backbone, save_model
+from gradatim.checkpoint.config import ModelConfig
+from gradatim.checkpoint.folder import family_of, load_backbone, save_model
 from gradatim.engine.atomic import atomic_file
 from gradatim.models.backbone import Backbone
 from gradatim.models.classifier import Classifier
@@ -15,9 +16,9 @@ from gradatim.nn.pooling import Pooling
 
 
 def save_teacher(model: Classifier, tokenizer_json: str, folder: Path) -> None:
-    """Write encoder and tokenizer as a model folder, and the head beside them."""
+    """Write encoder and tokenizer as a Hugging Face folder, which anyone can open, and the head beside them."""
     assert isinstance(model.body, Backbone)
-    save_model(model.body, folder)
+    save_model(model.body, folder, family=family_of(ModelConfig.of(model.body)))
     with atomic_file(folder / "tokenizer.json") as handle:
         handle.write(tokenizer_json.encode())
     head = {name: tensor.contiguous() for name, tensor in model.head.state_dict().items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -194,6 +195,8 @@ class Materials:
         if self.start is not None:
             bare = "body." if self.start.config.kind == "body" else ""
             stored = {bare + name: tensor for name, tensor in self.start.model.state_dict().items()}
+            if config.kind != "seq2seq":  # an encoder is a body; the decoder has no part in what reads only
+                stored = {re.sub(r"^encoder\.", "body.", name): tensor for name, tensor in stored.items()}
             scores_words = config.kind in ("masked", "pretraining", "causal", "seq2seq")
             own = {
                 name: stored[name]

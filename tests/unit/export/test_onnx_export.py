@@ -14,7 +14,7 @@ from gradatim.export.classifier import to_onnx
 from gradatim.export.quantise import to_int8
 from gradatim.models.backbone import Backbone
 from gradatim.models.classifier import Classifier, RecurrentBody, WordVectors
-from gradatim.models.presets import Sizes, bert
+from gradatim.models.presets import Sizes, bert, mpnet
 from gradatim.models.session import TorchSession
 from gradatim.pipelines.classification import softmax
 from gradatim.types import Array
@@ -30,6 +30,11 @@ def classifier(
     return Classifier(Backbone(config), WIDTH, LABELS, pooling=pooling)
 
 
+def relative() -> Classifier:
+    sizes = Sizes(vocab_size=VOCABULARY, num_layers=2, width=WIDTH, num_heads=4, ffn_width=64, max_length=37)
+    return Classifier(Backbone(mpnet(sizes)), WIDTH, LABELS)
+
+
 def bilstm(num_layers: int = 1, cell: str = "lstm") -> Classifier:
     body = RecurrentBody(VOCABULARY, 24, WIDTH // 2, num_layers=num_layers, cell=cell)
     return Classifier(body, WIDTH, LABELS, pooling=("max", "mean"))
@@ -40,6 +45,7 @@ MODELS = {
     "bert first": lambda: classifier(("first",)),
     "bert max and mean": lambda: classifier(("max", "mean")),
     "bert of other epsilon": lambda: classifier(norm_eps=1e-3),
+    "mpnet": relative,
     "bilstm": bilstm,
     "deep bilstm": lambda: bilstm(2),
     "bag": lambda: Classifier(WordVectors(VOCABULARY, WIDTH), WIDTH, LABELS),

@@ -32,6 +32,7 @@ def fit(folder: Path, **options: Any) -> Any:
         ({"epochs": 0}, "epochs must be above 0"),
         ({"precision": "int4"}, "precision is auto, bf16 or fp32"),
         ({"rungs": ["linaer"]}, "did you mean 'linear'"),
+        ({"rungs": ["student"]}, "--teacher"),
         ({"metric": "accuracyy"}, "did you mean 'accuracy'"),
     ],
 )

@@ -19,13 +19,14 @@ from gradatim.ladder.rungs.bag import BagRung
 from gradatim.ladder.rungs.bilstm import BiLstmRung
 from gradatim.ladder.rungs.finetuned import FinetunedRung
 from gradatim.ladder.rungs.frozen import FrozenRung
-from gradatim.ladder.rungs.students import EncoderStudent, LstmStudent
+from gradatim.ladder.rungs.students import EncoderStudent, LstmStudent, lessons
+from gradatim.ladder.rungs.teacher import TeacherRung
 from gradatim.ladder.teacher import load_teacher
 from gradatim.models.backbone import Backbone
-from gradatim.models.presets import Sizes, bert
+from gradatim.models.presets import Sizes, bert, mpnet
 from gradatim.models.session import TorchSession
 from gradatim.pipelines.open import load
-from gradatim.types import Corpus, Examples, Task
+from gradatim.types import Candidate, Corpus, Examples, Task
 
 TEXTS = [f"{'good' if i % 2 else 'bad'} film {'very ' * (3 * i % 40)}the !" for i in range(24)]
 
@@ -42,6 +43,17 @@ def encoder(tokenizer_json: str, tmp_path_factory: pytest.TempPathFactory) -> Pa
         family="bert",
     )
     (folder / "tokenizer.json").write_text(tokenizer_json, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def large(tokenizer_json: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A wider encoder of another family, whose mask is written otherwise."""
+    folder = tmp_path_factory.mktemp("mpnet")
+    torch.manual_seed(1)
+    sizes = Sizes(vocab_size=80, num_layers=3, width=64, num_heads=4, ffn_width=128, max_length=24)
+    save_model(Backbone(mpnet(sizes)), folder, family="mpnet")
+    (folder / "tokenizer.json").write_text(tokenizer_json.replace("[MASK]", "<mask>"), encoding="utf-8")
     return folder
 
 
@@ -92,6 +104,33 @@ def test_every_neural_rung_makes_a_file_with_as_many_answers_as_labels(encoder: 
         # The fine-tuned model is called the best, so that it becomes the teacher.
         made.append((candidate, float(rung.name == "finetuned")))
     assert {c.source for c, _ in made if c.rung.startswith("student")} == {"finetuned"}
+
+
+@pytest.mark.parametrize("pairs", [False, True])
+def test_a_larger_teacher_of_another_tokenizer_teaches_every_student(
+    encoder: Path, large: Path, tmp_path: Path, pairs: bool
+) -> None:
+    rungs = (FinetunedRung(), TeacherRung(), EncoderStudent(None), EncoderStudent(2), LstmStudent())
+    problem = make_problem(encoder, tmp_path, pairs=pairs)
+    settings = replace(problem.settings, teacher=str(large), unlabelled=TEXTS[:3])
+    if pairs:
+        settings = replace(settings, unlabelled_pairs=TEXTS[3:6])
+    problem = replace(problem, settings=settings)
+    made: list[tuple[Candidate, float]] = []
+    for rung in rungs:
+        here = replace(problem, folder=tmp_path / rung.name, below=tuple(made))
+        here.folder.mkdir()
+        (candidate,) = rung.fit(here)
+        made.append((candidate, float(rung.name == "teacher")))
+    found = {candidate.name: candidate for candidate, _ in made}
+    assert {found[name].source for name in ("student", "student-2l", "student-bilstm")} == {"teacher"}
+    assert found["teacher"].params > 2 * found["student"].params > 2 * found["student-2l"].params
+    plan = lessons(here)
+    assert len(plan.texts) == len(plan.logits) == 5 * (len(TEXTS) + 3)
+    taught = load(found["teacher"].artifact).logits(TEXTS, TEXTS[::-1] if pairs else None)
+    np.testing.assert_allclose(plan.logits[: len(TEXTS)], taught, atol=1e-3)
+    alone = replace(here, cache={}, settings=replace(settings, augment=False))
+    assert len(lessons(alone).texts) == len(TEXTS) + 3
 
 
 def test_a_student_needs_a_larger_encoder(encoder: Path, tmp_path: Path) -> None:
@@ -145,5 +184,5 @@ def test_reading_the_teacher_draws_no_random_numbers(encoder: Path, tmp_path: Pa
     torch.manual_seed(1)
     wanted = torch.rand(3)
     torch.manual_seed(1)
-    assert load_teacher(problem.shared / "teacher") is not None
+    assert load_teacher(problem.shared / "finetuned") is not None
     torch.testing.assert_close(torch.rand(3), wanted, rtol=0, atol=0)

@@ -14,18 +14,13 @@ from gradatim.train.recipe import Recipe
 from gradatim.types import Candidate
 
 POOLING: Pooling = "mean"
-STEPS = 1200  # enough steps for small data, at least `FEWEST` epochs for large
-FEWEST, MOST = 2.0, 10.0
+FEWEST, MOST = 2.0, 10.0  # epochs
 LARGE = 20_000  # texts from which batches are twice as large
+RATE, WIDTH = 1e-4, 384  # a wider encoder takes a rate as much lower
 
 
 def batch_for(num_texts: int) -> int:
     return 64 if num_texts >= LARGE else 32
-
-
-def epochs_for(num_texts: int) -> float:
-    """About `STEPS` optimiser steps, within sensible numbers of epochs."""
-    return min(MOST, max(FEWEST, STEPS * batch_for(num_texts) / max(1, num_texts)))
 
 
 class FinetunedRung:
@@ -33,26 +28,34 @@ class FinetunedRung:
 
     name = "finetuned"
     can_shorten = True
+    steps = 1200  # optimiser steps, about, within sensible numbers of epochs
+
+    def lab(self, problem: Problem) -> Lab:
+        """The encoder to fine-tune, and all that goes with it."""
+        return Lab.of(problem)
+
+    def epochs(self, num_texts: int) -> float:
+        return min(MOST, max(FEWEST, self.steps * batch_for(num_texts) / max(1, num_texts)))
 
     def cost_s(self, problem: Problem) -> float:
-        lab = Lab.of(problem)
-        return lab.seconds(lab.bert(), epochs_for(len(problem.corpus.train)))
+        lab = self.lab(problem)
+        return lab.seconds(lab.bert(), self.epochs(len(problem.corpus.train)))
 
     def fit(self, problem: Problem) -> list[Candidate]:
         began = time.perf_counter()
-        lab = Lab.of(problem)
+        lab, num_texts = self.lab(problem), len(problem.corpus.train)
         model = lab.classifier(lab.bert(), POOLING)
-        epochs = lab.affordable(epochs_for(len(problem.corpus.train)), lab.seconds(model, 1))
+        epochs = lab.affordable(self.epochs(num_texts), lab.seconds(model, 1))
         recipe = Recipe(
             epochs=epochs,
-            batch_size=batch_for(len(problem.corpus.train)),
-            rate=1e-4,
+            batch_size=batch_for(num_texts),
+            rate=RATE * WIDTH / lab.bert().config.width,
             average=0.2,
             seed=problem.seed,
             precision=problem.settings.precision,
         )
         objective = Classification(lab.texts, problem.corpus.train.targets)
         done = train(model, objective, recipe, progress=problem.progress)
-        save_teacher(model, lab.tokenizer, problem.shared / "teacher")
+        save_teacher(model, lab.tokenizer, problem.shared / self.name)
         notes = (f"{epochs:.3g} epochs at {done.tokens_per_s:,.0f} tokens/s",)
-        return [lab.export(model, "finetuned", self.name, time.perf_counter() - began, notes=notes)]
+        return [lab.export(model, self.name, self.name, time.perf_counter() - began, notes=notes)]

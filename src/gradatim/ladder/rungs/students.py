@@ -3,40 +3,45 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 
 import numpy as np
 import torch
-from tokenizers import Tokenizer
 
 from gradatim.errors import ConfigError
 from gradatim.ladder.lab import Lab
 from gradatim.ladder.rung import Problem
 from gradatim.ladder.rungs.bilstm import SLOWER, WIDTH, build_bilstm
-from gradatim.ladder.teacher import load_teacher
+from gradatim.ladder.teacher import load_teacher, save_teacher
 from gradatim.models.backbone import Backbone
 from gradatim.models.classifier import Classifier
 from gradatim.models.inputs import PackedTexts
-from gradatim.objectives.augment import augment, join
+from gradatim.objectives.augment import augment
 from gradatim.objectives.classification import Classification
 from gradatim.objectives.distillation import Distillation, Match
 from gradatim.pipelines.open import load
 from gradatim.train.loop import train
 from gradatim.train.recipe import Recipe
-from gradatim.types import Array, Candidate, Examples
+from gradatim.types import Array, Candidate, Encoded, Examples
 
 TEXTS = 48_000  # texts a student sees in all; small data is seen more often, and edited
 FEWEST = 1.5  # times that large data is seen
 MOST_COPIES = 4
+STUDENT = "student"  # the one of all blocks, from which the smaller ones start
 
 
 @dataclass(frozen=True, slots=True)
 class Lessons:
-    """What every student learns from: texts (labelled first, then others) and the teacher's logits."""
+    """What every student learns from: texts (labelled first, then others) and its teacher's logits for them.
+
+    `start` is a network of the students' own kind that has learned the task, if there is one.
+    """
 
     texts: PackedTexts
     logits: Array
-    teacher: Classifier | None
+    start: Classifier | None
     source: str
 
 
@@ -48,70 +53,88 @@ def times_seen(num_texts: int) -> float:
 def lessons(problem: Problem) -> Lessons:
     """Labelled, unlabelled and edited texts with the logits of the best candidate so far."""
     if "lessons" not in problem.cache:
-        lab = Lab.of(problem)
-        best = max(problem.below, key=lambda pair: pair[1])[0]
-        teacher = load_teacher(problem.shared / "teacher") if best.name == "finetuned" else None
-        settings = problem.settings
-        extra = Examples(settings.unlabelled, settings.unlabelled_pairs, np.zeros(0))
-        texts = join(lab.train, lab.encode(extra)) if len(extra) else lab.train
+        lab, settings = Lab.of(problem), problem.settings
+        taught = [pair for pair in problem.below if pair[0].source is None]  # not what others were made of
+        best = max(taught, key=lambda pair: pair[1])[0]
+        teacher = load_teacher(problem.shared / best.name)
+        unlabelled = Examples(settings.unlabelled, settings.unlabelled_pairs, np.zeros(0))
+        parts = [problem.corpus.train, unlabelled] if len(unlabelled) else [problem.corpus.train]
         if teacher is None:
-            logits = _exported_logits(problem, best, extra)
+            classifier = load(best.artifact, threads=problem.threads)
+            texts = _encoded(lab, parts)
+            answers = [classifier.logits(part.texts, part.pairs) for part in parts]
+            logits = np.concatenate(answers) / np.float32(classifier.temperature)
         else:
-            copies = min(MOST_COPIES, TEXTS // (2 * texts.num_texts) - 1)  # half the passes are repeats
-            if copies > 0:
-                texts = join(texts, augment(texts, copies, mask_id=_mask_id(lab), seed=problem.seed))
-            logits = lab.logits(teacher, texts)
-        problem.cache["lessons"] = Lessons(PackedTexts(texts), logits, teacher, best.name)
+            reader = Lab.of(problem, settings.teacher if best.name == "teacher" else None)
+            copies = min(MOST_COPIES, TEXTS // (2 * sum(map(len, parts))) - 1)  # half the passes are repeats
+            copies = copies if settings.augment else 0
+            texts = _encoded(lab, [*parts, *_edited(lab, parts, copies, problem.seed)])
+            own = (
+                texts
+                if reader is lab
+                else _encoded(reader, [*parts, *_edited(reader, parts, copies, problem.seed)])
+            )
+            logits = reader.logits(teacher, own)
+        start = load_teacher(problem.shared / "finetuned")
+        problem.cache["lessons"] = Lessons(PackedTexts(texts), logits, start, best.name)
     found: Lessons = problem.cache["lessons"]
     return found
 
 
-def _exported_logits(problem: Problem, best: Candidate, extra: Examples) -> Array:
-    """The logits of a teacher of any kind, from its exported file, over labelled and unlabelled texts."""
-    classifier = load(best.artifact, threads=problem.threads)
-    train = problem.corpus.train
-    parts = [classifier.logits(part.texts, part.pairs) for part in (train, extra) if len(part)]
-    return np.concatenate(parts) / np.float32(classifier.temperature)
+def _encoded(lab: Lab, parts: Sequence[Examples]) -> Encoded:
+    """The labelled texts, which the lab has encoded already, and others after them."""
+    return reduce(Encoded.joined, map(lab.encode, parts[1:]), lab.train)
 
 
-def _mask_id(lab: Lab) -> int:
-    tokenizer = Tokenizer.from_str(lab.tokenizer)
-    known = (tokenizer.token_to_id(name) for name in ("[MASK]", "<mask>", "[UNK]"))
-    return next((index for index in known if index is not None), 0)
+def _edited(lab: Lab, parts: Sequence[Examples], copies: int, seed: int) -> list[Examples]:
+    """Edited copies of the texts as this lab's encoder reads them."""
+    edited = []
+    for part in parts if copies > 0 else ():
+        whole = part.pairs is not None
+        texts = augment(part.texts, copies, mask=lab.mask, whole=whole, seed=seed)
+        pairs = (
+            None
+            if part.pairs is None
+            else augment(part.pairs, copies, mask=lab.mask, whole=whole, seed=seed + 1)
+        )
+        edited.append(Examples(texts, pairs, np.zeros(0)))
+    return edited
 
 
 @dataclass(frozen=True, slots=True)
 class EncoderStudent:
-    """Some of the teacher's own blocks, started from its weights (Sanh et al. 2019).
+    """Blocks of the encoder, evenly spaced, or all of them: as the last larger student left them, else as they
+    were fine-tuned, else as they were pretrained (Sanh et al. 2019).
 
-    With a teacher of another kind the blocks come from the pretrained encoder.
+    Only a teacher of another kind has something to say to an encoder of all blocks.
     """
 
-    num_layers: int
+    num_layers: int | None
     can_shorten: bool = True
 
     @property
     def name(self) -> str:
-        return f"student-{self.num_layers}l"
+        return f"student-{self.num_layers}l" if self.num_layers else "student"
 
     def cost_s(self, problem: Problem) -> float:
         lab = Lab.of(problem)
-        layers = lab.bert().config.num_layers
-        if layers <= self.num_layers:
-            raise ConfigError(f"an encoder of {layers} layers cannot have a smaller one of {self.num_layers}")
-        model = fewer_blocks(lab.bert(), self.num_layers)
-        labelling = 0.0 if "lessons" in problem.cache else lab.seconds(lab.bert(), 1.0)
+        model = self._blocks(lab.bert())
+        labelling = 0.0
+        if "lessons" not in problem.cache:
+            reader = Lab.of(problem, problem.settings.teacher)
+            labelling = reader.seconds(reader.bert(), 1.0)
         return labelling + lab.seconds(model, times_seen(len(problem.corpus.train)))
 
     def fit(self, problem: Problem) -> list[Candidate]:
         began = time.perf_counter()
         lab, plan = Lab.of(problem), lessons(problem)
-        if plan.teacher is not None and isinstance(plan.teacher.body, Backbone):
-            body = fewer_blocks(plan.teacher.body, self.num_layers)
-            model = lab.classifier(body, plan.teacher.pooling[0], probed=False)
-            model.head.load_state_dict(plan.teacher.head.state_dict())
+        start = load_teacher(problem.shared / STUDENT) or plan.start
+        if start is None:
+            model = lab.classifier(self._blocks(lab.bert()), "mean", probed=False)
         else:
-            model = lab.classifier(fewer_blocks(lab.bert(), self.num_layers), "mean", probed=False)
+            assert isinstance(start.body, Backbone)
+            model = lab.classifier(self._blocks(start.body), start.pooling[0], probed=False)
+            model.head.load_state_dict(start.head.state_dict())
         per_epoch = lab.seconds(model, 1, tokens=float(plan.texts.sizes.sum()))
         spent_s = time.perf_counter() - began
         epochs = lab.affordable(times_seen(len(plan.texts)), per_epoch, spent_s=spent_s)
@@ -123,9 +146,17 @@ class EncoderStudent:
         # training time the students end up behind those that imitate its logits alone (benchmarks/NOTES.md).
         objective = Distillation(hard, Match(temperature=2.0, soft=1.0), teacher_logits=plan.logits)
         train(model, objective, recipe, progress=problem.progress)
+        if self.num_layers is None:
+            save_teacher(model, lab.tokenizer, problem.shared / STUDENT)
         notes = (f"imitates {plan.source} on {len(plan.texts):,} texts, {epochs:.3g} times",)
         made_s = time.perf_counter() - began
         return [lab.export(model, self.name, self.name, made_s, source=plan.source, notes=notes)]
+
+    def _blocks(self, body: Backbone) -> Backbone:
+        layers, wanted = body.config.num_layers, self.num_layers
+        if wanted is not None and layers <= wanted:
+            raise ConfigError(f"an encoder of {layers} layers cannot have a smaller one of {wanted}")
+        return body if wanted is None else fewer_blocks(body, wanted)
 
 
 class LstmStudent:
@@ -142,9 +173,9 @@ class LstmStudent:
     def fit(self, problem: Problem) -> list[Candidate]:
         began = time.perf_counter()
         lab, plan = Lab.of(problem), lessons(problem)
-        source = plan.teacher.body if plan.teacher is not None else lab.bert()
-        assert isinstance(source, Backbone)
-        table = source.embedding.words.weight.detach()
+        body = plan.start.body if plan.start is not None else lab.bert()
+        assert isinstance(body, Backbone)
+        table = body.embedding.words.weight.detach()
         width = min(WIDTH, table.shape[1])
         vectors = principal(table, width)
         model = build_bilstm(len(vectors), len(problem.corpus.task.labels), width, vectors)

@@ -1,0 +1,17 @@
+"""Before the eighth rung, where it is wanted: an encoder larger than anything shipped, to teach the students."""
+
+from __future__ import annotations
+
+from gradatim.ladder.lab import Lab
+from gradatim.ladder.rung import Problem
+from gradatim.ladder.rungs.finetuned import FinetunedRung
+
+
+class TeacherRung(FinetunedRung):
+    """The encoder that `Settings.teacher` names, fine-tuned. Being large, it learns in fewer steps."""
+
+    name = "teacher"
+    steps = 450
+
+    def lab(self, problem: Problem) -> Lab:
+        return Lab.of(problem, problem.settings.teacher)
