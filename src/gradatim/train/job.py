@@ -23,6 +23,8 @@ def run(recipe: RecipeFile, folder: Path, *, resume: bool = False) -> Trained:
         raise ConfigError(f"{folder} holds a run already: continue it with --resume, or choose another --out")
     processes = Launched()
     prepared = recipe.objective.prepare(Materials(recipe.model, recipe.data, recipe.train))
+    if recipe.distillation is not None:
+        prepared = recipe.distillation.teach(prepared)
     if processes.rank == 0:
         for note in prepared.notes:
             print(note, file=sys.stderr)

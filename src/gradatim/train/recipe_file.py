@@ -1,4 +1,4 @@
-"""Recipe files: TOML with the sections model, data, objective and train; what is not known is refused."""
+"""Recipe files: TOML with the sections model, data, objective, train, distillation; what is not known is refused."""
 
 from __future__ import annotations
 
@@ -13,19 +13,21 @@ from gradatim.errors import ConfigError, did_you_mean
 from gradatim.train.build import DataSettings, ModelSettings
 from gradatim.train.kinds import KINDS, ObjectiveSettings
 from gradatim.train.recipe import Recipe
+from gradatim.train.teaching import DistillationSettings
 
 T = TypeVar("T")
-SECTIONS = ("model", "data", "objective", "train")
+SECTIONS = ("model", "data", "objective", "train", "distillation")
 
 
 @dataclass(frozen=True, slots=True)
 class RecipeFile:
-    """A recipe read: what to train, on what, towards what, and how."""
+    """A recipe read: what to train, on what, towards what, how, and perhaps by whom it is taught."""
 
     model: ModelSettings
     data: DataSettings
     objective: ObjectiveSettings
     train: Recipe
+    distillation: DistillationSettings | None = None
 
 
 def read_recipe(path: Path, changes: Sequence[str] = ()) -> RecipeFile:
@@ -51,11 +53,13 @@ def read_recipe(path: Path, changes: Sequence[str] = ()) -> RecipeFile:
     if kind not in KINDS:
         near = did_you_mean(str(kind), KINDS) if kind else ""
         raise ConfigError(f"{path}: [objective] kind must be one of {', '.join(KINDS)}, not {kind!r}{near}")
+    taught = sections.get("distillation")
     return RecipeFile(
         record(ModelSettings, sections.get("model", {}), f"{path}: [model]"),
         record(DataSettings, sections.get("data", {}), f"{path}: [data]"),
         record(KINDS[kind], objective, f"{path}: [objective] of kind {kind}"),
         record(Recipe, sections.get("train", {}), f"{path}: [train]"),
+        record(DistillationSettings, taught, f"{path}: [distillation]") if taught is not None else None,
     )
 
 

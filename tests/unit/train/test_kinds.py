@@ -252,3 +252,33 @@ def test_sentences_of_a_document_are_read_together_while_there_is_room() -> None
     groups = together([1, 1, 1, 2, 2, 3], [4, 5, 3, 9, 99, 1], room=10)
     assert groups == [[0, 1], [2], [3], [4], [5]]
     assert together([0, 0, 0], [1, 1, 1], room=3) == [[0, 1, 2]]
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "parts"),
+    [
+        ("classification", ("distillation.hard=0.5",), {"soft/labels", "labels"}),
+        ("tagging", ("distillation.hidden=1.0", "distillation.attention=1.0"), {"hidden", "attention"}),
+        ("span", ("distillation.cosine=1.0",), {"cosine"}),
+        ("choice", (), set()),
+        ("regression", (), set()),
+    ],
+)
+def test_a_finished_model_teaches_a_recipe_of_any_kind(
+    here: Path, kind: str, changes: tuple[str, ...], parts: set[str]
+) -> None:
+    run(read_recipe(here / f"{kind}.toml", ["model.num_layers=2", "train.epochs=2"]), here / "teacher")
+    taught = ("distillation.teacher=teacher/model", "train.epochs=2", "train.log_every=1", *changes)
+    done = run(read_recipe(here / f"{kind}.toml", taught), here / "student")
+    assert np.isfinite(done.loss)
+    first = json.loads((here / "student" / "log.jsonl").read_text().splitlines()[0])
+    assert {name.removeprefix("loss/") for name in first if name.startswith("loss/")} >= parts
+    with pytest.raises(ConfigError, match="no key 'temprature'; did you mean 'temperature'"):
+        read_recipe(here / f"{kind}.toml", [*taught, "distillation.temprature=1"])
+
+
+def test_a_teacher_of_another_kind_cannot_teach(here: Path) -> None:
+    run(read_recipe(here / "regression.toml", ["train.epochs=1"]), here / "teacher")
+    recipe = read_recipe(here / "tagging.toml", ["distillation.teacher=teacher/model"])
+    with pytest.raises(ConfigError, match="kind classification is not tagging; labels"):
+        run(recipe, here / "student")
