@@ -10,6 +10,7 @@ from gradatim.checkpoint.config import ModelConfig
 from gradatim.checkpoint.folder import read_model
 from gradatim.data import resolve_model
 from gradatim.errors import ConfigError
+from gradatim.objectives.base import Scored
 from gradatim.objectives.distillation import Distillation, Match
 from gradatim.train.build import Prepared
 
@@ -43,6 +44,7 @@ class DistillationSettings:
             temperature=self.temperature, soft=self.soft, hard=self.hard, cosine=self.cosine, hidden=self.hidden,
             attention=self.attention, layers=layers,
         )  # fmt: skip
+        assert isinstance(prepared.objective, Scored)
         objective = Distillation(prepared.objective, match, teacher=read.model)
         return replace(prepared, objective=objective, notes=(*prepared.notes, f"taught by {self.teacher}"))
 
