@@ -101,8 +101,32 @@ def squad_scores(answers: Sequence[str], annotated: Sequence[Sequence[str]]) -> 
     for answer, golds in zip(answers, annotated, strict=True):
         wanted = [gold for gold in golds if normalise_answer(gold)] or [""]
         exact += max(normalise_answer(answer) == normalise_answer(gold) for gold in wanted)
-        f1 += max(token_f1(answer, gold) for gold in wanted)
+        f1 += _best_f1(answer, golds)
     return {"exact_match": exact / len(answers), "f1": f1 / len(answers)}
+
+
+def best_threshold(answers: Sequence[Answer], annotated: Sequence[Sequence[str]]) -> tuple[float, float]:
+    """By how much a span must exceed having no answer for the highest mean token F1, and that F1.
+
+    `answers` are the best spans whether or not they were said, as `best_answers` gives them without
+    `no_answer`. As SQuAD 2.0's official script finds its best threshold: on the questions it is given.
+    """
+    margins = np.maximum([answer.score for answer in answers], -1e9)  # where no span is possible, -inf
+    spans = np.array([_best_f1(answer.text, golds) for answer, golds in zip(answers, annotated, strict=True)])
+    nothing = np.array([_best_f1("", golds) for golds in annotated])
+    order = np.argsort(-margins, kind="stable")
+    # Said are the spans of the k largest margins: for every k, what they are worth beside saying nothing.
+    worth = nothing.sum() + np.concatenate([[0.0], np.cumsum((spans - nothing)[order])])
+    falling = margins[order]
+    borders = np.concatenate([falling[:1], (falling[:-1] + falling[1:]) / 2, falling[-1:] - 1])
+    apart = np.concatenate([[True], np.diff(falling) < 0, [True]])  # equal margins are said together
+    best = int(np.flatnonzero(apart)[worth[apart].argmax()])
+    return float(borders[best]), float(worth[best] / len(answers))
+
+
+def _best_f1(answer: str, golds: Sequence[str]) -> float:
+    """Against the annotation that it fits best; an empty answer is right where there is none."""
+    return max(token_f1(answer, gold) for gold in [gold for gold in golds if normalise_answer(gold)] or [""])
 
 
 def token_f1(answer: str, gold: str) -> float:

@@ -12,7 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gradatim.errors import ConfigError
-from gradatim.pipelines.spans import best_answers, normalise_answer, squad_scores, token_f1
+from gradatim.pipelines.spans import (
+    Answer,
+    best_answers,
+    best_threshold,
+    normalise_answer,
+    squad_scores,
+    token_f1,
+)
 from gradatim.text.pieces import PieceEncoder
 from gradatim.types import Array, Encoded
 
@@ -97,3 +104,23 @@ def test_scores_take_the_annotation_that_fits_best() -> None:
     assert normalise_answer("The  U.S. an army") == "us army"
     with pytest.raises(ConfigError, match="cannot be compared"):
         squad_scores(["a"], [])
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([-np.inf, -1.5, 0.0, 0.25, 3.0]), st.booleans(), st.booleans()),
+        min_size=1,
+        max_size=9,
+    )
+)
+def test_the_best_threshold_is_better_than_any_other(questions: list[tuple[float, bool, bool]]) -> None:
+    answers = [Answer("one two" if np.isfinite(score) else "", 0, 7, score) for score, _, _ in questions]
+    annotated = [(["one"] if partly else ["one two"]) if exists else [] for _, exists, partly in questions]
+
+    def f1(threshold: float) -> float:
+        said = [answer.text if answer.score > threshold else "" for answer in answers]
+        return squad_scores(said, annotated)["f1"]
+
+    threshold, best = best_threshold(answers, annotated)
+    assert best == pytest.approx(f1(threshold))
+    assert best >= max(f1(other) for other in (-2.0, -1.0, 0.1, 1.0, 4.0)) - 1e-9

@@ -11,7 +11,7 @@ from gradatim.checkpoint.config import ModelConfig
 from gradatim.data.questions import Question, read_questions
 from gradatim.models.inputs import PackedTexts
 from gradatim.objectives.span import Span
-from gradatim.pipelines.spans import best_answers, squad_scores
+from gradatim.pipelines.spans import best_answers, best_threshold, squad_scores
 from gradatim.text.pieces import PieceEncoder
 from gradatim.train.build import Materials, Prepared
 from gradatim.train.kinds.reading import annotated, encoded, logits
@@ -26,7 +26,7 @@ class SpanSettings:
                of that unless given
     longest    tokens of an answer, at most
     no_answer  whether dev questions may be said to have no answer (SQuAD 2.0); training knows them anyway
-    threshold  by how much the best span must exceed having no answer
+    threshold  by how much the best span must exceed having no answer; the best one for dev is reported beside
     """
 
     stride: int | None = None
@@ -43,14 +43,18 @@ class SpanSettings:
         rows = answer_rows(inputs, train)
         config = ModelConfig(kind="span", body=materials.body, num_outputs=2)
         model = materials.build(config)
-        contexts = [question.context for question in dev]
+        contexts, wanted = [question.context for question in dev], [question.texts for question in dev]
 
         def metrics() -> Mapping[str, float]:
-            answers = best_answers(
+            spans = best_answers(
                 logits(model, materials.recipe, held.arrays), held, contexts,
-                longest=self.longest, no_answer=self.no_answer, threshold=self.threshold,
+                longest=self.longest, no_answer=False,
             )  # fmt: skip
-            return squad_scores([answer.text for answer in answers], [question.texts for question in dev])
+            if not self.no_answer:
+                return squad_scores([span.text for span in spans], wanted)
+            said = [span.text if span.score > self.threshold else "" for span in spans]
+            threshold, f1 = best_threshold(spans, wanted)
+            return {**squad_scores(said, wanted), "best_f1": f1, "best_threshold": threshold}
 
         notes = (note, *_lost(inputs, train, rows))
         made = Prepared(model, config, Span(PackedTexts(inputs), rows), None, materials.tokenizer_json, notes)
