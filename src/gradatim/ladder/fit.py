@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import math
+import re
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -57,6 +59,8 @@ RUNGS: tuple[Rung, ...] = (
     Int8Rung(),
 )
 TAUGHT = {"teacher", "student"}  # rungs that there are only where `Settings.teacher` names one
+KINDS = list(dict.fromkeys(map(type, RUNGS)))
+STUDENT = re.compile(r"student-(\d+)l")  # a student may be asked for by any number of layers
 
 UNWRITABLE = {errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
@@ -77,8 +81,8 @@ class Plan:
 
     `text`, `text_pair` and `label` are columns (None: guessed, and said aloud), `dev` and `test` files;
     `picture` is a PNG of the front; `folder` keeps the climb while it runs (beside `out` if None);
-    `rungs` names some of `RUNGS`; `force` writes the nearest model when nothing fits; `command` is
-    quoted in the manifest.
+    `rungs` names some of `RUNGS`, and students of any depth (student-4l); `force` writes the nearest model
+    when nothing fits; `command` is quoted in the manifest.
     """
 
     text: str | None = None
@@ -123,7 +127,7 @@ def fit(source: str | Path | Corpus, *, table: LadderTable | None = None, **opti
     `force` the nearest model is written all the same).
     """
     budget, settings, plan = _parse(options)
-    rungs = _rungs(plan.rungs, taught=settings.teacher is not None)
+    rungs = named_rungs(plan.rungs, taught=settings.teacher is not None)
     _check_early(budget, settings, plan)
     if isinstance(source, Corpus):
         corpus = source
@@ -192,7 +196,7 @@ def _prepare(corpus: Corpus, budget: Budget, settings: Settings, plan: Plan) -> 
         "data": corpus.digest,
         "metric": metric,
         "seed": plan.seed,
-        "rungs": [rung.name for rung in _rungs(plan.rungs, taught=settings.teacher is not None)],
+        "rungs": [rung.name for rung in named_rungs(plan.rungs, taught=settings.teacher is not None)],
         "threads": threads,
         "max_train_min": budget.max_train_min,
         **asdict(settings),
@@ -251,11 +255,23 @@ def _check_early(budget: Budget, settings: Settings, plan: Plan) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
 
 
-def _rungs(names: Sequence[str] | None, *, taught: bool) -> list[Rung]:
-    known = {rung.name: rung for rung in RUNGS}
+def named_rungs(names: Sequence[str] | None, *, taught: bool) -> list[Rung]:
+    """Rungs in order, all that there are unless some are named; raises ConfigError for an unknown one."""
+    known: dict[str, Rung] = {rung.name: rung for rung in RUNGS}
     for name in names or ():
+        if depth := STUDENT.fullmatch(name):
+            known.setdefault(name, EncoderStudent(int(depth[1])))
         if name not in known:
             raise ConfigError(f"unknown rung '{name}'{did_you_mean(name, known)}; known: {', '.join(known)}")
         if name in TAUGHT and not taught:
             raise ConfigError(f"the rung '{name}' needs a teacher: name an encoder with --teacher")
-    return [rung for rung in RUNGS if (rung.name in names if names else taught or rung.name not in TAUGHT)]
+    asked = [
+        rung for name, rung in known.items() if (name in names if names else taught or name not in TAUGHT)
+    ]
+    return sorted(asked, key=_height)
+
+
+def _height(rung: Rung) -> tuple[int, float]:
+    """Where a rung stands; of the students the larger one first, from which the smaller may start."""
+    layers = rung.num_layers if isinstance(rung, EncoderStudent) else None
+    return KINDS.index(type(rung)), -(layers or math.inf)

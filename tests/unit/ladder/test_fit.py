@@ -23,6 +23,27 @@ def fit(folder: Path, **options: Any) -> Any:
     return gradatim.fit(CORPUS, **{"rungs": ["majority"], "threads": 1, **files, **options})
 
 
+def test_rungs_come_in_the_order_of_the_ladder_and_students_by_depth() -> None:
+    asked = [
+        "int8",
+        "student-2l",
+        "student-5l",
+        "student",
+        "linear",
+        "student-bilstm",
+        "student-4l",
+        "teacher",
+    ]
+    found = [rung.name for rung in fitting.named_rungs(asked, taught=True)]
+    assert found == [
+        "linear", "teacher", "student", "student-5l", "student-4l", "student-2l", "student-bilstm", "int8"
+    ]  # fmt: skip
+    assert [rung.name for rung in fitting.named_rungs(None, taught=True)] == [
+        rung.name for rung in fitting.RUNGS
+    ]
+    assert not {"teacher", "student"} & {rung.name for rung in fitting.named_rungs(None, taught=False)}
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [

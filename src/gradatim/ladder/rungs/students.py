@@ -109,7 +109,7 @@ class EncoderStudent:
     Only a teacher of another kind has something to say to an encoder of all blocks.
     """
 
-    num_layers: int | None
+    num_layers: int | None  # None: all of them
     can_shorten: bool = True
 
     @property
