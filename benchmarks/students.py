@@ -66,7 +66,7 @@ def main() -> None:
         unlabelled, augment = VARIANTS[name]
         chosen = replace(settings, unlabelled=extra if unlabelled else (), augment=augment)
         here = replace(problem, settings=chosen, cache={})
-        rungs = [EncoderStudent(None), EncoderStudent(3), EncoderStudent(2), LstmStudent(), Int8Rung()]
+        rungs = [EncoderStudent(None), EncoderStudent(4), EncoderStudent(3), LstmStudent(), Int8Rung()]
         rows = {row.name: row for row in climb(here, folder, rungs, taught, under=name.replace(" ", "-"))}
         for student, row in rows.items():
             if student.endswith("-int8"):

@@ -1,0 +1,32 @@
+"""What the documentation says of recipes is what recipes are."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("datasets")
+from gradatim.train.kinds import KINDS
+from gradatim.train.recipe import Recipe
+from gradatim.train.recipe_file import read_recipe
+from gradatim.train.schedule import SCHEDULES
+
+TEXT = (Path(__file__).parents[2] / "docs" / "training.md").read_text(encoding="utf-8")
+
+
+def test_the_example_can_be_read(tmp_path: Path) -> None:
+    (example,) = re.findall(r"```toml\n(.*?)```", TEXT, re.DOTALL)
+    (tmp_path / "recipe.toml").write_text(example, encoding="utf-8")
+    read = read_recipe(tmp_path / "recipe.toml")
+    assert read.distillation is not None
+    assert read.distillation.teacher == "runs/large/model"
+
+
+def test_every_kind_schedule_and_setting_of_training_is_named() -> None:
+    assert set(re.findall(r"^\| `(\w+)` \|", TEXT, re.MULTILINE)) == set(KINDS)
+    assert all(schedule in TEXT for schedule in SCHEDULES)
+    for setting in fields(Recipe):
+        assert re.search(rf"(`{setting.name}`|^{setting.name} =)", TEXT, re.MULTILINE), setting.name
