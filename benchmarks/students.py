@@ -2,11 +2,12 @@
 
     GRADATIM_DATA=... python -m benchmarks.students [--out FOLDER] [--sentences 60000]
 
-Climbs the rungs of `gradatim fit sst2 --teacher mpnet-base` that have to do with the teacher: it is trained once, and
-the students once for every kind of text. Unlabelled are sentences of IMDB's reviews without labels, none of which
-is among SST-2's own. Every student is exported, also in int8, and measured by the ladder's protocol; the throughput
-of transformers fp32 running the teacher is measured in the same run, texts sorted by length, in batches of 32. Prints
-one Markdown table. What is finished is taken from FOLDER when the script is started again.
+Climbs the rungs of `gradatim fit sst2 --teacher mpnet-base` that have to do with the teacher: it is trained once,
+and the students once for every kind of text. Unlabelled are the phrases of SST-2's training sentences, their labels
+left out, and sentences of IMDB's reviews without labels; none is among SST-2's own, and no longer phrase is part of a
+dev sentence. Every student is exported, also in int8, and measured by the ladder's protocol; the throughput of
+transformers fp32 running the teacher is measured in the same run, texts sorted by length, in batches of 32. Prints one
+Markdown table. What is finished is taken from FOLDER when the script is started again.
 """
 
 from __future__ import annotations
@@ -31,9 +32,9 @@ from gradatim.ladder.rungs.int8 import Int8Rung
 from gradatim.ladder.rungs.students import EncoderStudent, LstmStudent
 from gradatim.ladder.rungs.teacher import TeacherRung
 from gradatim.ladder.state import ClimbFolder
-from gradatim.types import Corpus
 
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+|<br\s*/?>")
+LONG = 6  # words from which a phrase belongs to one sentence
 WORDS = range(4, 40)  # how long an unlabelled sentence may be
 VARIANTS = {  # unlabelled sentences, edited copies
     "labelled texts alone": (False, False),
@@ -46,11 +47,13 @@ VARIANTS = {  # unlabelled sentences, edited copies
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("runs/students"))
-    parser.add_argument("--sentences", type=int, default=60_000)
+    parser.add_argument("--sentences", type=int, default=30_000, help="unlabelled ones of IMDB")
+    parser.add_argument("--passes", type=float, default=4.0, help="of students over what they read")
     parser.add_argument("--variants", nargs="+", default=list(VARIANTS), choices=list(VARIANTS))
     options = parser.parse_args()
     corpus = load_corpus("sst2")
-    folder = ClimbFolder(options.out, {"data": corpus.digest, "sentences": options.sentences}, resume=True)
+    chosen = {"data": corpus.digest, "sentences": options.sentences, "passes": options.passes}
+    folder = ClimbFolder(options.out, chosen, resume=True)
     threads = len(os.sched_getaffinity(0))
     settings = Settings(teacher="mpnet-base")
     problem = Problem(corpus, folder.path, folder.shared, "accuracy", 0, threads, settings)
@@ -61,10 +64,16 @@ def main() -> None:
     print(f"Teacher {100 * teacher.quality:.1f}; transformers fp32 running it: {theirs:.1f} texts/s.\n")
     print("| student | texts | accuracy | of the teacher | int8 | MB | texts/s | x transformers | train s |")
     print("|---|---|---:|---:|---:|---:|---:|---:|---:|")
-    extra = sentences(options.sentences, corpus)
+    known = {_plain(text) for text in [*corpus.train.texts, *corpus.dev.texts]}
+    phrases = dict.fromkeys(
+        text for text in load_corpus("glue/SST-2").train.texts if _plain(text) not in known
+    )
+    extra = [*phrases, *sentences(options.sentences, known)]
+    print(f"{len(phrases):,} phrases and {len(extra) - len(phrases):,} sentences without labels.\n")
     for name in options.variants:
         unlabelled, augment = VARIANTS[name]
-        chosen = replace(settings, unlabelled=extra if unlabelled else (), augment=augment)
+        passes = options.passes if unlabelled else None
+        chosen = replace(settings, unlabelled=extra if unlabelled else (), augment=augment, epochs=passes)
         here = replace(problem, settings=chosen, cache={})
         rungs = [EncoderStudent(None), EncoderStudent(4), EncoderStudent(3), LstmStudent(), Int8Rung()]
         rows = {row.name: row for row in climb(here, folder, rungs, taught, under=name.replace(" ", "-"))}
@@ -100,9 +109,8 @@ def climb(
     return made
 
 
-def sentences(count: int, corpus: Corpus) -> list[str]:
-    """Sentences of reviews without labels, drawn with a fixed seed; none that the corpus holds."""
-    known = {_plain(text) for part in (corpus.train, corpus.dev) for text in part.texts}
+def sentences(count: int, known: set[str]) -> list[str]:
+    """Sentences of reviews without labels, drawn with a fixed seed; none that is known."""
     found: set[str] = set()
     with lzma.open(
         Path(os.environ["GRADATIM_DATA"]) / "imdb" / "unsup.jsonl.xz", "rt", encoding="utf-8"

@@ -29,6 +29,7 @@ from gradatim.types import Array, Candidate, Encoded, Examples
 TEXTS = 48_000  # texts a student sees in all; small data is seen more often, and edited
 FEWEST = 1.5  # times that large data is seen
 MOST_COPIES = 4
+MANY = 96_000  # texts seen in all, from which batches are twice as large
 STUDENT = "student"  # the one of all blocks, from which the smaller ones start
 
 
@@ -139,7 +140,12 @@ class EncoderStudent:
         spent_s = time.perf_counter() - began
         epochs = lab.affordable(times_seen(len(plan.texts)), per_epoch, spent_s=spent_s)
         recipe = Recipe(
-            epochs=epochs, rate=1e-4, average=0.2, seed=problem.seed, precision=problem.settings.precision
+            epochs=epochs,
+            batch_size=64 if epochs * len(plan.texts) >= MANY else 32,
+            rate=1e-4,
+            average=0.2,
+            seed=problem.seed,
+            precision=problem.settings.precision,
         )
         hard = Classification(plan.texts, problem.corpus.train.targets)
         # The teacher's hidden states are not matched: it would have to read every batch along, and at equal
