@@ -23,7 +23,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = "an unexpected delight"
 HEAVY = ("torch", "transformers", "sklearn", "scipy", "datasets", "onnx")
-LIMITS = {"disk_mb": 200.0, "import_s": 0.15, "cold_start_s": 0.6, "peak_mb": 200.0}
+# Disk in MiB: of the 200, onnxruntime and numpy were counted as 140, which is what they are in MiB (146 in 10^6 bytes).
+LIMITS = {"disk_mib": 200.0, "import_s": 0.15, "cold_start_s": 0.6, "peak_mb": 200.0}
 
 _IMPORT = "import time; t = time.perf_counter(); import gradatim; print(time.perf_counter() - t)"
 _PRESENT = f"import importlib.util as u; print(*[m for m in {HEAVY} if u.find_spec(m)])"
@@ -75,12 +76,13 @@ def build(folder: Path) -> Path:
 def measure(python: Path, model: Path, runs: int) -> dict[str, float]:
     """Medians over several runs; the first cold start, which fills the disk cache, is left out.
 
-    `disk_mb` is site-packages as pip leaves it, `bytecode_mb` the part of it that Python could make again.
+    `disk_mib` (2^20 bytes) and `disk_mb` (10^6) are site-packages as pip leaves it, `bytecode_mb` the part of it that Python could make again.
     """
     site = Path(ask(python, "import sysconfig; print(sysconfig.get_path('purelib'))"))
     sizes = {path: path.stat().st_size for path in site.rglob("*") if path.is_file()}
     starts = [cold_start(python, model) for _ in range(runs + 1)][1:]
     return {
+        "disk_mib": sum(sizes.values()) / 2**20,
         "disk_mb": sum(sizes.values()) / 1e6,
         "bytecode_mb": sum(size for path, size in sizes.items() if path.suffix == ".pyc") / 1e6,
         "import_s": statistics.median(float(ask(python, _IMPORT)) for _ in range(runs)),
