@@ -76,7 +76,8 @@ def build(folder: Path) -> Path:
 def measure(python: Path, model: Path, runs: int) -> dict[str, float]:
     """Medians over several runs; the first cold start, which fills the disk cache, is left out.
 
-    `disk_mib` (2^20 bytes) and `disk_mb` (10^6) are site-packages as pip leaves it, `bytecode_mb` the part of it that Python could make again.
+    `disk_mib` (2^20 bytes) and `disk_mb` (10^6) are site-packages as pip leaves it, `bytecode_mb` the part
+    of it that Python could make again.
     """
     site = Path(ask(python, "import sysconfig; print(sysconfig.get_path('purelib'))"))
     sizes = {path: path.stat().st_size for path in site.rglob("*") if path.is_file()}
