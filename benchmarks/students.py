@@ -23,6 +23,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import torch
+
 from gradatim.data import load_corpus
 from gradatim.ladder.measure import measure, write_texts
 from gradatim.ladder.records import Row
@@ -103,6 +105,7 @@ def climb(
             pairs = tuple((row.candidate, row.measurement.quality) for row in own)
             here = replace(problem, folder=folder.rung(name), below=pairs)
             texts = folder.path / "dev.jsonl"
+            torch.manual_seed(problem.seed)
             results = [Row(candidate, measure(candidate, here, texts)) for candidate in rung.fit(here)]
             folder.finish(name, results)
         made += [row for row in results if isinstance(row, Row)]
@@ -128,7 +131,6 @@ def _plain(text: str) -> str:
 
 def transformers_texts_per_s(folder: Path, texts: list[str], threads: int) -> float:
     """Texts per second of transformers fp32 with the teacher's weights: its best order, after a warm-up."""
-    import torch
     from transformers import AutoModel, PreTrainedTokenizerFast
 
     torch.set_num_threads(threads)

@@ -19,23 +19,24 @@ LARGE = 20_000  # texts from which batches are twice as large
 RATE, WIDTH = 1e-4, 384  # a wider encoder takes a rate as much lower
 
 
-def batch_for(num_texts: int) -> int:
-    return 64 if num_texts >= LARGE else 32
-
-
 class FinetunedRung:
     """The head starts from the frozen probe, so early steps do not spoil the encoder (Kumar et al. 2022)."""
 
     name = "finetuned"
     can_shorten = True
     steps = 1200  # optimiser steps, about, within sensible numbers of epochs
+    batch_size = 32
+    probed = True
 
     def lab(self, problem: Problem) -> Lab:
         """The encoder to fine-tune, and all that goes with it."""
         return Lab.of(problem)
 
     def epochs(self, num_texts: int) -> float:
-        return min(MOST, max(FEWEST, self.steps * batch_for(num_texts) / max(1, num_texts)))
+        return min(MOST, max(FEWEST, self.steps * self.batch(num_texts) / max(1, num_texts)))
+
+    def batch(self, num_texts: int) -> int:
+        return 2 * self.batch_size if num_texts >= LARGE else self.batch_size
 
     def cost_s(self, problem: Problem) -> float:
         lab = self.lab(problem)
@@ -44,11 +45,11 @@ class FinetunedRung:
     def fit(self, problem: Problem) -> list[Candidate]:
         began = time.perf_counter()
         lab, num_texts = self.lab(problem), len(problem.corpus.train)
-        model = lab.classifier(lab.bert(), POOLING)
+        model = lab.classifier(lab.bert(), POOLING, probed=self.probed)
         epochs = lab.affordable(self.epochs(num_texts), lab.seconds(model, 1))
         recipe = Recipe(
             epochs=epochs,
-            batch_size=batch_for(num_texts),
+            batch_size=self.batch(num_texts),
             rate=RATE * WIDTH / lab.bert().config.width,
             average=0.2,
             seed=problem.seed,

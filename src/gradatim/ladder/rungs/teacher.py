@@ -8,10 +8,12 @@ from gradatim.ladder.rungs.finetuned import FinetunedRung
 
 
 class TeacherRung(FinetunedRung):
-    """The encoder that `Settings.teacher` names, fine-tuned. Being large, it learns in fewer steps."""
+    """The encoder that `Settings.teacher` names, fine-tuned. Being large, it learns in fewer passes, of smaller batches."""
 
     name = "teacher"
-    steps = 450
+    steps = 900
+    batch_size = 16
+    probed = False
 
     def lab(self, problem: Problem) -> Lab:
         return Lab.of(problem, problem.settings.teacher)
