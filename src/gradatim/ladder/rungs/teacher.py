@@ -8,7 +8,7 @@ from gradatim.ladder.rungs.finetuned import FinetunedRung
 
 
 class TeacherRung(FinetunedRung):
-    """The encoder that `Settings.teacher` names, fine-tuned. Being large, it learns in fewer passes, of smaller batches."""
+    """The encoder that `Settings.teacher` names, fine-tuned: being large, in fewer passes and smaller batches."""
 
     name = "teacher"
     steps = 900
