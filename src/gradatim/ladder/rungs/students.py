@@ -129,7 +129,8 @@ class EncoderStudent:
     def fit(self, problem: Problem) -> list[Candidate]:
         began = time.perf_counter()
         lab, plan = Lab.of(problem), lessons(problem)
-        start = load_teacher(problem.shared / STUDENT) or plan.start
+        larger = load_teacher(problem.shared / STUDENT) if self.num_layers is not None else None
+        start = larger or plan.start
         if start is None:
             model = lab.classifier(self._blocks(lab.bert()), "mean", probed=False)
         else:
