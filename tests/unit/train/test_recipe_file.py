@@ -151,13 +151,24 @@ def without_preset() -> None:
     Path("recipe.toml").write_text(text[:start] + text[end:])
 
 
-def test_a_pretrained_body_carries_over_to_another_objective(here: Path) -> None:
-    made, _ = prepare(here, "objective.kind=masked", *PLAIN)
+@pytest.mark.parametrize(
+    ("changes", "part"),
+    [
+        (("objective.kind=masked",), "body"),
+        (("objective.kind=causal", "model.preset=gpt2"), "body"),
+        (("objective.kind=span_corruption", "model.preset=t5"), "encoder"),
+    ],
+    ids=["bert", "gpt", "t5"],
+)
+def test_a_pretrained_body_carries_over_to_another_objective(
+    here: Path, changes: tuple[str, ...], part: str
+) -> None:
+    made, _ = prepare(here, *changes, *PLAIN)
     made.save(here / "model")
     without_preset()
     tuned, _ = prepare(here, "model.from=model")
     assert isinstance(tuned.model, Classifier)
-    for name, tensor in made.model.body.state_dict().items():
+    for name, tensor in made.model.get_submodule(part).state_dict().items():
         assert torch.equal(tensor, tuned.model.body.state_dict()[name])
 
 
