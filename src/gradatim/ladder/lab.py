@@ -50,8 +50,9 @@ class Lab:
         known = Tokenizer.from_str(self.tokenizer).token_to_id
         self.mask = next((name for name in MASKS if known(name) is not None), "")
         self._probes: dict[Pooling, tuple[Array, Array, float]] = {}
-        limit = self.bert().config.max_length
-        length = min(problem.settings.max_length, limit)
+        body = self.bert()
+        self.config, self.parameters = body.config, dense_parameters(body)
+        length = min(problem.settings.max_length, self.config.max_length)
         self.pieces = PieceEncoder(self.tokenizer, max_length=length)
         self.bf16 = Recipe(precision=problem.settings.precision).bf16()
 
@@ -152,12 +153,13 @@ class Lab:
                 model.head.linear.bias.copy_(torch.from_numpy(np.asarray(bias, dtype=np.float32)))
         return model
 
-    def seconds(self, model: torch.nn.Module, epochs: float, *, tokens: float | None = None) -> float:
-        """Estimated training seconds for so many epochs over the training texts."""
-        total = float(self.texts.sizes.sum()) if tokens is None else tokens
-        return training_s(
-            total * epochs, dense_parameters(model), bf16=self.bf16, threads=self.problem.threads
-        )
+    def seconds(
+        self, parameters: float, epochs: float, *, tokens: float | None = None, forward_only: bool = False
+    ) -> float:
+        """Estimated seconds to train so many dense parameters for so many epochs over the training texts."""
+        total = epochs * (float(self.texts.sizes.sum()) if tokens is None else tokens)
+        threads = self.problem.threads
+        return training_s(total, parameters, bf16=self.bf16, threads=threads, forward_only=forward_only)
 
     def affordable(self, wanted: float, seconds_per_epoch: float, *, spent_s: float = 0.0) -> float:
         """The epochs that fit into the rung's training time, of which `spent_s` is gone; half of one at least."""

@@ -36,7 +36,7 @@ def dense_parameters(model: nn.Module) -> int:
 
 
 def training_s(
-    tokens: float, parameters: int, *, bf16: bool, threads: int, forward_only: bool = False
+    tokens: float, parameters: float, *, bf16: bool, threads: int, forward_only: bool = False
 ) -> float:
     """Seconds to train on `tokens` tokens (2 operations per weight forward, 4 more backward)."""
     work = tokens * parameters * (2.0 if forward_only else 6.0)

@@ -40,17 +40,17 @@ class FinetunedRung:
 
     def cost_s(self, problem: Problem) -> float:
         lab = self.lab(problem)
-        return lab.seconds(lab.bert(), self.epochs(len(problem.corpus.train)))
+        return lab.seconds(lab.parameters, self.epochs(len(problem.corpus.train)))
 
     def fit(self, problem: Problem) -> list[Candidate]:
         began = time.perf_counter()
         lab, num_texts = self.lab(problem), len(problem.corpus.train)
         model = lab.classifier(lab.bert(), POOLING, probed=self.probed)
-        epochs = lab.affordable(self.epochs(num_texts), lab.seconds(model, 1))
+        epochs = lab.affordable(self.epochs(num_texts), lab.seconds(lab.parameters, 1))
         recipe = Recipe(
             epochs=epochs,
             batch_size=self.batch(num_texts),
-            rate=RATE * WIDTH / lab.bert().config.width,
+            rate=RATE * WIDTH / lab.config.width,
             average=0.2,
             seed=problem.seed,
             precision=problem.settings.precision,

@@ -7,7 +7,6 @@ import time
 from gradatim.ladder.lab import POOLINGS, Lab
 from gradatim.ladder.rung import Problem
 from gradatim.nn.pooling import Pooling
-from gradatim.train.cost import dense_parameters, training_s
 from gradatim.types import Candidate
 
 
@@ -20,9 +19,7 @@ class FrozenRung:
         """One pass forward, and the regressions."""
         lab = Lab.of(problem)
         tokens = float(lab.texts.sizes.sum() + lab.dev.arrays["lengths"].sum())
-        forward = training_s(
-            tokens, dense_parameters(lab.bert()), bf16=lab.bf16, threads=problem.threads, forward_only=True
-        )
+        forward = lab.seconds(lab.parameters, 1, tokens=tokens, forward_only=True)
         return 2.0 + forward + 2e-5 * len(problem.corpus.train) * len(problem.corpus.task.labels)
 
     def fit(self, problem: Problem) -> list[Candidate]:

@@ -22,6 +22,7 @@ from gradatim.objectives.augment import augment
 from gradatim.objectives.classification import Classification
 from gradatim.objectives.distillation import Distillation, Match
 from gradatim.pipelines.open import load
+from gradatim.train.cost import dense_parameters
 from gradatim.train.loop import train
 from gradatim.train.recipe import Recipe
 from gradatim.types import Array, Candidate, Encoded, Examples
@@ -67,8 +68,7 @@ def lessons(problem: Problem) -> Lessons:
             logits = np.concatenate(answers) / np.float32(classifier.temperature)
         else:
             reader = Lab.of(problem, settings.teacher if best.name == "teacher" else None)
-            copies = min(MOST_COPIES, TEXTS // (2 * sum(map(len, parts))) - 1)  # half the passes are repeats
-            copies = copies if settings.augment else 0
+            copies = _copies(problem)
             texts = _encoded(lab, [*parts, *_edited(lab, parts, copies, problem.seed)])
             own = (
                 texts
@@ -82,6 +82,19 @@ def lessons(problem: Problem) -> Lessons:
     return found
 
 
+def _copies(problem: Problem) -> int:
+    """Edited copies of every text: half of what a student sees are repeats."""
+    settings = problem.settings
+    texts = len(problem.corpus.train) + len(settings.unlabelled)
+    return max(0, min(MOST_COPIES, TEXTS // (2 * texts) - 1)) if settings.augment else 0
+
+
+def _times_the_labelled(problem: Problem) -> float:
+    """All texts that a student learns from over the labelled ones, edited copies of both included."""
+    labelled = len(problem.corpus.train)
+    return (1 + _copies(problem)) * (labelled + len(problem.settings.unlabelled)) / max(1, labelled)
+
+
 def _encoded(lab: Lab, parts: Sequence[Examples]) -> Encoded:
     """The labelled texts, which the lab has encoded already, and others after them."""
     return reduce(Encoded.joined, map(lab.encode, parts[1:]), lab.train)
@@ -90,7 +103,7 @@ def _encoded(lab: Lab, parts: Sequence[Examples]) -> Encoded:
 def _edited(lab: Lab, parts: Sequence[Examples], copies: int, seed: int) -> list[Examples]:
     """Edited copies of the texts as this lab's encoder reads them."""
     edited = []
-    for part in parts if copies > 0 else ():
+    for part in parts if copies else ():
         whole = part.pairs is not None
         texts = augment(part.texts, copies, mask=lab.mask, whole=whole, seed=seed)
         pairs = (
@@ -118,13 +131,12 @@ class EncoderStudent:
         return f"student-{self.num_layers}l" if self.num_layers else "student"
 
     def cost_s(self, problem: Problem) -> float:
-        lab = Lab.of(problem)
-        model = self._blocks(lab.bert())
-        labelling = 0.0
+        lab, passes, labelling = Lab.of(problem), _times_the_labelled(problem), 0.0
         if "lessons" not in problem.cache:
             reader = Lab.of(problem, problem.settings.teacher)
-            labelling = reader.seconds(reader.bert(), 1.0)
-        return labelling + lab.seconds(model, times_seen(len(problem.corpus.train)))
+            labelling = reader.seconds(reader.parameters, passes, forward_only=True)
+        seen = times_seen(round(passes * len(problem.corpus.train)))
+        return labelling + lab.seconds(self._share(lab) * lab.parameters, passes * seen)
 
     def fit(self, problem: Problem) -> list[Candidate]:
         began = time.perf_counter()
@@ -137,7 +149,8 @@ class EncoderStudent:
             assert isinstance(start.body, Backbone)
             model = lab.classifier(self._blocks(start.body), start.pooling[0], probed=False)
             model.head.load_state_dict(start.head.state_dict())
-        per_epoch = lab.seconds(model, 1, tokens=float(plan.texts.sizes.sum()))
+        tokens = float(plan.texts.sizes.sum())
+        per_epoch = lab.seconds(self._share(lab) * lab.parameters, 1, tokens=tokens)
         spent_s = time.perf_counter() - began
         epochs = lab.affordable(times_seen(len(plan.texts)), per_epoch, spent_s=spent_s)
         recipe = Recipe(
@@ -159,11 +172,15 @@ class EncoderStudent:
         made_s = time.perf_counter() - began
         return [lab.export(model, self.name, self.name, made_s, source=plan.source, notes=notes)]
 
-    def _blocks(self, body: Backbone) -> Backbone:
-        layers, wanted = body.config.num_layers, self.num_layers
+    def _share(self, lab: Lab) -> float:
+        """The share of the encoder's blocks that the student has."""
+        layers, wanted = lab.config.num_layers, self.num_layers
         if wanted is not None and layers <= wanted:
             raise ConfigError(f"an encoder of {layers} layers cannot have a smaller one of {wanted}")
-        return body if wanted is None else fewer_blocks(body, wanted)
+        return (wanted or layers) / layers
+
+    def _blocks(self, body: Backbone) -> Backbone:
+        return body if self.num_layers is None else fewer_blocks(body, self.num_layers)
 
 
 class LstmStudent:
@@ -174,8 +191,10 @@ class LstmStudent:
 
     def cost_s(self, problem: Problem) -> float:
         lab = Lab.of(problem)
-        model = build_bilstm(lab.bert().config.embedding.vocab_size, len(problem.corpus.task.labels))
-        return SLOWER * lab.seconds(model, times_seen(len(problem.corpus.train)))
+        model = build_bilstm(lab.config.embedding.vocab_size, len(problem.corpus.task.labels))
+        passes = _times_the_labelled(problem)
+        seen = times_seen(round(passes * len(problem.corpus.train)))
+        return SLOWER * lab.seconds(dense_parameters(model), passes * seen)
 
     def fit(self, problem: Problem) -> list[Candidate]:
         began = time.perf_counter()
@@ -187,7 +206,9 @@ class LstmStudent:
         vectors = principal(table, width)
         model = build_bilstm(len(vectors), len(problem.corpus.task.labels), width, vectors)
         tokens = float(plan.texts.sizes.sum())
-        epochs = lab.affordable(times_seen(len(plan.texts)), SLOWER * lab.seconds(model, 1, tokens=tokens))
+        epochs = lab.affordable(
+            times_seen(len(plan.texts)), SLOWER * lab.seconds(dense_parameters(model), 1, tokens=tokens)
+        )
         recipe = Recipe(
             epochs=epochs, rate=2e-3, weight_decay=1e-5, average=0.2, seed=problem.seed, precision="fp32"
         )
