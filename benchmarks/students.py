@@ -1,6 +1,6 @@
 """What students keep of a teacher too large to ship, with and without unlabelled and edited text.
 
-    GRADATIM_DATA=... python -m benchmarks.students [--out FOLDER] [--sentences 60000]
+    GRADATIM_DATA=... python -m benchmarks.students [--out FOLDER] [--variants NAME ...]
 
 Climbs the rungs of `gradatim fit sst2 --teacher mpnet-base` that have to do with the teacher: it is trained once,
 and the students once for every kind of text. Unlabelled are the phrases of SST-2's training sentences, their labels
@@ -67,9 +67,12 @@ def main() -> None:
     print("| student | texts | accuracy | of the teacher | int8 | MB | texts/s | x transformers | train s |")
     print("|---|---|---:|---:|---:|---:|---:|---:|---:|")
     known = {_plain(text) for text in [*corpus.train.texts, *corpus.dev.texts]}
-    phrases = dict.fromkeys(
-        text for text in load_corpus("glue/SST-2").train.texts if _plain(text) not in known
-    )
+    held = " ".join(map(_plain, corpus.dev.texts))
+    phrases = [
+        text
+        for text in dict.fromkeys(load_corpus("glue/SST-2").train.texts)
+        if _plain(text) not in known and (len(text.split()) < LONG or _plain(text) not in held)
+    ]
     extra = [*phrases, *sentences(options.sentences, known)]
     print(f"{len(phrases):,} phrases and {len(extra) - len(phrases):,} sentences without labels.\n")
     for name in options.variants:

@@ -8,11 +8,8 @@ from pathlib import Path
 
 from gradatim.engine.onnx import ALONE
 
-KEEP = (
-    "head",
-    "mean",
-    "distance_bias",
-)  # tiny, and their rounding reaches the logits or every score directly
+# Tiny products and a lookup whose rounding would reach the logits, or every score, directly.
+KEEP = ("head", "mean", "distance_bias")
 
 
 def to_int8(model: bytes) -> bytes:

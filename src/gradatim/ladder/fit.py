@@ -58,7 +58,10 @@ RUNGS: tuple[Rung, ...] = (
     LstmStudent(),
     Int8Rung(),
 )
-TAUGHT = {"teacher", "student"}  # rungs that there are only where `Settings.teacher` names one
+TAUGHT = {
+    TeacherRung.name,
+    EncoderStudent(None).name,
+}  # rungs that there are only where `Settings.teacher` names one
 KINDS = list(dict.fromkeys(map(type, RUNGS)))
 STUDENT = re.compile(r"student-(\d+)l")  # a student may be asked for by any number of layers
 
@@ -134,7 +137,7 @@ def fit(source: str | Path | Corpus, *, table: LadderTable | None = None, **opti
     else:
         columns = {"text": plan.text, "text_pair": plan.text_pair, "label": plan.label}
         corpus = load_corpus(str(source), **columns, dev=plan.dev, test=plan.test, seed=plan.seed)
-    problem, folder = _prepare(corpus, budget, settings, plan)
+    problem, folder = _prepare(corpus, budget, settings, plan, rungs)
     title = f"{corpus.name}: {len(corpus.train):,} training texts, {len(corpus.task.labels)} labels"
     table = table or LadderTable(problem.metric, title)
     max_train_s = None if budget.max_train_min is None else 60 * budget.max_train_min
@@ -176,7 +179,9 @@ def _parse(options: Mapping[str, Any]) -> tuple[Budget, Settings, Plan]:
     return Budget(**given[Budget]), Settings(**given[Settings]), Plan(**given[Plan])
 
 
-def _prepare(corpus: Corpus, budget: Budget, settings: Settings, plan: Plan) -> tuple[Problem, ClimbFolder]:
+def _prepare(
+    corpus: Corpus, budget: Budget, settings: Settings, plan: Plan, rungs: Sequence[Rung]
+) -> tuple[Problem, ClimbFolder]:
     """The problem, and the folder that holds only climbs of which everything is the same that matters to it.
 
     Budgets on the finished model only change the choice; whatever changes a rung's result counts.
@@ -196,7 +201,7 @@ def _prepare(corpus: Corpus, budget: Budget, settings: Settings, plan: Plan) -> 
         "data": corpus.digest,
         "metric": metric,
         "seed": plan.seed,
-        "rungs": [rung.name for rung in named_rungs(plan.rungs, taught=settings.teacher is not None)],
+        "rungs": [rung.name for rung in rungs],
         "threads": threads,
         "max_train_min": budget.max_train_min,
         **asdict(settings),

@@ -27,14 +27,19 @@ class Mask:
     p: float
 
     @classmethod
-    def draw(cls, numel: int, p: float) -> Mask:
-        return cls(torch.randint(PATTERNS, (-(-numel // LENGTH),)), p)
+    def draw(cls, runs: int, p: float) -> Mask:
+        return cls(torch.randint(PATTERNS, (runs,)), p)
 
     def like(self, x: Tensor, first_run: int = 0) -> Tensor:
         """Zeros and 1/(1-p) in the shape and type of `x`, from a run of the mask on."""
-        runs = -(-x.numel() // LENGTH)
-        picked = patterns(self.p, x.dtype).index_select(0, self.picks[first_run : first_run + runs])
+        picks = self.picks[first_run : first_run + runs_of(x.numel())]
+        picked = patterns(self.p, x.dtype).index_select(0, picks)
         return picked.view(-1)[: x.numel()].view(x.shape)
+
+
+def runs_of(numel: int) -> int:
+    """How many runs a mask of so many values has."""
+    return -(-numel // LENGTH)
 
 
 @functools.cache
@@ -78,7 +83,7 @@ class Dropout(nn.Module):
             return x
         if x.device.type != "cpu":
             return torch.nn.functional.dropout(x, self.p)
-        return _Dropped.apply(x, Mask.draw(x.numel(), self.p))  # type: ignore[no-any-return, no-untyped-call]
+        return _Dropped.apply(x, Mask.draw(runs_of(x.numel()), self.p))  # type: ignore[no-any-return, no-untyped-call]
 
     def extra_repr(self) -> str:
         return f"p={self.p}"

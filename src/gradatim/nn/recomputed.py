@@ -1,7 +1,8 @@
-"""Attention for training on a CPU: its weights are made a few rows at a time, twice, and never kept."""
+"""Attention for training on a CPU: its weights are made a few rows at a time, and made again rather than kept."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from gradatim.nn.dropout import LENGTH, Mask
+from gradatim.nn.dropout import Mask, runs_of
 
 CELLS = 2**21  # attention weights made at once: they should stay in the processor's cache
 SHUT = -1e30  # what is added to the score of a key that may not be attended to: its weight is then exactly 0
@@ -28,8 +29,9 @@ def recomputed(
 ) -> Float[Tensor, "batch heads queries head_width"]:
     """What `attend` says, with a backward pass that makes the weights again (Chen et al. 2016, section 3).
 
-    Memory is that of the inputs. What is made on the way is small enough to be used again and again, where
-    all weights at once would be fetched from the operating system, and given back, at every step.
+    Memory is that of the inputs, and of the weights of one part where there is only one. What is made on the
+    way is small enough to be used again and again, where all weights at once would be fetched from the
+    operating system, and given back, at every step.
     """
     out: Tensor = _Recomputed.apply(q, k, v, mask, bias, scale, dropout)  # type: ignore[no-untyped-call]
     return out
@@ -50,7 +52,7 @@ class _Recomputed(torch.autograd.Function):
         q, k, v = q.contiguous(), k.to(q.dtype).contiguous(), v.to(q.dtype).contiguous()
         ctx.parts, runs = _plan(q.shape[0], q.shape[1], q.shape[2], k.shape[2])
         kept = None
-        ctx.scale, ctx.dropped = scale, Mask.draw(runs * LENGTH, dropout) if dropout else None
+        ctx.scale, ctx.dropped = scale, Mask.draw(runs, dropout) if dropout else None
         out = torch.empty_like(q)
         with torch.autocast("cpu", enabled=False):
             for part, weights in _weights(ctx.parts, q, k * scale, mask, bias):
@@ -116,7 +118,7 @@ def _plan(batch: int, heads: int, queries: int, keys: int) -> tuple[list[_Part],
             part = slice(row, min(row + rows, batch)), slice(head, min(head + some, heads))
             shape = (part[0].stop - row, part[1].stop - head, queries, keys)
             parts.append(_Part(*part, shape, runs))
-            runs += -(-shape[0] * shape[1] * queries * keys // LENGTH)
+            runs += runs_of(math.prod(shape))
     return parts, runs
 
 

@@ -70,6 +70,7 @@ def record(kind: type[T], values: Mapping[str, Any], where: str) -> T:
     """
     names = {field.name.rstrip("_"): field for field in fields(kind)}  # type: ignore[arg-type]
     hints = get_type_hints(kind)
+    given: dict[str, Any] = {}
     for name, value in values.items():
         if name not in names:
             near = did_you_mean(name, names)
@@ -77,6 +78,7 @@ def record(kind: type[T], values: Mapping[str, Any], where: str) -> T:
         hint = hints[names[name].name]
         if not _fits(value, hint):
             raise ConfigError(f"{where} {name} must be {_in_words(hint)}, not {value!r}")
+        given[names[name].name] = tuple(value) if get_origin(hint) is tuple else value
     missing = [
         name
         for name, field in names.items()
@@ -85,7 +87,7 @@ def record(kind: type[T], values: Mapping[str, Any], where: str) -> T:
     if missing:
         raise ConfigError(f"{where} lacks {', '.join(missing)}")
     try:
-        return kind(**{names[name].name: value for name, value in values.items()})
+        return kind(**given)
     except ConfigError as error:
         raise ConfigError(f"{where} {error}") from error
 
@@ -110,7 +112,7 @@ def _fits(value: Any, hint: Any) -> bool:
         return any(_fits(value, part) for part in get_args(hint))
     if origin is Literal:
         return value in get_args(hint)
-    if origin is list:
+    if origin in (list, tuple):  # in TOML both are lists
         return isinstance(value, list) and all(_fits(part, get_args(hint)[0]) for part in value)
     if isinstance(value, bool) or hint is bool:
         return hint is bool and isinstance(value, bool)
@@ -123,6 +125,6 @@ def _in_words(hint: Any) -> str:
         return " or ".join(_in_words(part) for part in get_args(hint) if part is not NoneType)
     if origin is Literal:
         return " or ".join(map(repr, get_args(hint)))
-    if origin is list:
+    if origin in (list, tuple):
         return f"a list, each {_in_words(get_args(hint)[0])}"
     return {int: "a whole number", float: "a number", bool: "true or false", str: "a string"}[hint]

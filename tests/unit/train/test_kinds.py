@@ -258,7 +258,11 @@ def test_sentences_of_a_document_are_read_together_while_there_is_room() -> None
     ("kind", "changes", "parts"),
     [
         ("classification", ("distillation.hard=0.5",), {"soft/labels", "labels"}),
-        ("tagging", ("distillation.hidden=1.0", "distillation.attention=1.0"), {"hidden", "attention"}),
+        (
+            "tagging",
+            ("distillation.hidden=1.0", "distillation.attention=1.0", "distillation.layers=[1]"),
+            {"hidden", "attention"},
+        ),
         ("span", ("distillation.cosine=1.0",), {"cosine"}),
         ("choice", (), set()),
         ("regression", (), set()),
@@ -275,6 +279,15 @@ def test_a_finished_model_teaches_a_recipe_of_any_kind(
     assert {name.removeprefix("loss/") for name in first if name.startswith("loss/")} >= parts
     with pytest.raises(ConfigError, match="no key 'temprature'; did you mean 'temperature'"):
         read_recipe(here / f"{kind}.toml", [*taught, "distillation.temprature=1"])
+
+
+def test_inner_states_want_to_know_of_which_layers(here: Path) -> None:
+    with pytest.raises(
+        ConfigError, match=r"\[distillation\] matching hidden states or attention needs `layers`"
+    ):
+        read_recipe(here / "tagging.toml", ["distillation.teacher=x", "distillation.hidden=1.0"])
+    with pytest.raises(ConfigError, match="layers must be a list, each a whole number"):
+        read_recipe(here / "tagging.toml", ["distillation.teacher=x", 'distillation.layers=["last"]'])
 
 
 def test_a_teacher_of_another_kind_cannot_teach(here: Path) -> None:

@@ -14,6 +14,8 @@ from gradatim.errors import ConfigError
 from gradatim.ladder.lab import Lab
 from gradatim.ladder.rung import Problem
 from gradatim.ladder.rungs.bilstm import SLOWER, WIDTH, build_bilstm
+from gradatim.ladder.rungs.finetuned import FinetunedRung
+from gradatim.ladder.rungs.teacher import TeacherRung
 from gradatim.ladder.teacher import load_teacher, save_teacher
 from gradatim.models.backbone import Backbone
 from gradatim.models.classifier import Classifier
@@ -67,16 +69,11 @@ def lessons(problem: Problem) -> Lessons:
             answers = [classifier.logits(part.texts, part.pairs) for part in parts]
             logits = np.concatenate(answers) / np.float32(classifier.temperature)
         else:
-            reader = Lab.of(problem, settings.teacher if best.name == "teacher" else None)
-            copies = _copies(problem)
-            texts = _encoded(lab, [*parts, *_edited(lab, parts, copies, problem.seed)])
-            own = (
-                texts
-                if reader is lab
-                else _encoded(reader, [*parts, *_edited(reader, parts, copies, problem.seed)])
-            )
+            reader = Lab.of(problem, settings.teacher if best.name == TeacherRung.name else None)
+            texts = _encoded(lab, [*parts, *_edited(lab, parts)])
+            own = texts if reader is lab else _encoded(reader, [*parts, *_edited(reader, parts)])
             logits = reader.logits(teacher, own)
-        start = load_teacher(problem.shared / "finetuned")
+        start = load_teacher(problem.shared / FinetunedRung.name)
         problem.cache["lessons"] = Lessons(PackedTexts(texts), logits, start, best.name)
     found: Lessons = problem.cache["lessons"]
     return found
@@ -89,10 +86,11 @@ def _copies(problem: Problem) -> int:
     return max(0, min(MOST_COPIES, TEXTS // (2 * texts) - 1)) if settings.augment else 0
 
 
-def _times_the_labelled(problem: Problem) -> float:
-    """All texts that a student learns from over the labelled ones, edited copies of both included."""
+def _readings(problem: Problem) -> tuple[float, float]:
+    """How often the labelled texts' worth is read: by the teacher, of all there is to read, and by a student."""
     labelled = len(problem.corpus.train)
-    return (1 + _copies(problem)) * (labelled + len(problem.settings.unlabelled)) / max(1, labelled)
+    texts = (1 + _copies(problem)) * (labelled + len(problem.settings.unlabelled))
+    return texts / max(1, labelled), texts * times_seen(texts) / max(1, labelled)
 
 
 def _encoded(lab: Lab, parts: Sequence[Examples]) -> Encoded:
@@ -100,18 +98,17 @@ def _encoded(lab: Lab, parts: Sequence[Examples]) -> Encoded:
     return reduce(Encoded.joined, map(lab.encode, parts[1:]), lab.train)
 
 
-def _edited(lab: Lab, parts: Sequence[Examples], copies: int, seed: int) -> list[Examples]:
+def _edited(lab: Lab, parts: Sequence[Examples]) -> list[Examples]:
     """Edited copies of the texts as this lab's encoder reads them."""
+    copies, seed = _copies(lab.problem), lab.problem.seed
     edited = []
     for part in parts if copies else ():
         whole = part.pairs is not None
-        texts = augment(part.texts, copies, mask=lab.mask, whole=whole, seed=seed)
-        pairs = (
-            None
-            if part.pairs is None
-            else augment(part.pairs, copies, mask=lab.mask, whole=whole, seed=seed + 1)
+        texts, pairs = (
+            side if side is None else augment(side, copies, mask=lab.mask, whole=whole, seed=seed + i)
+            for i, side in enumerate((part.texts, part.pairs))
         )
-        edited.append(Examples(texts, pairs, np.zeros(0)))
+        edited.append(Examples(texts or (), pairs, np.zeros(0)))
     return edited
 
 
@@ -131,12 +128,12 @@ class EncoderStudent:
         return f"student-{self.num_layers}l" if self.num_layers else "student"
 
     def cost_s(self, problem: Problem) -> float:
-        lab, passes, labelling = Lab.of(problem), _times_the_labelled(problem), 0.0
+        lab, labelling = Lab.of(problem), 0.0
+        by_teacher, by_student = _readings(problem)
         if "lessons" not in problem.cache:
             reader = Lab.of(problem, problem.settings.teacher)
-            labelling = reader.seconds(reader.parameters, passes, forward_only=True)
-        seen = times_seen(round(passes * len(problem.corpus.train)))
-        return labelling + lab.seconds(self._share(lab) * lab.parameters, passes * seen)
+            labelling = reader.seconds(reader.parameters, by_teacher, forward_only=True)
+        return labelling + lab.seconds(self._share(lab) * lab.parameters, by_student)
 
     def fit(self, problem: Problem) -> list[Candidate]:
         began = time.perf_counter()
@@ -192,9 +189,7 @@ class LstmStudent:
     def cost_s(self, problem: Problem) -> float:
         lab = Lab.of(problem)
         model = build_bilstm(lab.config.embedding.vocab_size, len(problem.corpus.task.labels))
-        passes = _times_the_labelled(problem)
-        seen = times_seen(round(passes * len(problem.corpus.train)))
-        return SLOWER * lab.seconds(dense_parameters(model), passes * seen)
+        return SLOWER * lab.seconds(dense_parameters(model), _readings(problem)[1])
 
     def fit(self, problem: Problem) -> list[Candidate]:
         began = time.perf_counter()
