@@ -104,8 +104,10 @@ def draw(out: Path, models: list[str], picture: Path) -> None:
         (line,) = axis.plot(tokens, [record["loss"] for record in log], lw=0.6, alpha=0.35)
         smooth = [statistics.mean(r["loss"] for r in log[max(0, i - 15) : i + 16]) for i in range(len(log))]
         axis.plot(tokens, smooth, color=line.get_color(), label=f"{name}: {WHAT[name]}")
+        held_out = [(record["tokens"] / 1e6, -record["score"]) for record in log if "score" in record]
+        axis.plot(*zip(*held_out, strict=True), "o", color=line.get_color(), ms=3.5)
     axis.set_xlabel("million tokens read")
-    axis.set_ylabel("loss (nats per target)")
+    axis.set_ylabel("loss in nats (dots: of held-out documents)")
     axis.set_title("Pretraining from nothing: 4 layers of width 256, novels and film reviews", loc="left")
     axis.spines[["top", "right"]].set_visible(False)
     axis.legend(frameon=False)

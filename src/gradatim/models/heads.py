@@ -32,8 +32,16 @@ class LanguageHead(nn.Module):
         if words is not None:
             self.linear.weight = words.weight
 
+    @property
+    def output(self) -> nn.Linear:
+        return self.linear
+
+    def features(self, states: Float[Tensor, "tokens width"]) -> Float[Tensor, "tokens width"]:
+        """What `output` reads."""
+        return states if self.scale == 1.0 else states * self.scale
+
     def forward(self, states: Float[Tensor, "tokens width"]) -> Float[Tensor, "tokens vocabulary"]:
-        return self.linear(states if self.scale == 1.0 else states * self.scale)  # type: ignore[no-any-return]
+        return self.output(self.features(states))  # type: ignore[no-any-return]
 
 
 class MaskedHead(nn.Module):
@@ -48,8 +56,16 @@ class MaskedHead(nn.Module):
         init_normal(self)
         self.words = LanguageHead(width, vocab_size, words=words, bias=True)
 
+    @property
+    def output(self) -> nn.Linear:
+        return self.words.linear
+
+    def features(self, states: Float[Tensor, "tokens width"]) -> Float[Tensor, "tokens width"]:
+        """What `output` reads."""
+        return self.norm(self.activation(self.linear(states)))  # type: ignore[no-any-return]
+
     def forward(self, states: Float[Tensor, "tokens width"]) -> Float[Tensor, "tokens vocabulary"]:
-        return self.words(self.norm(self.activation(self.linear(states))))  # type: ignore[no-any-return]
+        return self.output(self.features(states))  # type: ignore[no-any-return]
 
 
 class RowHead(nn.Module):

@@ -39,8 +39,20 @@ class LanguageModel(nn.Module):
         at: Int[Tensor, " places"] | None = None,
     ) -> Float[Tensor, "places vocabulary"]:
         """Logits of every token, or of the tokens `at`: the vocabulary is the dear part."""
+        return self.head(self.states(ids, layout, segments, trace, at=at))  # type: ignore[no-any-return]
+
+    def states(
+        self,
+        ids: Int[Tensor, " tokens"],
+        layout: Layout,
+        segments: Int[Tensor, " tokens"] | None = None,
+        trace: Trace | None = None,
+        *,
+        at: Int[Tensor, " places"] | None = None,
+    ) -> Float[Tensor, "places width"]:
+        """What the head reads."""
         states = self.body(ids, layout, segments, trace)
-        return self.head(states if at is None else states.index_select(0, at))  # type: ignore[no-any-return]
+        return states if at is None else states.index_select(0, at)  # type: ignore[no-any-return]
 
     def begin(
         self, ids: Int[Tensor, " tokens"], layout: Layout
@@ -98,8 +110,19 @@ class Seq2Seq(nn.Module):
         trace: Trace | None = None,
     ) -> Float[Tensor, "target vocabulary"]:
         """Logits of the token after each target token; row i of the target reads row i of the source."""
+        return self.head(self.states(source, source_layout, target, target_layout, trace))  # type: ignore[no-any-return]
+
+    def states(
+        self,
+        source: Int[Tensor, " source"],
+        source_layout: Layout,
+        target: Int[Tensor, " target"],
+        target_layout: Layout,
+        trace: Trace | None = None,
+    ) -> Float[Tensor, "target width"]:
+        """What the head reads."""
         memory = Memory.of(self.encoder(source, source_layout), source_layout, target_layout)
-        return self.head(self.decoder(target, target_layout, trace=trace, memory=memory))  # type: ignore[no-any-return]
+        return self.decoder(target, target_layout, trace=trace, memory=memory)  # type: ignore[no-any-return]
 
     def begin(self, source: Int[Tensor, " source"], layout: Layout) -> DecodeState:
         """Read the sources; the state to `advance` from, with the start token first."""

@@ -10,12 +10,13 @@ from gradatim.errors import ConfigError
 from gradatim.models.inputs import Inputs, PackedTexts, ragged
 from gradatim.models.language import LanguageModel
 from gradatim.nn.stack import Trace
-from gradatim.objectives.base import Batch, Scored
+from gradatim.objectives.base import Batch
 from gradatim.objectives.rows import cut
+from gradatim.objectives.words import WordScored
 from gradatim.types import Array
 
 
-class CausalLanguage(Scored[LanguageModel]):
+class CausalLanguage(WordScored[LanguageModel]):
     """-log p(u_i | u_{i-k}, ..., u_{i-1}), mean over tokens (Radford et al. 2018, eq. 1).
 
     Each text is a document, which `end_id` closes if given. Documents are kept apart, each cut into
@@ -47,7 +48,7 @@ class CausalLanguage(Scored[LanguageModel]):
         following = np.asarray(self.ids[tokens + 1], dtype=np.int64)
         return Batch(inputs, {"next": torch.from_numpy(following)}, rows)
 
-    def logits(self, model: LanguageModel, batch: Batch, trace: Trace | None = None) -> dict[str, Tensor]:
+    def states(self, model: LanguageModel, batch: Batch, trace: Trace | None = None) -> dict[str, Tensor]:
         inputs = batch.inputs
-        scores = model(inputs.ids, inputs.layout, inputs.segments, trace)
-        return {"next": scores[: inputs.num_tokens].float()}
+        states = model.states(inputs.ids, inputs.layout, inputs.segments, trace)
+        return {"next": states[: inputs.num_tokens]}

@@ -12,8 +12,9 @@ from gradatim.errors import ConfigError
 from gradatim.models.inputs import Inputs, PackedTexts
 from gradatim.models.language import LanguageModel
 from gradatim.nn.stack import Trace
-from gradatim.objectives.base import Batch, Scored
+from gradatim.objectives.base import Batch
 from gradatim.objectives.draws import choose, uniform
+from gradatim.objectives.words import WordScored
 from gradatim.types import Array
 
 
@@ -76,7 +77,7 @@ class Masking:
         return shown, at
 
 
-class MaskedLanguage(Scored[LanguageModel]):
+class MaskedLanguage(WordScored[LanguageModel]):
     """-log p(word | what is left), mean over the hidden places (Devlin et al. 2019, section 3.1, task 1).
 
     Places are drawn anew with every seed (Liu et al. 2019, section 4.1). Only they get logits.
@@ -93,6 +94,6 @@ class MaskedLanguage(Scored[LanguageModel]):
     def collate(self, rows: Array, seed: int = 0) -> Batch:
         return self.masking.batch(self.texts.take(rows), self.sizes[rows], rows, seed)
 
-    def logits(self, model: LanguageModel, batch: Batch, trace: Trace | None = None) -> dict[str, Tensor]:
+    def states(self, model: LanguageModel, batch: Batch, trace: Trace | None = None) -> dict[str, Tensor]:
         inputs = batch.inputs
-        return {"masked": model(inputs.ids, inputs.layout, inputs.segments, trace, at=batch.at).float()}
+        return {"masked": model.states(inputs.ids, inputs.layout, inputs.segments, trace, at=batch.at)}

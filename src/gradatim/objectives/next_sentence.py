@@ -6,22 +6,23 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from gradatim.errors import ConfigError, DataError
 from gradatim.models.inputs import Inputs, PackedTexts, ragged
 from gradatim.models.language import LanguageModel
 from gradatim.nn.pooling import pool
 from gradatim.nn.stack import Trace
-from gradatim.objectives.base import Batch, Scored
+from gradatim.objectives.base import Batch
 from gradatim.objectives.draws import uniform
 from gradatim.objectives.masked import Masking
+from gradatim.objectives.words import WordScored
 from gradatim.types import Array
 
 SPECIALS = 3  # tokens of [CLS] A [SEP] B [SEP] that are neither A's nor B's
 
 
-class NextSentence(Scored[LanguageModel]):
+class NextSentence(WordScored[LanguageModel]):
     """BERT's pretraining: masked words, and whether B follows A (Devlin et al. 2019, section 3.1).
 
     `texts` are sentences without special tokens, in the order of their documents; `documents`
@@ -87,19 +88,21 @@ class NextSentence(Scored[LanguageModel]):
         found: Array = np.where(drawn < begin, drawn, drawn + end - begin)
         return found
 
-    def logits(self, model: LanguageModel, batch: Batch, trace: Trace | None = None) -> dict[str, Tensor]:
+    def head(self, model: LanguageModel, name: str) -> nn.Module:
+        if name != "relation":
+            return model.head
         if model.relation is None:
             raise ConfigError(
                 "the model has no `relation` head to say whether B follows A: build it with one"
             )
+        return model.relation
+
+    def states(self, model: LanguageModel, batch: Batch, trace: Trace | None = None) -> dict[str, Tensor]:
         inputs = batch.inputs
         assert batch.at is not None
         states = model.body(inputs.ids, inputs.layout, inputs.segments, trace)
         firsts = pool(states, inputs.layout, "first")[: len(batch.rows)]
-        return {
-            "masked": model.head(states.index_select(0, batch.at)).float(),
-            "relation": model.relation(firsts).float(),
-        }
+        return {"masked": states.index_select(0, batch.at), "relation": firsts}
 
 
 def _passages(sizes: Array, documents: Array, room: int) -> tuple[Array, Array, Array]:

@@ -10,12 +10,13 @@ from gradatim.errors import DataError
 from gradatim.models.inputs import Inputs, PackedTexts
 from gradatim.models.language import Seq2Seq
 from gradatim.nn.stack import Trace
-from gradatim.objectives.base import Batch, Scored
+from gradatim.objectives.base import Batch
 from gradatim.objectives.rows import tokens_of
+from gradatim.objectives.words import WordScored
 from gradatim.types import Array
 
 
-class TeacherForced(Scored[Seq2Seq]):
+class TeacherForced(WordScored[Seq2Seq]):
     """-log p(y_t | y_<t, x), mean over target tokens, whatever the pairs are made of (Sutskever et al. 2014, eq. 1).
 
     The decoder reads the true target, shifted right by one behind `start_id` (Williams & Zipser 1989).
@@ -35,10 +36,10 @@ class TeacherForced(Scored[Seq2Seq]):
         following = torch.from_numpy(np.asarray(target, dtype=np.int64))
         return Batch(inputs, {"target": following}, rows, decoder=decoder)
 
-    def logits(self, model: Seq2Seq, batch: Batch, trace: Trace | None = None) -> dict[str, Tensor]:
+    def states(self, model: Seq2Seq, batch: Batch, trace: Trace | None = None) -> dict[str, Tensor]:
         source, target = batch.inputs, batch.decoder
         assert target is not None
-        return {"target": model(source.ids, source.layout, target.ids, target.layout, trace).float()}
+        return {"target": model.states(source.ids, source.layout, target.ids, target.layout, trace)}
 
 
 class SequenceToSequence(TeacherForced):
