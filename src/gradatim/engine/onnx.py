@@ -1,115 +1,114 @@
-"""Runs an exported ONNX graph on packed arrays with ONNX Runtime on the CPU."""
+"""Runs an exported ONNX graph on packed arrays: in few padded tokens, and on all cores."""
 
 from __future__ import annotations
 
-import os
+import threading
 from collections.abc import Iterator
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import numpy as np
-import onnxruntime as ort
 
-from gradatim.errors import ArtifactError
+from gradatim.engine.graph import OnnxGraph, available_cores
 from gradatim.types import Array, Arrays
 
-# Padded tokens per call. Measured on 2 cores with 3-layer encoders of width 384, int8 and fp32: 1,024 gives
-# 1.4 times the throughput of 4,096 (less padding, activations stay in cache) at 70 MB less peak memory.
-BATCH_TOKENS = 1024
-
-# Metadata of a graph whose answer for a row would depend on the other rows of a batch (dynamic int8).
-ALONE = "gradatim.alone"
-
-_DTYPES = {"tensor(int64)": np.int64, "tensor(int32)": np.int32}
+CALL_TOKENS = 512  # padded tokens of a call at most: activations stay in cache
+FEWEST_TOKENS = 256  # what a call should have, where there are enough, before its share of a core counts
+CALL_COST = 24  # what a call costs by itself, in tokens
 
 
 class OnnxSession:
-    """A Session over a graph with inputs `ids` (B, T), `lengths` (B,) and perhaps `segments` (B, T).
+    """A Session over a graph; see `OnnxGraph` for its inputs and outputs.
 
-    The graph gives `logits` (B, labels) float32. Packed rows are padded here and nowhere else, in
-    batches of similar length, so the order in which texts arrive costs nothing. `threads` defaults
-    to the cores this process may use. Raises `ArtifactError` if `model` is no such graph.
+    Packed rows are padded here and nowhere else: sorted by length, and cut into the calls that cost least,
+    so the order in which texts arrive costs nothing. Calls run side by side, each on one core; a single row
+    has all `threads` to itself (default: the cores this process may use), unless another thread is
+    at work here. May be used from several threads at once.
     """
 
     def __init__(self, model: bytes, threads: int | None = None) -> None:
-        try:
-            self._session = ort.InferenceSession(
-                model, _options(threads or available_cores()), providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # the runtime has no common exception class
-            raise ArtifactError(f"model.onnx cannot be loaded by ONNX Runtime: {error}") from error
-        self._session._model_bytes = None  # the parsed model lives on; a second copy is only weight
-        self._dtypes = {node.name: _DTYPES.get(node.type) for node in self._session.get_inputs()}
-        outputs = {node.name: node.shape for node in self._session.get_outputs()}
-        known = {"ids", "lengths"} <= self._dtypes.keys() <= {"ids", "segments", "lengths"}
-        if not known or None in self._dtypes.values() or "logits" not in outputs:
-            raise ArtifactError(
-                f"model.onnx must map integers ids, lengths and perhaps segments to logits; it has inputs "
-                f"{sorted(self._dtypes)} and outputs {sorted(outputs)}. Export it again with `gradatim fit`."
-            )
-        self._num_labels = outputs["logits"][-1]
-        alone = ALONE in self._session.get_modelmeta().custom_metadata_map
-        self._batch_tokens = 0 if alone else BATCH_TOKENS
-        self._flat = [name for name in self._dtypes if name != "lengths"]
+        self._threads = threads or available_cores()
+        self._wide = OnnxGraph(model, self._threads)
+        self._model = model
+        self._narrow = self._wide if self._threads == 1 else None
+        self._pool: ThreadPoolExecutor | None = None
+        self._lock, self._running = threading.Lock(), 0
 
     def run(self, arrays: Arrays) -> Arrays:
         """Map packed `ids`, `lengths` (rows,) and perhaps `segments` to `logits` (rows, labels)."""
         lengths = arrays["lengths"]
-        if len(lengths) == 1:
-            feed = {name: arrays[name][None] for name in self._flat}
-            return {"logits": self._call(feed, lengths)}
+        logits = np.empty((len(lengths), self._wide.num_labels), np.float32)
+        with self._entered() as others:
+            if len(lengths) == 1:
+                graph = self._single() if others else self._wide
+                logits[:] = graph({name: arrays[name][None] for name in graph.flat}, lengths)[0]
+            elif len(lengths):
+                self._many(arrays, lengths, logits)
+        return {"logits": logits}
+
+    def _many(self, arrays: Arrays, lengths: Array, logits: Array) -> None:
+        graph = self._single()
         starts = np.cumsum(lengths) - lengths
         order = np.argsort(lengths, kind="stable")
-        logits: Array | None = None
-        for first, last in _batches(lengths[order], self._batch_tokens):
-            rows = order[first:last]
-            part = self._call(
-                _pad({n: arrays[n] for n in self._flat}, starts[rows], lengths[rows]), lengths[rows]
-            )
-            if logits is None:
-                logits = np.empty((len(lengths), part.shape[1]), dtype=np.float32)
-            logits[rows] = part
-        return {"logits": np.empty((0, self._num_labels), np.float32) if logits is None else logits}
+        share = int(lengths.sum()) // (2 * self._threads)
+        most = 0 if graph.alone else min(CALL_TOKENS, max(FEWEST_TOKENS, share))
 
-    def _call(self, padded: dict[str, Array], lengths: Array) -> Array:
-        feed = {**padded, "lengths": lengths}
-        feed = {name: feed[name].astype(dtype, copy=False) for name, dtype in self._dtypes.items()}
-        logits: Array = self._session.run(["logits"], feed)[0]
-        return logits
+        def call(span: tuple[int, int]) -> None:
+            rows = order[span[0] : span[1]]
+            padded = _pad({name: arrays[name] for name in graph.flat}, starts[rows], lengths[rows])
+            logits[rows] = graph(padded, lengths[rows])[0]
+
+        spans = cut(lengths[order], most)[::-1]  # the longest first, so that no core waits long at the end
+        if self._threads == 1 or len(spans) == 1:
+            for span in spans:
+                call(span)
+        else:
+            list(self._workers().map(call, spans))
+
+    def _single(self) -> OnnxGraph:
+        """The graph on one core, loaded when it is first needed."""
+        with self._lock:
+            if self._narrow is None:
+                self._narrow = OnnxGraph(self._model, 1)
+            return self._narrow
+
+    def _workers(self) -> ThreadPoolExecutor:
+        with self._lock:
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(self._threads, "gradatim")
+            return self._pool
+
+    @contextmanager
+    def _entered(self) -> Iterator[bool]:
+        """Whether others are at work here already."""
+        with self._lock:
+            others = self._running > 0
+            self._running += 1
+        try:
+            yield others
+        finally:
+            with self._lock:
+                self._running -= 1
 
 
-def available_cores() -> int:
-    """Cores this process may use: its CPU affinity, cut to the quota of its container."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        with open("/sys/fs/cgroup/cpu.max", encoding="ascii") as handle:
-            quota, period = handle.read().split()
-        return cores if quota == "max" else max(1, min(cores, round(int(quota) / int(period))))
-    except (OSError, ValueError):  # no such control group here
-        return cores
+def cut(lengths: Array, most: int) -> list[tuple[int, int]]:
+    """The runs `[first, last)` of ascending `lengths` that cost least, of at most `most` padded tokens or one row.
 
-
-def _options(threads: int) -> Any:
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
-    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
-    options.log_severity_level = 3  # errors only
-    # A memory pattern is kept for every shape seen: with free lengths that is memory without speed.
-    options.enable_mem_pattern = False
-    return options
-
-
-def _batches(lengths: Array, most: int) -> Iterator[tuple[int, int]]:
-    """Cut ascending `lengths` into runs `[first, last)` of at most `most` padded tokens, or of one row."""
-    first = 0
-    while first < len(lengths):
-        # A run's cost is its longest, hence last, row times its rows; it grows with every row.
-        ahead = lengths[first : first + max(1, most)]
-        cost = ahead * np.arange(1, len(ahead) + 1)
-        last = first + max(1, int(np.searchsorted(cost, most, side="right")))
-        yield first, last
-        first = last
+    A run costs its rows times its longest, hence last, row, and CALL_COST.
+    """
+    best = np.zeros(len(lengths) + 1)
+    begins = np.zeros(len(lengths), np.int64)
+    for last, length in enumerate(lengths.tolist(), 1):
+        first = max(0, last - max(1, most // length))
+        costs = best[first:last] + np.arange(last - first, 0, -1) * length
+        chosen = int(costs.argmin())
+        best[last], begins[last - 1] = costs[chosen] + CALL_COST, first + chosen
+    runs = []
+    last = len(lengths)
+    while last:
+        runs.append((int(begins[last - 1]), last))
+        last = runs[-1][0]
+    return runs[::-1]
 
 
 def _pad(flat: dict[str, Array], starts: Array, lengths: Array) -> dict[str, Array]:

@@ -8,25 +8,38 @@ from typing import Any
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
+from torch import Tensor, nn
 
-OPSET = 17
-CONTRIB = "com.microsoft"  # ONNX Runtime's own fused operators
-IR_VERSION = 9  # read by every ONNX Runtime since 1.16
+from gradatim.types import Array
+
+OPSET = 24  # Attention with the lengths of its rows
+CONTRIB = "com.microsoft"  # ONNX Runtime's own operators
+IR_VERSION = 11
 
 
 class Graph:
-    """Nodes and weights under construction; names are made here, callers hold them as strings."""
+    """Nodes and weights under construction; names are made here, callers hold them as strings.
+
+    The inputs are `ids` and perhaps others of the same shape (rows, tokens), and `lengths` (rows,).
+    """
 
     def __init__(self) -> None:
         self._nodes: list[Any] = []
         self._weights: list[Any] = []
         self._taken: set[str] = set()
+        self._made: dict[str, str] = {}
 
     def weight(self, name: str, value: np.ndarray) -> str:
-        """A constant tensor."""
+        """A tensor that belongs to the model."""
         name = self._fresh(name)
         self._weights.append(numpy_helper.from_array(np.asarray(value, order="C"), name))
         return name
+
+    def constant(self, name: str, value: int | Sequence[int]) -> str:
+        """int64 numbers that say how something is computed; the same name is the same constant."""
+        if name not in self._made:
+            self._made[name] = self.weight(name, np.array(value, np.int64))
+        return self._made[name]
 
     def add(self, op: str, *inputs: str, name: str = "", contrib: bool = False, **attributes: Any) -> str:
         """A node with one output, whose name is returned; an empty input name is an absent input."""
@@ -35,16 +48,35 @@ class Graph:
         self._nodes.append(helper.make_node(op, list(inputs), [out], name=out, domain=domain, **attributes))
         return out
 
-    def add_many(
-        self, op: str, outputs: int, *inputs: str, contrib: bool = False, **attributes: Any
-    ) -> list[str]:
+    def add_many(self, op: str, outputs: int, *inputs: str, **attributes: Any) -> list[str]:
         """A node with several outputs."""
         names = [self._fresh(op) for _ in range(outputs)]
-        domain = CONTRIB if contrib else ""
-        self._nodes.append(
-            helper.make_node(op, list(inputs), names, name=names[0], domain=domain, **attributes)
-        )
+        self._nodes.append(helper.make_node(op, list(inputs), names, name=names[0], **attributes))
         return names
+
+    def linear(self, name: str, x: str, linear: nn.Linear) -> str:
+        """x W^T + b of states (any, width)."""
+        weight = self.weight(f"{name}_w", array(linear.weight).T)
+        bias: Tensor | None = linear.bias
+        if bias is None:
+            return self.add("MatMul", x, weight, name=name)
+        return self.add("Gemm", x, weight, self.weight(f"{name}_b", array(bias)), name=name)
+
+    def steps(self) -> str:
+        """0, 1, ... up to the number of tokens of a padded row."""
+        if "steps" not in self._made:
+            tokens = self.add("Gather", self._shape(), self.constant("second", 1), axis=0)
+            start, step = self.constant("start", 0), self.constant("step", 1)
+            self._made["steps"] = self.add("Range", start, tokens, step, name="steps")
+        return self._made["steps"]
+
+    def grid(self, width: int) -> str:
+        """The shape (rows, tokens, width)."""
+        name = f"grid_{width}"
+        if name not in self._made:
+            last = self.constant(f"width_{width}", [width])
+            self._made[name] = self.add("Concat", self._shape(), last, name=name, axis=0)
+        return self._made[name]
 
     def build(self, inputs: Sequence[tuple[str, int]], output: str, num_outputs: int) -> bytes:
         """The serialised model: int32 inputs (name, rank) with free sizes, and `logits` (rows, outputs)."""
@@ -63,6 +95,11 @@ class Graph:
         onnx.checker.check_model(model)
         return bytes(model.SerializeToString())
 
+    def _shape(self) -> str:
+        if "shape" not in self._made:
+            self._made["shape"] = self.add("Shape", "ids", name="shape")
+        return self._made["shape"]
+
     def _fresh(self, name: str) -> str:
         unique, count = name, 1
         while unique in self._taken:
@@ -70,3 +107,9 @@ class Graph:
             unique = f"{name}_{count}"
         self._taken.add(unique)
         return unique
+
+
+def array(tensor: Tensor | nn.Module) -> Array:
+    """The values of a parameter, float32."""
+    assert isinstance(tensor, Tensor)
+    return tensor.detach().float().cpu().numpy()

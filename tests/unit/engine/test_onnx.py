@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from onnx import TensorProto
 
+from gradatim.engine import graph
 from gradatim.engine import onnx as engine
-from gradatim.engine.onnx import OnnxSession, available_cores
+from gradatim.engine.graph import OnnxGraph, available_cores
+from gradatim.engine.onnx import OnnxSession, cut
 from gradatim.errors import ArtifactError
 from gradatim.types import Array
 
@@ -43,21 +49,63 @@ def test_logits_are_those_of_each_row_alone(build_graph: Build, weights: Array, 
 
 
 def test_calls_stay_within_the_token_budget(build_graph: Build, monkeypatch: pytest.MonkeyPatch) -> None:
-    session = OnnxSession(build_graph(), threads=1)
     shapes: list[tuple[int, ...]] = []
-    call = session._call
+    call = OnnxGraph.__call__
 
-    def spy(padded: dict[str, Array], lengths: Array) -> Array:
+    def spy(graph: OnnxGraph, padded: dict[str, Array], lengths: Array) -> list[Array]:
         shapes.append(padded["ids"].shape)
-        return call(padded, lengths)
+        return call(graph, padded, lengths)
 
-    monkeypatch.setattr(session, "_call", spy)
+    monkeypatch.setattr(OnnxGraph, "__call__", spy)
     lengths = np.random.default_rng(1).integers(1, 300, 500).tolist()
-    session.run(packed([*lengths, 5000]))
+    OnnxSession(build_graph(), threads=2).run(packed([*lengths, 5000]))
     assert sum(rows for rows, _ in shapes) == 501
-    assert all(rows * width <= engine.BATCH_TOKENS or rows == 1 for rows, width in shapes)
+    assert all(rows * width <= engine.CALL_TOKENS or rows == 1 for rows, width in shapes)
     # Sorted batches waste little: padding stays below a tenth of the tokens.
     assert sum(rows * width for rows, width in shapes) < 1.1 * (sum(lengths) + 5000)
+
+
+@given(
+    st.lists(st.integers(1, 60), min_size=1, max_size=60).map(sorted),
+    st.sampled_from([0, 1, 50, 500]),
+)
+def test_cuts_are_whole_within_budget_and_no_dearer_than_equal_ones(lengths: list[int], most: int) -> None:
+    runs = cut(np.array(lengths), most)
+    assert [row for first, last in runs for row in range(first, last)] == list(range(len(lengths)))
+    assert all((last - first) * lengths[last - 1] <= most or last == first + 1 for first, last in runs)
+
+    def cost(runs: list[tuple[int, int]]) -> int:
+        return sum((last - first) * lengths[last - 1] + engine.CALL_COST for first, last in runs)
+
+    for size in (1, 3, 8):
+        equal = [(i, min(i + size, len(lengths))) for i in range(0, len(lengths), size)]
+        if all((last - first) * lengths[last - 1] <= most for first, last in equal):
+            assert cost(runs) <= cost(equal)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_a_session_serves_several_threads_at_once(build_graph: Build, weights: Array, threads: int) -> None:
+    session = OnnxSession(build_graph(), threads=threads)
+    batches = [packed([5, 30, 400] * 4 if i % 3 else [7], seed=i) for i in range(24)]
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(session.run, batches))
+    for batch, answer in zip(batches, answers, strict=True):
+        np.testing.assert_allclose(answer["logits"], expected(batch, weights), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("machine", "flags", "exact"),
+    [
+        ("x86_64", "flags : sse4_2 avx2", False), ("x86_64", "flags : avx2 avx_vnni", True),
+        ("AMD64", "flags : avx512f avx512_vnni", True), ("aarch64", "", True), ("x86_64", "", False),
+    ],
+)  # fmt: skip
+def test_processors_that_cut_sums_off_are_known(
+    monkeypatch: pytest.MonkeyPatch, machine: str, flags: str, exact: bool
+) -> None:
+    monkeypatch.setattr(graph.platform, "machine", lambda: machine)
+    monkeypatch.setattr(graph, "open", lambda *_, **__: io.StringIO(flags), raising=False)
+    assert graph.multiplies_bytes_exactly() == exact
 
 
 def test_integer_type_and_segments_follow_the_graph(build_graph: Build, weights: Array) -> None:
@@ -90,9 +138,7 @@ def test_graph_of_other_inputs_is_refused(build_graph: Build) -> None:
 
 
 def test_cores_are_those_of_the_container(monkeypatch: pytest.MonkeyPatch) -> None:
-    import io
-
-    monkeypatch.setattr(engine.os, "sched_getaffinity", lambda _: set(range(64)), raising=False)
+    monkeypatch.setattr(graph.os, "sched_getaffinity", lambda _: set(range(64)), raising=False)
     for quota, cores in [("200000 100000", 2), ("50000 100000", 1), ("max 100000", 64), ("nonsense", 64)]:
-        monkeypatch.setattr(engine, "open", lambda *_, q=quota, **__: io.StringIO(q), raising=False)
+        monkeypatch.setattr(graph, "open", lambda *_, q=quota, **__: io.StringIO(q), raising=False)
         assert available_cores() == cores

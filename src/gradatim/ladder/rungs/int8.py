@@ -4,61 +4,112 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
 
-from gradatim.engine.artifact import read_artifact, write_artifact
-from gradatim.export.quantise import to_int8
-from gradatim.ladder.decision import fit_decision
+import numpy as np
+
+from gradatim.engine.artifact import Artifact, read_artifact, write_artifact
+from gradatim.engine.onnx import OnnxSession
+from gradatim.export.quantise import Quantiser
+from gradatim.ladder.decision import Decision, fit_decision, quality
 from gradatim.ladder.records import Row
 from gradatim.ladder.rung import Problem
+from gradatim.pipelines.classification import TextClassifier
 from gradatim.pipelines.open import load
-from gradatim.types import Candidate
+from gradatim.types import Array, Candidate, Examples
 
 SUFFIX = "-int8"
+CALIBRATION = 256  # training texts on which ranges of activations are found
+PROBED = 256  # dev texts on which the products are compared
 
 
 class Int8Rung:
-    """Weights and activations in 8 bits; decisions are fitted again, since logits move."""
+    """Weights and activations in 8 bits, but for the products that cost more than the tolerance on dev.
+
+    Decisions are fitted again, since logits move.
+    """
 
     name = "int8"
 
     def cost_s(self, problem: Problem) -> float:
-        """Nothing is trained: converting takes a second or two a model, whatever the budget."""
+        """Nothing is trained: converting takes a few seconds a model, whatever the budget."""
         return 0.0
 
     def fit(self, problem: Problem) -> list[Candidate]:
-        sources = [candidate for candidate, _ in problem.below if _is_neural(candidate)]
+        sources = [(candidate, score) for candidate, score in problem.below if _is_neural(candidate)]
         made = []
-        for done, source in enumerate(sources):
-            made.append(self._convert(problem, source))
+        for done, (source, score) in enumerate(sources):
+            made.append(self._convert(problem, source, score))
             problem.progress((done + 1) / len(sources))
         return made
 
-    def _convert(self, problem: Problem, source: Candidate) -> Candidate:
+    def _convert(self, problem: Problem, source: Candidate, score: float) -> Candidate:
         began = time.perf_counter()
         artifact = read_artifact(Path(source.artifact))
+        trial = _Trial(problem, artifact, load(source.artifact, threads=problem.threads))
+        model, decision, notes = trial.within(score - problem.settings.tolerance)
         path = problem.folder / f"{source.name}{SUFFIX}.gradatim"
-        members = {
-            "model.onnx": to_int8(artifact.member("model.onnx")),
-            "tokenizer.json": artifact.member("tokenizer.json"),
-        }
-
-        def write(decision: dict[str, Any] | None) -> None:
-            write_artifact(
-                path,
-                kind="onnx",
-                task=artifact.task,
-                encoder=artifact.encoder,
-                members=members,
-                decision=decision,
-            )
-
-        write(None)
-        dev, task = problem.corpus.dev, problem.corpus.task
-        logits = load(path, threads=problem.threads).logits(dev.texts, dev.pairs)
-        write(fit_decision(logits, dev.targets, multi_label=task.multi_label).settings())
+        write_artifact(
+            path,
+            kind="onnx",
+            task=artifact.task,
+            encoder=artifact.encoder,
+            members={"model.onnx": model, "tokenizer.json": artifact.member("tokenizer.json")},
+            decision=decision.settings(),
+        )
         made_s = time.perf_counter() - began
-        return Candidate(path.stem, self.name, str(path), made_s, source.params, source.name)
+        return Candidate(path.stem, self.name, str(path), made_s, source.params, source.name, notes)
+
+
+class _Trial:
+    """Conversions of one model, judged on dev."""
+
+    def __init__(self, problem: Problem, artifact: Artifact, exact: TextClassifier) -> None:
+        self.problem, self.task, self.exact = problem, artifact.task, exact
+        texts = _some(problem.corpus.train, CALIBRATION)
+        arrays = exact.encoder.encode(texts.texts, texts.pairs).arrays
+        self.quantiser = Quantiser(artifact.member("model.onnx"), arrays)
+
+    def within(self, least: float) -> tuple[bytes, Decision, tuple[str, ...]]:
+        """The graph with the fewest fp32 products whose quality on dev is at least `least`, or else all in int8."""
+        model, decision, first = self._judged(())
+        if first >= least:
+            return model, decision, ()
+        worst, count = self._by_harm(), 1
+        while count <= len(worst) // 2:
+            kept = worst[:count]
+            better, fitted, score = self._judged(kept)
+            if score >= least:
+                note = (
+                    f"{', '.join(kept)} in fp32: with all in int8 dev was {first:.4f}, so it is {score:.4f}"
+                )
+                return better, fitted, (note,)
+            count *= 2
+        return model, decision, ()
+
+    def _judged(self, keep: tuple[str, ...]) -> tuple[bytes, Decision, float]:
+        model, dev = self.quantiser.convert(keep), self.problem.corpus.dev
+        logits = self._logits(model, dev)
+        decision = fit_decision(logits, dev.targets, multi_label=self.task.multi_label)
+        return model, decision, quality(self.problem.metric, self.task, dev.targets, logits, decision)
+
+    def _by_harm(self) -> tuple[str, ...]:
+        """The products, those first that move the logits most when they alone are in int8."""
+        probe, products = _some(self.problem.corpus.dev, PROBED), self.quantiser.products
+        exact = self.exact.logits(probe.texts, probe.pairs)
+        harm = {}
+        for name in products:
+            alone = self._logits(self.quantiser.convert(set(products) - {name}), probe)
+            harm[name] = float(np.square(alone - exact).mean())
+        return tuple(sorted(products, key=lambda name: -harm[name]))
+
+    def _logits(self, model: bytes, examples: Examples) -> Array:
+        session = OnnxSession(model, self.problem.threads)
+        return TextClassifier(self.exact.encoder, session, self.task).logits(examples.texts, examples.pairs)
+
+
+def _some(examples: Examples, most: int) -> Examples:
+    """At most so many, evenly from all."""
+    return examples.take(np.unique(np.linspace(0, len(examples) - 1, most).astype(np.int64)))
 
 
 def gate(row: Row, source: Row, tolerance: float) -> str | None:

@@ -1,0 +1,119 @@
+"""One ONNX graph, loaded for this processor and a number of threads."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+
+from gradatim.errors import ArtifactError
+from gradatim.types import Array
+
+# Metadata of a graph whose answer for a row would depend on the other rows of a batch (recurrent int8).
+ALONE = "gradatim.alone"
+# Metadata of an int8 graph: of each product, the step between the levels of its input and the level of zero.
+LEVELS = "gradatim.levels"
+
+_DTYPES = {"tensor(int64)": np.int64, "tensor(int32)": np.int32}
+_INPUTS = {"ids", "segments", "lengths"}
+# ONNX Runtime would join Add and LayerNormalization, Add and Gelu: on a CPU the joined ones are slower.
+_SLOWER = ["SkipLayerNormFusion", "BiasGeluFusion"]
+
+
+class OnnxGraph:
+    """A graph with inputs `ids` (rows, tokens), `lengths` (rows,) and perhaps `segments` (rows, tokens).
+
+    It gives `logits` (rows, labels) float32. Raises `ArtifactError` if `model` is no such graph.
+    """
+
+    def __init__(self, model: bytes, threads: int = 1) -> None:
+        try:
+            self._session = _load(model, threads)
+        except Exception as error:  # the runtime has no common exception class
+            raise ArtifactError(f"model.onnx cannot be loaded by ONNX Runtime: {error}") from error
+        self._dtypes = {node.name: _DTYPES.get(node.type) for node in self._session.get_inputs()}
+        outputs = {node.name: node.shape for node in self._session.get_outputs()}
+        known = {"ids", "lengths"} <= self._dtypes.keys() <= _INPUTS
+        if not known or None in self._dtypes.values() or "logits" not in outputs:
+            raise ArtifactError(
+                f"model.onnx must map integers ids, lengths and perhaps segments to logits; it has inputs "
+                f"{sorted(self._dtypes)} and outputs {sorted(outputs)}. Export it again with `gradatim fit`."
+            )
+        self.num_labels = outputs["logits"][-1]
+        self.flat = [name for name in self._dtypes if name != "lengths"]
+        self.alone = ALONE in self._session.get_modelmeta().custom_metadata_map
+
+    def __call__(
+        self, padded: Mapping[str, Array], lengths: Array, outputs: Sequence[str] = ("logits",)
+    ) -> list[Array]:
+        """The outputs for rows of these lengths; may be called from several threads at once."""
+        feed = {**padded, "lengths": lengths}
+        feed = {name: feed[name].astype(dtype, copy=False) for name, dtype in self._dtypes.items()}
+        values: list[Array] = self._session.run(list(outputs), feed)
+        return values
+
+
+def _load(model: bytes, threads: int) -> Any:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.log_severity_level = 3  # errors only
+    # A memory pattern is kept for every shape seen: with free lengths that is memory without speed.
+    options.enable_mem_pattern = False
+
+    def session() -> Any:
+        providers = ["CPUExecutionProvider"]
+        return ort.InferenceSession(model, options, providers=providers, disabled_optimizers=_SLOWER)
+
+    loaded = session()
+    levels = json.loads(loaded.get_modelmeta().custom_metadata_map.get(LEVELS, "{}"))
+    if levels and not multiplies_bytes_exactly():
+        kept = _narrow(options, levels)
+        loaded = session()
+        loaded._gradatim_levels = kept  # the runtime does not copy them
+    loaded._model_bytes = None  # the parsed model lives on; a second copy is only weight
+    return loaded
+
+
+def multiplies_bytes_exactly() -> bool:
+    """Whether products of 8-bit numbers are summed in 32 bits: other x86 processors cut pairs of them off at 16."""
+    if platform.machine().lower() not in ("x86_64", "amd64"):
+        return True
+    try:
+        with open("/proc/cpuinfo", encoding="ascii", errors="replace") as handle:
+            flags = next((line for line in handle if line.startswith("flags")), "").split()
+    except OSError:  # no Linux: the slower of two answers that are both right
+        return False
+    return "avx512_vnni" in flags or "avx_vnni" in flags
+
+
+def _narrow(options: Any, levels: Mapping[str, Sequence[float]]) -> list[Any]:
+    """Activations in 7 bits, with which no pair of products leaves 16 bits."""
+    kept = []
+    for name, (step, zero) in levels.items():
+        fewer = {
+            "step": np.array(step * 255 / 127, np.float32),
+            "zero": np.array(round(zero * 127 / 255), np.uint8),
+        }
+        for part, value in fewer.items():
+            kept.append(ort.OrtValue.ortvalue_from_numpy(value))
+            options.add_initializer(f"{name}_{part}", kept[-1])
+    return kept
+
+
+def available_cores() -> int:
+    """Cores this process may use: its CPU affinity, cut to the quota of its container."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        with open("/sys/fs/cgroup/cpu.max", encoding="ascii") as handle:
+            quota, period = handle.read().split()
+        return cores if quota == "max" else max(1, min(cores, round(int(quota) / int(period))))
+    except (OSError, ValueError):  # no such control group here
+        return cores

@@ -1,0 +1,140 @@
+"""A Transformer encoder as nodes of an ONNX graph, for every axis that a backbone may vary.
+
+Standard operators are used where ONNX Runtime is faster with them than with its own fused ones: on a CPU
+LayerNormalization takes an eighth of the time of SkipLayerNormalization, and Attention half of that of
+MultiHeadAttention (benchmarks/NOTES.md).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from gradatim.errors import ConfigError
+from gradatim.export.graph import Graph, array
+from gradatim.models.backbone import Backbone, BackboneConfig
+from gradatim.nn.block import Block, FeedForward
+from gradatim.nn.embedding import Embedding
+from gradatim.nn.multihead import Attention
+from gradatim.nn.positions import RelativeBias
+
+ACTIVATIONS: dict[str, tuple[str, dict[str, Any]]] = {
+    "gelu": ("Gelu", {}),
+    "gelu_tanh": ("Gelu", {"approximate": "tanh"}),
+    "relu": ("Relu", {}),
+    "tanh": ("Tanh", {}),
+}
+
+
+def encoder(graph: Graph, body: nn.Module, segments: bool) -> str:
+    """(rows, tokens, width) states of a backbone; between attentions all tokens lie flat, (rows * tokens, width)."""
+    assert isinstance(body, Backbone)
+    _refuse_what_no_node_computes(body.config)
+    x = _embedding(graph, body.embedding, segments)
+    x = graph.add("Reshape", x, graph.constant("flat", [-1, body.config.width]))
+    lengths = graph.add("Cast", "lengths", to=7)
+    bias = "" if body.stack.bias is None else _bias(graph, body.stack.bias, body.config.max_length)
+    for i, block in enumerate(body.stack.blocks):
+        assert isinstance(block, Block)
+        x = _block(graph, f"block{i}", x, block, lengths, bias)
+    if body.config.final_norm:
+        x = _norm(graph, "final_norm", x, body.stack.norm)
+    return graph.add("Reshape", x, graph.grid(body.config.width))
+
+
+def _embedding(graph: Graph, embedding: Embedding, segments: bool) -> str:
+    config = embedding.config
+    words = array(embedding.words.weight) * (np.float32(config.width**0.5) if config.scaled else 1)
+    x = graph.add("Gather", graph.weight("words", words), "ids", name="lookup")
+    positions = np.zeros((config.max_length, config.width), np.float32)
+    if config.positions == "learned":
+        positions = positions + array(embedding.positions.weight)[config.first_position :]
+    elif config.positions != "none":
+        positions = positions + array(embedding.sinusoids)
+    if config.num_segments and not segments:
+        positions = positions + array(embedding.segments.weight)[0]
+    if positions.any():
+        table = graph.weight("positions", positions)
+        x = graph.add("Add", x, graph.add("Gather", table, graph.steps(), name="position_lookup"))
+    if config.num_segments and segments:
+        table = graph.weight("segment_vectors", array(embedding.segments.weight))
+        x = graph.add("Add", x, graph.add("Gather", table, "segments", name="segment_lookup"))
+    return _norm(graph, "embedding_norm", x, embedding.norm) if config.norm else x
+
+
+def _block(graph: Graph, name: str, x: str, block: Block, lengths: str, bias: str) -> str:
+    """post: x = norm(x + f(x))        pre: x = x + f(norm(x))"""
+    for part, norm in (("attention", block.attention_norm), ("ffn", block.ffn_norm)):
+        read = _norm(graph, f"{name}_{part}_norm", x, norm) if block.pre else x
+        if part == "attention":
+            y = _attention(graph, name, read, block.attention, lengths, bias)
+        else:
+            y = _feed_forward(graph, name, read, block.ffn, block.attention.config.activation)
+        x = graph.add("Add", x, y)
+        if not block.pre:
+            x = _norm(graph, f"{name}_{part}_norm", x, norm)
+    return x
+
+
+def _attention(graph: Graph, name: str, x: str, attention: Attention, lengths: str, bias: str) -> str:
+    config = attention.config
+    inner = config.num_heads * config.head_width
+    qkv = graph.linear(f"{name}_qkv", x, attention.qkv)
+    rows = graph.add("Reshape", qkv, graph.grid(3 * inner))
+    q, k, v = graph.add_many("Split", 3, rows, graph.constant("thirds", [inner] * 3), axis=-1)
+    settings: dict[str, Any] = {"q_num_heads": config.num_heads, "kv_num_heads": config.num_heads}
+    settings |= {} if config.scale is None else {"scale": config.scale}
+    # Padding follows the text: where a token sees only what came before it, it sees none.
+    settings |= {"is_causal": 1} if config.causal else {}
+    keys = ("", "", lengths) * (not config.causal)
+    mixed = graph.add("Attention", q, k, v, bias, *keys, name=f"{name}_attention", **settings)
+    flat = graph.add("Reshape", mixed, graph.constant("flat_heads", [-1, inner]))
+    return graph.linear(f"{name}_out", flat, attention.out)
+
+
+def _feed_forward(graph: Graph, name: str, x: str, ffn: FeedForward, activation: str) -> str:
+    up = graph.linear(f"{name}_up", x, ffn.up)
+    if ffn.gate is None:
+        active = _activation(graph, up, activation)
+    else:
+        gate = graph.linear(f"{name}_gate", x, ffn.gate)
+        active = graph.add("Mul", _activation(graph, gate, activation), up)
+    return graph.linear(f"{name}_down", active, ffn.down)
+
+
+def _activation(graph: Graph, x: str, name: str) -> str:
+    if name == "silu":
+        return graph.add("Mul", x, graph.add("Sigmoid", x))
+    op, attributes = ACTIVATIONS[name]
+    return graph.add(op, x, **attributes)
+
+
+def _norm(graph: Graph, name: str, x: str, norm: nn.Module) -> str:
+    if isinstance(norm, nn.LayerNorm):
+        shift = graph.weight(f"{name}_shift", array(norm.bias))
+        scale = graph.weight(f"{name}_scale", array(norm.weight))
+        return graph.add("LayerNormalization", x, scale, shift, name=name, axis=-1, epsilon=norm.eps)
+    assert isinstance(norm, nn.RMSNorm)
+    scale = graph.weight(f"{name}_scale", array(norm.weight))
+    return graph.add("RMSNormalization", x, scale, name=name, axis=-1, epsilon=norm.eps)
+
+
+def _bias(graph: Graph, bias: RelativeBias, max_length: int) -> str:
+    """(1, heads, tokens, tokens): each head's bias for the distance of every pair of tokens, from a table of all."""
+    distances = torch.arange(1 - max_length, max_length)
+    table = graph.weight("bias_by_distance", array(bias(distances[None, None])[0, :, 0]))
+    steps, zero = graph.steps(), graph.constant("zero", [0])
+    rows = graph.add("Unsqueeze", steps, graph.constant("one", [1]))
+    distance = graph.add("Sub", graph.add("Unsqueeze", steps, zero), rows)
+    centred = graph.add("Add", distance, graph.constant("centre", max_length - 1))
+    return graph.add("Unsqueeze", graph.add("Gather", table, centred, axis=1, name="distance_bias"), zero)
+
+
+def _refuse_what_no_node_computes(config: BackboneConfig) -> None:
+    block = config.block
+    odd = ["rotary"] * block.rotary + ["cross"] * block.cross + ["window"] * (block.window is not None)
+    if odd:
+        raise ConfigError(f"a backbone with {', '.join(odd)} cannot be exported so far")
