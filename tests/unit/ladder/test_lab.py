@@ -6,19 +6,23 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 
 from gradatim.checkpoint.folder import save_model
 from gradatim.data import resolve_model
+from gradatim.engine.artifact import read_artifact
 from gradatim.errors import GradatimError, SourceError
 from gradatim.ladder import lab as labs
 from gradatim.ladder.lab import POOLINGS, Lab
 from gradatim.ladder.rung import Problem, Settings
+from gradatim.ladder.rungs import int8
 from gradatim.ladder.rungs.bag import BagRung
 from gradatim.ladder.rungs.bilstm import BiLstmRung
 from gradatim.ladder.rungs.finetuned import FinetunedRung
 from gradatim.ladder.rungs.frozen import FrozenRung
+from gradatim.ladder.rungs.int8 import Int8Rung
 from gradatim.ladder.rungs.students import EncoderStudent, LstmStudent, lessons
 from gradatim.ladder.rungs.teacher import TeacherRung
 from gradatim.ladder.teacher import load_teacher
@@ -186,3 +190,28 @@ def test_reading_the_teacher_draws_no_random_numbers(encoder: Path, tmp_path: Pa
     torch.manual_seed(1)
     assert load_teacher(problem.shared / "finetuned") is not None
     torch.testing.assert_close(torch.rand(3), wanted, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("enough", [0, 2, 99])
+def test_int8_keeps_the_products_that_cost_most_in_fp32(
+    encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, enough: int
+) -> None:
+    problem = make_problem(encoder, tmp_path)
+    (source,) = FrozenRung().fit(problem)
+    tried: list[int] = []
+
+    def quality(*_: object) -> float:
+        """As if so many products had to stay in fp32."""
+        tried.append(1)
+        return 0.9 if len(tried) > np.log2(max(enough, 0.5)) + 1 else 0.5
+
+    monkeypatch.setattr(int8, "quality", quality)
+    (small,) = Int8Rung().fit(replace(problem, below=((source, 0.9),)))
+    graph = onnx.load_model_from_string(read_artifact(Path(small.artifact)).member("model.onnx")).graph
+    exact = {node.name for node in graph.node if node.op_type == "Gemm"} - {"head"}
+    assert len(exact) == (2 if enough == 2 else 0)
+    assert bool(small.notes) == (enough == 2)
+    for name in exact:
+        assert name in small.notes[0]
+    wanted, found = (load(file.artifact).probabilities(TEXTS) for file in (source, small))
+    assert np.abs(wanted - found).max() < 0.05

@@ -1,6 +1,6 @@
 """Training speed in real tokens per second: gradatim's loop beside the Trainer of transformers.
 
-    GRADATIM_DATA=... python -m benchmarks.training [--rounds 3] [--data sst2 imdb]
+    GRADATIM_DATA=... python -m benchmarks.train [--quick] [--rounds 3] [--data sst2 imdb]
 
 The same encoder (minilm-l6), texts, batches of 32, AdamW, clipping and dropout on both sides; no padding counts as a
 token. The Trainer runs as it comes (fp32, arrival order) and at its best free setting (bf16, texts grouped by
@@ -31,11 +31,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--data", nargs="+", default=list(TEXTS), choices=list(TEXTS))
     parser.add_argument("--systems", nargs="+", default=list(SYSTEMS), choices=SYSTEMS)
+    parser.add_argument("--quick", action="store_true", help="SST-2 alone, once")
     parser.add_argument("--one", action="store_true", help="print the rate of one run in this process")
     options = parser.parse_args()
     if options.one:
         print(rate(options.systems[0], options.data[0]))
         return
+    if options.quick:
+        options.rounds, options.data = 1, ["sst2"]
     print("| data | system | tokens/s (median, range) | gradatim is |\n|---|---|---:|---:|")
     for data in options.data:
         rates: dict[str, list[float]] = {system: [] for system in options.systems}
@@ -53,7 +56,7 @@ def main() -> None:
 
 
 def _fresh(system: str, data: str) -> float:
-    command = [sys.executable, "-m", "benchmarks.training", "--one", "--systems", system, "--data", data]
+    command = [sys.executable, "-m", "benchmarks.train", "--one", "--systems", system, "--data", data]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     return float(done.stdout.split()[-1])
 

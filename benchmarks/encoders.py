@@ -1,0 +1,302 @@
+"""The systems that `benchmarks.encode` compares: one encoder, mean pooling and head, each at its best free setting.
+
+Every system takes a list of texts and gives logits (texts, labels); a peer pads each list to its longest text, as
+its documentation has it. `prepare` makes what a peer needs once, from one Hugging Face folder with `head.safetensors`.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+MAX_LENGTH, CALIBRATION = 256, 300
+Logits = Callable[[list[str]], np.ndarray]
+Opener = Callable[[Path, int], Logits]
+
+
+def prepare(folder: Path, out: Path, texts: Sequence[str]) -> None:
+    """The exported files of every system, for this model; `texts` are like those it was trained on."""
+    out.mkdir(parents=True, exist_ok=True)
+    _gradatim_files(folder, out, texts)
+    _onnx_files(folder, out)
+    if not (out / "ctranslate2").is_dir():
+        from ctranslate2.converters import TransformersConverter
+
+        TransformersConverter(str(folder)).convert(str(out / "ctranslate2"))
+    _openvino_files(folder, out, texts)
+
+
+def gradatim(name: str) -> Opener:
+    def open_it(out: Path, threads: int) -> Logits:
+        from gradatim.pipelines.open import load
+
+        return load(out / f"gradatim-{name}.gradatim", threads=threads).logits
+
+    return open_it
+
+
+def transformers(dtype: str) -> Opener:
+    def open_it(out: Path, threads: int) -> Logits:
+        import torch
+        from transformers import AutoModel
+
+        torch.set_num_threads(threads)
+        tokenize, head = _tokenizer(out / "hf"), _Head(out / "hf")
+        found: dict[float, Logits] = {}
+        for attention in ("sdpa", "eager"):
+            model = AutoModel.from_pretrained(
+                out / "hf", dtype=getattr(torch, dtype), attn_implementation=attention
+            ).eval()
+
+            @torch.inference_mode()
+            def logits(texts: list[str], model: Any = model) -> np.ndarray:
+                inputs = tokenize(texts, "pt")
+                return head(
+                    model(**inputs).last_hidden_state.float().numpy(), inputs["attention_mask"].numpy()
+                )
+
+            found[_seconds(logits)] = logits
+        return found[min(found)]
+
+    return open_it
+
+
+def sentence_transformers(dtype: str) -> Opener:
+    def open_it(out: Path, threads: int) -> Logits:
+        import torch
+        from sentence_transformers import SentenceTransformer
+        from sentence_transformers.models import Pooling, Transformer
+
+        torch.set_num_threads(threads)
+        body = Transformer(
+            str(out / "hf"), max_seq_length=MAX_LENGTH, model_args={"dtype": getattr(torch, dtype)}
+        )
+        model = SentenceTransformer(modules=[body, Pooling(body.get_embedding_dimension())], device="cpu")
+        head = _Head(out / "hf")
+        return lambda texts: head.pooled(
+            model.encode(texts, batch_size=32, show_progress_bar=False, convert_to_tensor=True)
+            .float()
+            .numpy()
+        )
+
+    return open_it
+
+
+def onnxruntime(name: str) -> Opener:
+    def open_it(out: Path, threads: int) -> Logits:
+        import onnxruntime as ort
+
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        session = ort.InferenceSession(out / f"onnx-{name}.onnx", options, providers=["CPUExecutionProvider"])
+        tokenize, head = _tokenizer(out / "hf"), _Head(out / "hf")
+        names = {node.name for node in session.get_inputs()}
+
+        def logits(texts: list[str]) -> np.ndarray:
+            inputs = tokenize(texts, "np")
+            states = session.run(None, {key: value for key, value in inputs.items() if key in names})[0]
+            return head(states, inputs["attention_mask"])
+
+        return logits
+
+    return open_it
+
+
+def ctranslate2(compute_type: str) -> Opener:
+    def open_it(out: Path, threads: int) -> Logits:
+        import ctranslate2 as ct2
+
+        encoder = ct2.Encoder(
+            str(out / "ctranslate2"), compute_type=compute_type, intra_threads=threads, inter_threads=1
+        )
+        tokenize, head = _tokenizer(out / "hf"), _Head(out / "hf")
+
+        def logits(texts: list[str]) -> np.ndarray:
+            ids = tokenize(texts, None)["input_ids"]
+            states = np.array(encoder.forward_batch(ids).last_hidden_state, dtype=np.float32)
+            lengths = np.array([len(row) for row in ids])
+            return head(states, np.arange(states.shape[1]) < lengths[:, None])
+
+        return logits
+
+    return open_it
+
+
+def openvino(name: str, precision: str) -> Opener:
+    def open_it(out: Path, threads: int) -> Logits:
+        import openvino as ov
+
+        settings = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": precision}
+        settings["PERFORMANCE_HINT"] = "LATENCY"
+        model = ov.Core().compile_model(str(out / f"openvino-{name}.xml"), "CPU", settings)
+        request = model.create_infer_request()
+        tokenize, head = _tokenizer(out / "hf"), _Head(out / "hf")
+        names = {name for node in model.inputs for name in node.names}
+
+        def logits(texts: list[str]) -> np.ndarray:
+            inputs = tokenize(texts, "np")
+            request.infer({key: value for key, value in inputs.items() if key in names})
+            return head(request.get_output_tensor(0).data, inputs["attention_mask"])
+
+        return logits
+
+    return open_it
+
+
+SYSTEMS: dict[str, Opener] = {
+    "gradatim fp32": gradatim("fp32"),
+    "gradatim int8": gradatim("int8"),
+    "transformers fp32": transformers("float32"),
+    "transformers bf16": transformers("bfloat16"),
+    "sentence-transformers fp32": sentence_transformers("float32"),
+    "sentence-transformers bf16": sentence_transformers("bfloat16"),
+    "onnxruntime fp32": onnxruntime("fp32"),
+    "onnxruntime int8": onnxruntime("int8"),
+    "ctranslate2 fp32": ctranslate2("float32"),
+    "ctranslate2 int8": ctranslate2("int8_float32"),
+    "openvino fp32": openvino("fp32", "f32"),
+    "openvino bf16": openvino("fp32", "bf16"),
+    "openvino int8": openvino("int8", "f32"),
+}
+
+
+def reference(out: Path, texts: Sequence[str]) -> np.ndarray:
+    """Logits in float64, by transformers, one text at a time."""
+    import torch
+    from transformers import AutoModel
+
+    model = AutoModel.from_pretrained(out / "hf", dtype=torch.float64, attn_implementation="eager").eval()
+    tokenize, head = _tokenizer(out / "hf"), _Head(out / "hf")
+    rows = []
+    with torch.inference_mode():
+        for text in texts:
+            inputs = tokenize([text], "pt")
+            rows.append(head(model(**inputs).last_hidden_state.numpy(), inputs["attention_mask"].numpy()))
+    return np.concatenate(rows)
+
+
+class _Head:
+    """Mean pooling over the tokens of each text, and the linear head."""
+
+    def __init__(self, folder: Path) -> None:
+        from safetensors.numpy import load_file
+
+        head = load_file(folder / "head.safetensors")
+        self.weight, self.bias = head["linear.weight"].T, head["linear.bias"]
+
+    def __call__(self, states: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        share = mask / mask.sum(1, keepdims=True)
+        return self.pooled(np.matmul(share[:, None].astype(states.dtype), states)[:, 0])
+
+    def pooled(self, vectors: np.ndarray) -> np.ndarray:
+        return vectors @ self.weight + self.bias
+
+
+def _tokenizer(folder: Path) -> Callable[[list[str], str | None], Any]:
+    from transformers import AutoTokenizer
+
+    warnings.simplefilter("ignore")
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+
+    def tokenize(texts: list[str], tensors: str | None) -> Any:
+        return tokenizer(
+            texts, padding=tensors is not None, truncation=True, max_length=MAX_LENGTH, return_tensors=tensors
+        )
+
+    return tokenize
+
+
+def _seconds(logits: Logits) -> float:
+    texts = ["a film of some length, neither good nor bad, as it seems to me"] * 16
+    logits(texts)
+    began = time.perf_counter()
+    logits(texts)
+    return time.perf_counter() - began
+
+
+def _gradatim_files(folder: Path, out: Path, texts: Sequence[str]) -> None:
+    if (out / "gradatim-int8.gradatim").is_file():
+        return
+    from gradatim.engine.artifact import write_artifact
+    from gradatim.export.classifier import to_onnx
+    from gradatim.export.quantise import Quantiser
+    from gradatim.ladder.teacher import load_teacher
+    from gradatim.text.pieces import PieceEncoder
+    from gradatim.types import Task
+
+    model = load_teacher(folder)
+    assert model is not None
+    tokenizer = (folder / "tokenizer.json").read_text(encoding="utf-8")
+    encoder = PieceEncoder(tokenizer, max_length=MAX_LENGTH, truncate=True)
+    exact = to_onnx(model)
+    graphs = {"fp32": exact, "int8": Quantiser(exact, encoder.encode(texts[:CALIBRATION]).arrays).convert()}
+    task = Task(tuple(str(i) for i in range(model.head.linear.out_features)))
+    for name, graph in graphs.items():
+        write_artifact(
+            out / f"gradatim-{name}.gradatim", kind="onnx", task=task, encoder=encoder.settings(),
+            members={"model.onnx": graph, "tokenizer.json": tokenizer.encode()},
+        )  # fmt: skip
+
+
+def _onnx_files(folder: Path, out: Path) -> None:
+    """Exported by torch, fused by ONNX Runtime's optimiser for BERT, and that in dynamic int8."""
+    if (out / "onnx-int8.onnx").is_file():
+        return
+    import onnx
+    import torch
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+    from onnxruntime.transformers.optimizer import optimize_model
+    from transformers import AutoModel
+
+    model = AutoModel.from_pretrained(folder, attn_implementation="eager").eval()
+
+    class Plain(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = model
+
+        def forward(self, ids: torch.Tensor, mask: torch.Tensor, segments: torch.Tensor) -> torch.Tensor:
+            states = self.model(input_ids=ids, attention_mask=mask, token_type_ids=segments)
+            return states.last_hidden_state  # type: ignore[no-any-return]
+
+    ids = torch.ones(2, 8, dtype=torch.long)
+    plain = out / "onnx-plain.onnx"
+    names = ["input_ids", "attention_mask", "token_type_ids"]
+    with torch.inference_mode():
+        torch.onnx.export(
+            Plain(), (ids, ids, ids * 0), str(plain), input_names=names, output_names=["last_hidden_state"],
+            dynamic_axes={key: {0: "rows", 1: "tokens"} for key in [*names, "last_hidden_state"]},
+            opset_version=17, dynamo=False,
+        )  # fmt: skip
+    config = model.config
+    fused = optimize_model(
+        str(plain), model_type="bert", num_heads=config.num_attention_heads, hidden_size=config.hidden_size
+    )
+    fused.save_model_to_file(str(out / "onnx-fp32.onnx"))
+    quantize_dynamic(
+        out / "onnx-fp32.onnx", out / "onnx-int8.onnx", per_channel=True, weight_type=QuantType.QInt8,
+        extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},
+    )  # fmt: skip
+
+
+def _openvino_files(folder: Path, out: Path, texts: Sequence[str]) -> None:
+    if (out / "openvino-int8.xml").is_file():
+        return
+    import nncf
+    import openvino as ov
+
+    model = ov.convert_model(str(out / "onnx-plain.onnx"))
+    ov.save_model(model, str(out / "openvino-fp32.xml"), compress_to_fp16=False)
+    tokenize = _tokenizer(folder)
+    data = nncf.Dataset([dict(tokenize([text], "np")) for text in texts[:CALIBRATION]])
+    small = nncf.quantize(model, data, model_type=nncf.ModelType.TRANSFORMER, subset_size=CALIBRATION)
+    ov.save_model(small, str(out / "openvino-int8.xml"))
+
+
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
