@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -15,6 +17,7 @@ from gradatim.types import Array, Arrays
 CALL_TOKENS = 512  # padded tokens of a call at most: activations stay in cache
 FEWEST_TOKENS = 256  # what a call should have, where there are enough, before its share of a core counts
 CALL_COST = 24  # what a call costs by itself, in tokens
+CROWD_S = 0.1  # for how long callers who met are expected to meet again
 
 
 class OnnxSession:
@@ -22,25 +25,25 @@ class OnnxSession:
 
     Packed rows are padded here and nowhere else: sorted by length, and cut into the calls that cost least,
     so the order in which texts arrive costs nothing. Calls run side by side, each on one core; a single row
-    has all `threads` to itself (default: the cores this process may use), unless another thread is
-    at work here. May be used from several threads at once.
+    has all `threads` to itself (default: the cores this process may use), unless several callers have been
+    here at once just now: then each keeps to one core. May be used from several threads.
     """
 
     def __init__(self, model: bytes, threads: int | None = None) -> None:
         self._threads = threads or available_cores()
         self._wide = OnnxGraph(model, self._threads)
-        self._model = model
         self._narrow = self._wide if self._threads == 1 else None
+        self._model = b"" if self._narrow else model
         self._pool: ThreadPoolExecutor | None = None
-        self._lock, self._running = threading.Lock(), 0
+        self._lock, self._running, self._crowded_s = threading.Lock(), 0, -math.inf
 
     def run(self, arrays: Arrays) -> Arrays:
         """Map packed `ids`, `lengths` (rows,) and perhaps `segments` to `logits` (rows, labels)."""
         lengths = arrays["lengths"]
         logits = np.empty((len(lengths), self._wide.num_labels), np.float32)
-        with self._entered() as others:
+        with self._entered() as crowded:
             if len(lengths) == 1:
-                graph = self._single() if others else self._wide
+                graph = self._single() if crowded else self._wide
                 logits[:] = graph({name: arrays[name][None] for name in graph.flat}, lengths)[0]
             elif len(lengths):
                 self._many(arrays, lengths, logits)
@@ -69,7 +72,7 @@ class OnnxSession:
         """The graph on one core, loaded when it is first needed."""
         with self._lock:
             if self._narrow is None:
-                self._narrow = OnnxGraph(self._model, 1)
+                self._narrow, self._model = OnnxGraph(self._model, 1), b""  # the bytes have served
             return self._narrow
 
     def _workers(self) -> ThreadPoolExecutor:
@@ -80,12 +83,15 @@ class OnnxSession:
 
     @contextmanager
     def _entered(self) -> Iterator[bool]:
-        """Whether others are at work here already."""
+        """Whether others are at work here, or were lately."""
+        now = time.monotonic()
         with self._lock:
-            others = self._running > 0
+            if self._running:
+                self._crowded_s = now
             self._running += 1
+            crowded = now - self._crowded_s < CROWD_S
         try:
-            yield others
+            yield crowded
         finally:
             with self._lock:
                 self._running -= 1
