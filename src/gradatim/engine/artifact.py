@@ -218,9 +218,10 @@ def _entry(name: str, data: bytes) -> zipfile.ZipInfo:
     entry = zipfile.ZipInfo(name, _EPOCH)
     entry.create_system = 3  # Unix on every system, so that bytes agree
     entry.external_attr = 0o644 << 16
-    # Inflating delays the first prediction; weights hardly shrink, text does.
-    sample = data[len(data) // 2 :][: 1 << 18]
-    shrinks = len(zlib.compress(sample, 1)) < 0.75 * len(sample)
+    # Inflating delays the first prediction; float weights hardly shrink, whole numbers and text do.
+    part = 1 << 16
+    sample = b"".join(data[start : start + part] for start in range(0, len(data), max(part, len(data) // 8)))
+    shrinks = len(zlib.compress(sample, 1)) < 0.85 * len(sample)
     entry.compress_type = zipfile.ZIP_DEFLATED if shrinks else zipfile.ZIP_STORED
     return entry
 

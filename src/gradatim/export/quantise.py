@@ -20,6 +20,7 @@ from gradatim.types import Array, Arrays
 KEEP = ("head",)  # a tiny product whose rounding would reach the logits directly
 LOOKUP = "lookup"
 SHARE = 0.85  # of an outlier channel's size that moves from activations into weights
+WORD_LEVELS = 23  # on either side of zero: packed into the artifact, 5.2 bits a number
 ROOM = 1.1  # how far beyond the texts seen an activation may go before it is cut off
 
 
@@ -112,9 +113,9 @@ class _Rounding:
         )
 
     def _lookup(self, node: NodeProto) -> None:
-        """Word vectors with one step per word."""
+        """Word vectors with one step per word: most of the file and least of the error, so their steps are coarse."""
         table, ids = node.input
-        whole, steps = round_to_int8(numpy_helper.to_array(self.weights[table]), axis=1)
+        whole, steps = round_to_int8(numpy_helper.to_array(self.weights[table]), axis=1, most=WORD_LEVELS)
         found = self._add("Gather", [self._weight(f"{table}_int8", whole), ids], f"{table}_levels")
         size = self._add("Gather", [self._weight(f"{table}_steps", steps[:, None]), ids], f"{table}_sizes")
         number = self._add("Cast", [found], f"{table}_numbers", to=TensorProto.FLOAT)
@@ -137,10 +138,10 @@ def smoothing(found: Range, weight: Array) -> Array:
     return divisor
 
 
-def round_to_int8(weights: Array, *, axis: int) -> tuple[Array, Array]:
-    """Integers in [-127, 127] and the step of each vector along `axis`: weights = integers * steps, nearly."""
+def round_to_int8(weights: Array, *, axis: int, most: int = 127) -> tuple[Array, Array]:
+    """Integers in [-most, most] and the step of each vector along `axis`: weights = integers * steps, nearly."""
     largest = np.abs(weights).max(axis=axis, keepdims=True)
-    steps = np.where(largest > 0, largest, 1) / np.float32(127)
+    steps = np.where(largest > 0, largest, 1) / np.float32(most)
     return np.rint(weights / steps).astype(np.int8), steps.squeeze(axis).astype(np.float32)
 
 
