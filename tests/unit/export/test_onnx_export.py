@@ -167,7 +167,7 @@ def test_products_to_keep_stay_as_they_are() -> None:
     whole.pop("segments")
     alone = probabilities(OnnxSession(quantiser.convert(quantiser.products), threads=1), whole)
     wanted = probabilities(OnnxSession(exact, threads=1), whole)
-    assert np.abs(alone - wanted).mean() < 0.003  # word vectors alone are rounded
+    assert np.abs(alone - wanted).mean() < 0.006  # word vectors alone are rounded
 
 
 def test_int8_is_smaller() -> None:

@@ -213,5 +213,5 @@ def test_int8_keeps_the_products_that_cost_most_in_fp32(
     assert bool(small.notes) == (enough == 2)
     for name in exact:
         assert name in small.notes[0]
-    wanted, found = (load(file.artifact).probabilities(TEXTS) for file in (source, small))
-    assert np.abs(wanted - found).max() < 0.05
+    wanted, found = (load(file.artifact).logits(TEXTS) for file in (source, small))
+    assert np.corrcoef(wanted[:, 0], found[:, 0])[0, 1] > 0.99
