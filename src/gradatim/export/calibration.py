@@ -1,4 +1,4 @@
-"""The range of activations inside an exported graph, channel by channel, over some texts."""
+"""What goes through an exported graph when it reads some texts: ranges by channel, and samples."""
 
 from __future__ import annotations
 
@@ -12,34 +12,49 @@ from onnx import helper, numpy_helper
 from gradatim.engine.graph import OnnxGraph
 from gradatim.types import Array, Arrays
 
+SAMPLED = 1024  # tokens, about, whose activations are kept
+
 
 @dataclass(frozen=True, slots=True)
-class Range:
-    """The least and the greatest value of each channel (width,)."""
+class Seen:
+    """The least and the greatest value of each channel (width,), and some tokens (tokens, width)."""
 
     low: Array
     high: Array
-
-    def joined(self, other: Range) -> Range:
-        return Range(np.minimum(self.low, other.low), np.maximum(self.high, other.high))
+    samples: Array
 
 
-def ranges(model: bytes, texts: Arrays, names: Sequence[str]) -> dict[str, Range]:
-    """The ranges of these values (tokens, width) over packed `texts`, each row alone, so that padding has no part."""
+def seen(model: bytes, texts: Arrays, names: Sequence[str]) -> dict[str, Seen]:
+    """These values (tokens, width) over packed `texts`, each row alone, so that padding has no part."""
+    session = OnnxGraph(_watched(model, names))
+    lengths = texts["lengths"]
+    starts = np.cumsum(lengths) - lengths
+    every = max(1, int(lengths.sum()) // SAMPLED)
+    lows, highs, samples = ({name: [] for name in names} for _ in range(3))  # type: ignore[var-annotated]
+    for i, (start, length) in enumerate(zip(starts.tolist(), lengths.tolist(), strict=True)):
+        row = {name: texts[name][None, start : start + length] for name in session.flat}
+        wanted = [f"{name}/{op}" for name in names for op in ("ReduceMin", "ReduceMax")]
+        values = session(row, np.array([length]), [*wanted, *(names if i % every == 0 else ())])
+        for j, name in enumerate(names):
+            lows[name].append(values[2 * j])
+            highs[name].append(values[2 * j + 1])
+        for name, value in zip(names, values[2 * len(names) :], strict=False):
+            samples[name].append(value)
+    return {
+        name: Seen(np.min(lows[name], axis=0), np.max(highs[name], axis=0), np.concatenate(samples[name]))
+        for name in names
+    }
+
+
+def _watched(model: bytes, names: Sequence[str]) -> bytes:
+    """The graph with these values and their ranges among its outputs."""
     proto = onnx.load_model_from_string(model)
     graph = proto.graph
     graph.initializer.append(numpy_helper.from_array(np.array([0], np.int64), "calibration_axis"))
-    outputs = [(name, f"{name}/{op}", op) for name in names for op in ("ReduceMin", "ReduceMax")]
-    for name, output, op in outputs:
-        graph.node.append(helper.make_node(op, [name, "calibration_axis"], [output], keepdims=0))
-        graph.output.append(helper.make_tensor_value_info(output, onnx.TensorProto.FLOAT, ["width"]))
-    session = OnnxGraph(proto.SerializeToString())
-    starts = np.cumsum(texts["lengths"]) - texts["lengths"]
-    found: dict[str, Range] = {}
-    for start, length in zip(starts.tolist(), texts["lengths"].tolist(), strict=True):
-        row = {name: texts[name][None, start : start + length] for name in session.flat}
-        values = session(row, np.array([length]), [output for _, output, _ in outputs])
-        for i, name in enumerate(names):
-            seen = Range(values[2 * i], values[2 * i + 1])
-            found[name] = found[name].joined(seen) if name in found else seen
-    return found
+    for name in names:
+        graph.output.append(helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["any", "width"]))
+        for op in ("ReduceMin", "ReduceMax"):
+            output = f"{name}/{op}"
+            graph.node.append(helper.make_node(op, [name, "calibration_axis"], [output], keepdims=0))
+            graph.output.append(helper.make_tensor_value_info(output, onnx.TensorProto.FLOAT, ["width"]))
+    return bytes(proto.SerializeToString())

@@ -13,8 +13,9 @@ from onnx import numpy_helper
 from gradatim.engine import graph as graph_module
 from gradatim.engine.onnx import OnnxSession
 from gradatim.errors import ConfigError
+from gradatim.export.calibration import Seen
 from gradatim.export.classifier import to_onnx
-from gradatim.export.quantise import Quantiser
+from gradatim.export.quantise import Quantiser, best, round_to_int8
 from gradatim.models.backbone import Backbone, BackboneConfig
 from gradatim.models.classifier import Classifier, RecurrentBody, WordVectors
 from gradatim.models.presets import Sizes, bert, gpt2, marian, mpnet, t5
@@ -137,10 +138,9 @@ def test_int8_stays_close_and_keeps_the_head(name: str) -> None:
     )
     wanted = probabilities(OnnxSession(exact, threads=1), whole)
     rounded = probabilities(OnnxSession(small, threads=1), whole)
-    # Measured: 0.011 and 0.033, on logits of deviation 1; where no norm follows the word vectors 0.013 and 0.042.
-    bare = 1.5 if name in ("gpt2", "t5") else 1.0
-    assert np.abs(rounded - wanted).mean() < bare * 0.012
-    assert np.abs(rounded - wanted).max() < bare * 0.04
+    # On logits of deviation 1. Most of it comes from the word vectors' 5 bits, the more so as these are random.
+    assert np.abs(rounded - wanted).mean() < 0.02
+    assert np.abs(rounded - wanted).max() < 0.07
 
 
 @pytest.mark.parametrize("name", ["bert mean", "mpnet", "t5"])
@@ -152,7 +152,7 @@ def test_seven_bits_do_where_eight_overflow(name: str, monkeypatch: pytest.Monke
     monkeypatch.setattr(graph_module, "multiplies_bytes_exactly", lambda: False)
     seven = probabilities(OnnxSession(small, threads=1), whole)
     assert not np.array_equal(seven, eight)  # the other levels are in use
-    assert np.abs(seven - wanted).mean() < 0.02
+    assert np.abs(seven - wanted).mean() < 0.03
 
 
 def test_products_to_keep_stay_as_they_are() -> None:
@@ -167,7 +167,7 @@ def test_products_to_keep_stay_as_they_are() -> None:
     whole.pop("segments")
     alone = probabilities(OnnxSession(quantiser.convert(quantiser.products), threads=1), whole)
     wanted = probabilities(OnnxSession(exact, threads=1), whole)
-    assert np.abs(alone - wanted).mean() < 0.006  # word vectors alone are rounded
+    assert np.abs(alone - wanted).mean() < 0.01  # word vectors alone are rounded
 
 
 def test_int8_is_smaller() -> None:
@@ -210,3 +210,20 @@ def test_an_int8_answer_does_not_depend_on_its_batch(name: str) -> None:
     for row, (start, length) in enumerate(zip(starts, whole["lengths"], strict=True)):
         alone = {"ids": whole["ids"][start : start + length], "lengths": np.array([length])}
         np.testing.assert_allclose(session.run(alone)["logits"][0], together[row], atol=1e-6)
+
+
+def test_the_rounding_chosen_is_the_best_of_its_kind_and_has_no_mean_error() -> None:
+    rng = np.random.default_rng(0)
+    sizes = np.where(rng.random(48) < 0.1, 20.0, 1.0).astype(np.float32)  # a few outlier channels
+    samples = (rng.normal(size=(400, 48)) * sizes + 0.3).astype(np.float32)
+    weight = rng.normal(size=(48, 24)).astype(np.float32)
+    found = Seen(samples.min(0), samples.max(0), samples)
+    rounded = best(found, weight)
+    levels = np.clip(np.rint(samples / rounded.channels / np.float32(rounded.step)) + rounded.zero, 0, 255)
+    product = ((levels - rounded.zero) * np.float32(rounded.step)) @ (rounded.whole * rounded.steps)
+    error = product - rounded.shift - samples @ weight
+    assert np.abs(error.mean(0)).max() < 1e-4
+    plain, steps = round_to_int8(weight, axis=0)
+    step = np.float32((samples.max() - samples.min()) / 255)
+    naive = (np.rint(samples / step) * step) @ (plain * steps) - samples @ weight
+    assert error.var() < naive.var() / 4
