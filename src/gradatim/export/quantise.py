@@ -20,14 +20,8 @@ from gradatim.types import Array, Arrays
 
 KEEP = ("head",)  # a tiny product whose rounding would reach the logits directly
 LOOKUP = "lookup"
-SHARES = (
-    0.5,
-    0.6,
-    0.7,
-    0.8,
-    0.9,
-    1.0,
-)  # of an outlier channel's size that may move from activations into weights
+# How much of an outlier channel's size may move from activations into weights.
+SHARES = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 WORD_LEVELS = 21  # on either side of zero: packed into the artifact, 5 bits a number
 ROOM = 1.1  # how far beyond the texts seen an activation may go before it is cut off
 

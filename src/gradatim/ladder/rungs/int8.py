@@ -46,7 +46,7 @@ class Int8Rung:
         began = time.perf_counter()
         artifact = read_artifact(Path(source.artifact))
         trial = _Trial(problem, artifact, load(source.artifact, threads=problem.threads))
-        model, decision, notes = trial.within(score - problem.settings.tolerance)
+        model, decision, note = trial.within(score, problem.settings.tolerance)
         path = problem.folder / f"{source.name}{SUFFIX}.gradatim"
         write_artifact(
             path,
@@ -57,7 +57,7 @@ class Int8Rung:
             decision=decision.settings(),
         )
         made_s = time.perf_counter() - began
-        return Candidate(path.stem, self.name, str(path), made_s, source.params, source.name, notes)
+        return Candidate(path.stem, self.name, str(path), made_s, source.params, source.name, (note,))
 
 
 class _Trial:
@@ -69,22 +69,20 @@ class _Trial:
         arrays = exact.encoder.encode(texts.texts, texts.pairs).arrays
         self.quantiser = Quantiser(artifact.member("model.onnx"), arrays)
 
-    def within(self, least: float) -> tuple[bytes, Decision, tuple[str, ...]]:
-        """The graph with the fewest fp32 products whose quality on dev is at least `least`, or else all in int8."""
+    def within(self, exact: float, tolerance: float) -> tuple[bytes, Decision, str]:
+        """The graph with the fewest fp32 products that loses at most `tolerance` of the quality on dev, and a note."""
         model, decision, first = self._judged(())
-        if first >= least:
-            return model, decision, ()
+        note = f"dev {first:.4f} with all products in int8, {exact:.4f} in fp32"
+        if first >= exact - tolerance:
+            return model, decision, note
         worst, count = self._by_harm(), 1
         while count <= len(worst) // 2:
             kept = worst[:count]
             better, fitted, score = self._judged(kept)
-            if score >= least:
-                note = (
-                    f"{', '.join(kept)} in fp32: with all in int8 dev was {first:.4f}, so it is {score:.4f}"
-                )
-                return better, fitted, (note,)
+            if score >= exact - tolerance:
+                return better, fitted, f"{note}, {score:.4f} with {', '.join(kept)} in fp32"
             count *= 2
-        return model, decision, ()
+        return model, decision, f"{note}; no better with up to {len(worst) // 2} of them in fp32"
 
     def _judged(self, keep: tuple[str, ...]) -> tuple[bytes, Decision, float]:
         model, dev = self.quantiser.convert(keep), self.problem.corpus.dev
