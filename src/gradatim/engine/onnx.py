@@ -14,9 +14,10 @@ import numpy as np
 from gradatim.engine.graph import OnnxGraph, available_cores
 from gradatim.types import Array, Arrays
 
-CALL_TOKENS = 512  # padded tokens of a call at most: activations stay in cache
-FEWEST_TOKENS = 256  # what a call should have, where there are enough, before its share of a core counts
-CALL_COST = 24  # what a call costs by itself, in tokens
+CALL_TOKENS = 512  # padded tokens of a call: activations stay in cache; more only where that takes less than
+CALL_S = 0.01  # seconds, with a model so small that
+START_S = 0.0005  # what a call costs by itself would count
+TOKEN_S = 4e-5  # a first guess of a token on one core
 CROWD_S = 0.1  # for how long callers who met are expected to meet again
 
 
@@ -36,6 +37,7 @@ class OnnxSession:
         self._model = b"" if self._narrow else model
         self._pool: ThreadPoolExecutor | None = None
         self._lock, self._running, self._crowded_s = threading.Lock(), 0, -math.inf
+        self._token_s = TOKEN_S
 
     def run(self, arrays: Arrays) -> Arrays:
         """Map packed `ids`, `lengths` (rows,) and perhaps `segments` to `logits` (rows, labels)."""
@@ -53,15 +55,19 @@ class OnnxSession:
         graph = self._single()
         starts = np.cumsum(lengths) - lengths
         order = np.argsort(lengths, kind="stable")
-        share = int(lengths.sum()) // (2 * self._threads)
-        most = 0 if graph.alone else min(CALL_TOKENS, max(FEWEST_TOKENS, share))
+        share = int(lengths.sum()) // (2 * self._threads)  # two calls a core, where there is enough to do
+        most = min(max(CALL_TOKENS, int(CALL_S / self._token_s)), max(CALL_TOKENS // 2, share))
 
         def call(span: tuple[int, int]) -> None:
             rows = order[span[0] : span[1]]
             padded = _pad({name: arrays[name] for name in graph.flat}, starts[rows], lengths[rows])
+            began = time.perf_counter()
             logits[rows] = graph(padded, lengths[rows])[0]
+            took = (time.perf_counter() - began) / padded["ids"].size
+            self._token_s += 0.1 * (took - self._token_s)
 
-        spans = cut(lengths[order], most)[::-1]  # the longest first, so that no core waits long at the end
+        spans = cut(lengths[order], 0 if graph.alone else most, START_S / self._token_s)
+        spans.reverse()  # the longest first, so that no core waits long at the end
         if self._threads == 1 or len(spans) == 1:
             for span in spans:
                 call(span)
@@ -97,10 +103,10 @@ class OnnxSession:
                 self._running -= 1
 
 
-def cut(lengths: Array, most: int) -> list[tuple[int, int]]:
+def cut(lengths: Array, most: int, start: float) -> list[tuple[int, int]]:
     """The runs `[first, last)` of ascending `lengths` that cost least, of at most `most` padded tokens or one row.
 
-    A run costs its rows times its longest, hence last, row, and CALL_COST.
+    A run costs its rows times its longest, hence last, row, and `start`, all in tokens.
     """
     best = np.zeros(len(lengths) + 1)
     begins = np.zeros(len(lengths), np.int64)
@@ -108,7 +114,7 @@ def cut(lengths: Array, most: int) -> list[tuple[int, int]]:
         first = max(0, last - max(1, most // length))
         costs = best[first:last] + np.arange(last - first, 0, -1) * length
         chosen = int(costs.argmin())
-        best[last], begins[last - 1] = costs[chosen] + CALL_COST, first + chosen
+        best[last], begins[last - 1] = costs[chosen] + start, first + chosen
     runs = []
     last = len(lengths)
     while last:

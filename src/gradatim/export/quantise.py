@@ -39,15 +39,16 @@ class Quantiser:
 
     def __init__(self, model: bytes, texts: Arrays) -> None:
         self._model = model
-        read = _products(onnx.load_model_from_string(model))
-        self.products = tuple(read)
+        exact = onnx.load_model_from_string(model)
+        read = _products(exact)
+        self.parts = (*read, *(node.name for node in exact.graph.node if node.name == LOOKUP))
         self._seen = seen(model, texts, list(dict.fromkeys(read.values()))) if read else {}
         self._rounded: dict[str, Rounded] = {}
 
     def convert(self, keep: Collection[str] = ()) -> bytes:
-        """The graph in int8, but for the `products` to keep."""
+        """The graph in int8, but for the `parts` to keep: products in fp32, the lookup of words in all 127 levels."""
         rounding = _Rounding(onnx.load_model_from_string(self._model), self._seen, self._rounded)
-        quantised = rounding.rewrite(set(self.products) - set(keep))
+        quantised = rounding.rewrite(set(self.parts) - set(keep))
         if any(node.op_type == "LSTM" for node in quantised.graph.node):
             quantised = _recurrent(quantised)
         return bytes(quantised.SerializeToString())
@@ -71,12 +72,12 @@ class _Rounding:
         self.nodes: list[NodeProto] = []
         self.levels: dict[str, tuple[float, int]] = {}
 
-    def rewrite(self, products: Collection[str]) -> ModelProto:
+    def rewrite(self, parts: Collection[str]) -> ModelProto:
         for node in self.model.graph.node:
-            if node.name in products:
+            if node.name == LOOKUP:
+                self._lookup(node, WORD_LEVELS if LOOKUP in parts else 127)
+            elif node.name in parts:
                 self._product(node)
-            elif node.op_type == "Gather" and node.name == LOOKUP:
-                self._lookup(node)
             else:
                 self.nodes.append(node)
         del self.model.graph.node[:], self.model.graph.initializer[:]
@@ -112,10 +113,10 @@ class _Rounding:
             domain=CONTRIB,
         )
 
-    def _lookup(self, node: NodeProto) -> None:
+    def _lookup(self, node: NodeProto, levels: int) -> None:
         """Word vectors with one step per word: most of the file and least of the error, so their steps are coarse."""
         table, ids = node.input
-        whole, steps = round_to_int8(numpy_helper.to_array(self.weights[table]), axis=1, most=WORD_LEVELS)
+        whole, steps = round_to_int8(numpy_helper.to_array(self.weights[table]), axis=1, most=levels)
         found = self._add("Gather", [self._weight(f"{table}_int8", whole), ids], f"{table}_levels")
         size = self._add("Gather", [self._weight(f"{table}_steps", steps[:, None]), ids], f"{table}_sizes")
         number = self._add("Cast", [found], f"{table}_numbers", to=TensorProto.FLOAT)

@@ -19,11 +19,11 @@ from gradatim.types import Array, Candidate, Examples
 
 SUFFIX = "-int8"
 CALIBRATION = 256  # training texts on which ranges of activations are found
-PROBED = 256  # dev texts on which the products are compared
+PROBED = 256  # dev texts on which the parts are compared
 
 
 class Int8Rung:
-    """Weights and activations in 8 bits, but for the products that cost more than the tolerance on dev.
+    """Weights and activations in 8 bits, but for the parts that cost more than the tolerance on dev.
 
     Decisions are fitted again, since logits move.
     """
@@ -70,19 +70,19 @@ class _Trial:
         self.quantiser = Quantiser(artifact.member("model.onnx"), arrays)
 
     def within(self, exact: float, tolerance: float) -> tuple[bytes, Decision, str]:
-        """The graph with the fewest fp32 products that loses at most `tolerance` of the quality on dev, and a note."""
+        """The graph with the fewest finer parts that loses at most `tolerance` of the quality on dev, and a note."""
         model, decision, first = self._judged(())
-        note = f"dev {first:.4f} with all products in int8, {exact:.4f} in fp32"
+        note = f"dev {first:.4f} with all parts in int8, {exact:.4f} in fp32"
         if first >= exact - tolerance:
             return model, decision, note
         worst, count = self._by_harm(), 1
-        while count <= len(worst) // 2:
+        while count <= max(1, len(worst) // 2):
             kept = worst[:count]
             better, fitted, score = self._judged(kept)
             if score >= exact - tolerance:
-                return better, fitted, f"{note}, {score:.4f} with {', '.join(kept)} in fp32"
+                return better, fitted, f"{note}, {score:.4f} with {', '.join(kept)} finer"
             count *= 2
-        return model, decision, f"{note}; no better with up to {len(worst) // 2} of them in fp32"
+        return model, decision, f"{note}; no better with up to {max(1, len(worst) // 2)} of them finer"
 
     def _judged(self, keep: tuple[str, ...]) -> tuple[bytes, Decision, float]:
         model, dev = self.quantiser.convert(keep), self.problem.corpus.dev
@@ -91,14 +91,14 @@ class _Trial:
         return model, decision, quality(self.problem.metric, self.task, dev.targets, logits, decision)
 
     def _by_harm(self) -> tuple[str, ...]:
-        """The products, those first that move the logits most when they alone are in int8."""
-        probe, products = _some(self.problem.corpus.dev, PROBED), self.quantiser.products
+        """The parts, those first that move the logits most when they alone are in int8."""
+        probe, parts = _some(self.problem.corpus.dev, PROBED), self.quantiser.parts
         exact = self.exact.logits(probe.texts, probe.pairs)
         harm = {}
-        for name in products:
-            alone = self._logits(self.quantiser.convert(set(products) - {name}), probe)
+        for name in parts:
+            alone = self._logits(self.quantiser.convert(set(parts) - {name}), probe)
             harm[name] = float(np.square(alone - exact).mean())
-        return tuple(sorted(products, key=lambda name: -harm[name]))
+        return tuple(sorted(parts, key=lambda name: -harm[name]))
 
     def _logits(self, model: bytes, examples: Examples) -> Array:
         session = OnnxSession(model, self.problem.threads)
