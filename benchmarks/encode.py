@@ -12,6 +12,7 @@ deviation.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import signal
@@ -109,7 +110,8 @@ def weights(out: Path, train: list[str]) -> None:
         model = read_model(out / "training" / "model").model
         assert isinstance(model, Classifier)
         save_teacher(model, tokenizer_json(out / "training" / "model"), out / "hf")
-    prepare(out / "hf", out, train)
+    with contextlib.redirect_stdout(sys.stderr):  # what is printed by peers is no part of the table
+        prepare(out / "hf", out, train)
 
 
 def compare(options: argparse.Namespace, sets: dict[str, list[str]], dev: Any, rounds: int) -> list[Result]:
