@@ -6,7 +6,6 @@ its documentation has it. `prepare` makes what a peer needs once, from one Huggi
 
 from __future__ import annotations
 
-import os
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -297,6 +296,3 @@ def _openvino_files(folder: Path, out: Path, texts: Sequence[str]) -> None:
     data = nncf.Dataset([dict(tokenize([text], "np")) for text in texts[:CALIBRATION]])
     small = nncf.quantize(model, data, model_type=nncf.ModelType.TRANSFORMER, subset_size=CALIBRATION)
     ov.save_model(small, str(out / "openvino-int8.xml"))
-
-
-os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")

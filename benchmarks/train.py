@@ -100,7 +100,6 @@ def trainer_rate(texts: list[str], labels: np.ndarray, *, best: bool) -> float:
         AutoTokenizer,
         DataCollatorWithPadding,
         Trainer,
-        TrainerCallback,
         TrainingArguments,
     )
 
@@ -115,15 +114,7 @@ def trainer_rate(texts: list[str], labels: np.ndarray, *, best: bool) -> float:
         {"input_ids": ids, "attention_mask": [1] * len(ids), "labels": int(label)}
         for ids, label in zip(encoded, labels, strict=True)
     ]
-    clock: list[float] = []
-
-    class Clock(TrainerCallback):  # type: ignore[misc]
-        def on_train_begin(self, *_: Any, **__: Any) -> None:
-            clock.append(time.perf_counter())
-
-        def on_train_end(self, *_: Any, **__: Any) -> None:
-            clock.append(time.perf_counter())
-
+    clock = _clock()
     with tempfile.TemporaryDirectory() as out:
         arguments = TrainingArguments(
             out,
@@ -145,9 +136,28 @@ def trainer_rate(texts: list[str], labels: np.ndarray, *, best: bool) -> float:
                 args=arguments,
                 train_dataset=part,
                 data_collator=DataCollatorWithPadding(tokenizer),
-                callbacks=[Clock()],
+                callbacks=[clock],
             ).train()
-    return sum(map(len, encoded)) / (clock[-1] - clock[-2])
+    return sum(map(len, encoded)) / (clock.ends[-1] - clock.begins[-1])
+
+
+def _clock() -> Any:
+    from transformers import TrainerCallback
+
+    class Clock(TrainerCallback):  # type: ignore[misc]
+        """When each training began and ended."""
+
+        def __init__(self) -> None:
+            self.begins: list[float] = []
+            self.ends: list[float] = []
+
+        def on_train_begin(self, *_: Any, **__: Any) -> None:
+            self.begins.append(time.perf_counter())
+
+        def on_train_end(self, *_: Any, **__: Any) -> None:
+            self.ends.append(time.perf_counter())
+
+    return Clock()
 
 
 if __name__ == "__main__":

@@ -49,8 +49,11 @@ class Quantiser:
         """The graph in int8, but for the `parts` to keep: products in fp32, the lookup of words in all 127 levels."""
         rounding = _Rounding(onnx.load_model_from_string(self._model), self._seen, self._rounded)
         quantised = rounding.rewrite(set(self.parts) - set(keep))
+        facts = {LEVELS: json.dumps(rounding.levels)}
         if any(node.op_type == "LSTM" for node in quantised.graph.node):
             quantised = _recurrent(quantised)
+            facts[ALONE] = "1"
+        helper.set_model_props(quantised, facts)
         return bytes(quantised.SerializeToString())
 
 
@@ -84,7 +87,6 @@ class _Rounding:
         self.model.graph.node.extend(self.nodes)
         used = {name for node in self.nodes for name in node.input}
         self.model.graph.initializer.extend(weight for name, weight in self.weights.items() if name in used)
-        helper.set_model_props(self.model, {LEVELS: json.dumps(self.levels)})
         return self.model
 
     def _product(self, node: NodeProto) -> None:
@@ -149,8 +151,9 @@ def best(found: Seen, weight: Array) -> Rounded:
     for share in SHARES:
         channels = _channels(found, weight, share)
         whole, steps = round_to_int8(weight * channels[:, None], axis=0)
-        low = min(0.0, ROOM * float((found.low / channels).min()))
-        step = max((ROOM * float((found.high / channels).max()) - low) / 255, 1e-12)
+        low = ROOM * min(0.0, float((found.low / channels).min()))
+        high = ROOM * max(0.0, float((found.high / channels).max()))
+        step = max((high - low) / 255, 1e-12)
         zero = round(-low / step)
         levels = np.clip(np.rint(found.samples / channels / np.float32(step)) + zero, 0, 255) - zero
         error = (levels * np.float32(step)) @ (whole * steps) - exact
@@ -191,5 +194,4 @@ def _recurrent(model: ModelProto) -> ModelProto:
             quantised = onnx.load_model(target)
     finally:
         logger.setLevel(level)
-    helper.set_model_props(quantised, {ALONE: "1"})
     return quantised

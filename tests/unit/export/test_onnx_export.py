@@ -212,10 +212,13 @@ def test_an_int8_answer_does_not_depend_on_its_batch(name: str) -> None:
         np.testing.assert_allclose(session.run(alone)["logits"][0], together[row], atol=1e-6)
 
 
-def test_the_rounding_chosen_is_the_best_of_its_kind_and_has_no_mean_error() -> None:
+@pytest.mark.parametrize("sign", [1, 0, -1])
+def test_the_rounding_chosen_is_the_best_of_its_kind_and_has_no_mean_error(sign: int) -> None:
     rng = np.random.default_rng(0)
     sizes = np.where(rng.random(48) < 0.1, 20.0, 1.0).astype(np.float32)  # a few outlier channels
     samples = (rng.normal(size=(400, 48)) * sizes + 0.3).astype(np.float32)
+    if sign:
+        samples = sign * np.abs(samples)
     weight = rng.normal(size=(48, 24)).astype(np.float32)
     found = Seen(samples.min(0), samples.max(0), samples)
     rounded = best(found, weight)
@@ -224,6 +227,7 @@ def test_the_rounding_chosen_is_the_best_of_its_kind_and_has_no_mean_error() -> 
     error = product - rounded.shift - samples @ weight
     assert np.abs(error.mean(0)).max() < 1e-4
     plain, steps = round_to_int8(weight, axis=0)
-    step = np.float32((samples.max() - samples.min()) / 255)
+    assert 0 <= rounded.zero <= 255
+    step = np.float32((max(0, samples.max()) - min(0, samples.min())) / 255)
     naive = (np.rint(samples / step) * step) @ (plain * steps) - samples @ weight
     assert error.var() < naive.var() / 4
