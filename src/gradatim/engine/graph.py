@@ -89,7 +89,7 @@ def multiplies_bytes_exactly() -> bool:
     try:
         with open("/proc/cpuinfo", encoding="ascii", errors="replace") as handle:
             flags = next((line for line in handle if line.startswith("flags")), "").split()
-    except OSError:  # no Linux: the slower of two answers that are both right
+    except OSError:  # no Linux: 7 bits are coarser, but right on every processor
         return False
     return "avx512_vnni" in flags or "avx_vnni" in flags
 

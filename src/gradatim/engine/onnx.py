@@ -14,10 +14,10 @@ import numpy as np
 from gradatim.engine.graph import OnnxGraph, available_cores
 from gradatim.types import Array, Arrays
 
-CALL_TOKENS = 512  # padded tokens of a call: activations stay in cache; more only where that takes less than
-CALL_S = 0.01  # seconds, with a model so small that
-START_S = 0.0005  # what a call costs by itself would count
-TOKEN_S = 4e-5  # a first guess of a token on one core
+# A call has at most so many padded tokens, so that activations stay in cache; or, of a small model, as many as it
+# reads in CALL_S seconds, so that START_S, what a call costs by itself, does not count. TOKEN_S is a first guess of
+# the seconds that a token takes.
+CALL_TOKENS, CALL_S, START_S, TOKEN_S = 512, 0.01, 0.0005, 4e-5
 CROWD_S = 0.1  # for how long callers who met are expected to meet again
 
 
