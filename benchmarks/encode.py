@@ -30,7 +30,7 @@ from benchmarks.encoders import MAX_LENGTH, SYSTEMS, prepare, reference
 from benchmarks.finetune import run
 
 BATCH, ROUNDS, SELF_SORTING = 32, 5, ("gradatim", "sentence-transformers")
-COLUMNS = (
+COLUMNS = [
     "system",
     "arrival tokens/s",
     "sorted",
@@ -40,7 +40,7 @@ COLUMNS = (
     "peak MB",
     "error",
     "SST-2 dev",
-)
+]
 SIZES = {"sst2": (400, 160), "imdb": (64, 32), "mixed": (200, 96)}  # texts, and those of a quick run
 
 
@@ -192,7 +192,7 @@ def serve(name: str, out: Path, threads: int) -> None:
     logits = SYSTEMS[name](out, threads)
     for line in sys.stdin:
         what, requests = json.loads(line)
-        answer: Any = peak_mb()
+        answer: Any = None
         if what == "logits":
             answer = [np.asarray(logits(batch), dtype=np.float64).tolist() for batch in requests]
         elif what == "time":
@@ -201,15 +201,12 @@ def serve(name: str, out: Path, threads: int) -> None:
                 began = time.perf_counter()
                 logits(batch)
                 answer.append(time.perf_counter() - began)
+        elif what == "peak":
+            from gradatim.ladder.measure import peak_bytes
+
+            answer = peak_bytes() / 1e6
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
-
-
-def peak_mb() -> float:
-    """The most memory this process has held since it was started, which `getrusage` mixes with its parent's."""
-    with open("/proc/self/status", encoding="ascii") as handle:
-        line = next(line for line in handle if line.startswith("VmHWM"))
-    return int(line.split()[1]) * 1024 / 1e6
 
 
 def table(results: list[Result]) -> str:

@@ -7,7 +7,6 @@ its documentation has it. `prepare` makes what a peer needs once, from one Huggi
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 
 MAX_LENGTH, CALIBRATION = 256, 300
+FIELDS = {"input_ids": "ids", "attention_mask": "attention_mask", "token_type_ids": "type_ids"}
 Logits = Callable[[list[str]], np.ndarray]
 Opener = Callable[[Path, int], Logits]
 
@@ -55,10 +55,11 @@ def transformers(dtype: str) -> Opener:
 
             @torch.inference_mode()
             def logits(texts: list[str], model: Any = model) -> np.ndarray:
-                inputs = tokenize(texts, "pt")
-                return head(
-                    model(**inputs).last_hidden_state.float().numpy(), inputs["attention_mask"].numpy()
-                )
+                inputs = tokenize(texts)
+                states = model(
+                    **{key: torch.from_numpy(value) for key, value in inputs.items()}
+                ).last_hidden_state
+                return head(states.float().numpy(), inputs["attention_mask"])
 
             found[_seconds(logits)] = logits
         return found[min(found)]
@@ -78,11 +79,8 @@ def sentence_transformers(dtype: str) -> Opener:
         )
         model = SentenceTransformer(modules=[body, Pooling(body.get_embedding_dimension())], device="cpu")
         head = _Head(out / "hf")
-        return lambda texts: head.pooled(
-            model.encode(texts, batch_size=32, show_progress_bar=False, convert_to_tensor=True)
-            .float()
-            .numpy()
-        )
+        settings = {"batch_size": 32, "show_progress_bar": False, "convert_to_tensor": True}
+        return lambda texts: head.pooled(model.encode(texts, **settings).float().numpy())
 
     return open_it
 
@@ -98,7 +96,7 @@ def onnxruntime(name: str) -> Opener:
         names = {node.name for node in session.get_inputs()}
 
         def logits(texts: list[str]) -> np.ndarray:
-            inputs = tokenize(texts, "np")
+            inputs = tokenize(texts)
             states = session.run(None, {key: value for key, value in inputs.items() if key in names})[0]
             return head(states, inputs["attention_mask"])
 
@@ -117,10 +115,11 @@ def ctranslate2(compute_type: str) -> Opener:
         tokenize, head = _tokenizer(out / "hf"), _Head(out / "hf")
 
         def logits(texts: list[str]) -> np.ndarray:
-            ids = tokenize(texts, None)["input_ids"]
-            states = np.array(encoder.forward_batch(ids).last_hidden_state, dtype=np.float32)
-            lengths = np.array([len(row) for row in ids])
-            return head(states, np.arange(states.shape[1]) < lengths[:, None])
+            inputs = tokenize(texts)
+            lengths = inputs["attention_mask"].sum(1)
+            rows = [row[:length].tolist() for row, length in zip(inputs["input_ids"], lengths, strict=True)]
+            states = np.array(encoder.forward_batch(rows).last_hidden_state, dtype=np.float32)
+            return head(states, inputs["attention_mask"])
 
         return logits
 
@@ -131,15 +130,15 @@ def openvino(name: str, precision: str) -> Opener:
     def open_it(out: Path, threads: int) -> Logits:
         import openvino as ov
 
-        settings = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": precision}
-        settings["PERFORMANCE_HINT"] = "LATENCY"
+        settings = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY"}
+        settings["INFERENCE_PRECISION_HINT"] = precision
         model = ov.Core().compile_model(str(out / f"openvino-{name}.xml"), "CPU", settings)
         request = model.create_infer_request()
         tokenize, head = _tokenizer(out / "hf"), _Head(out / "hf")
         names = {name for node in model.inputs for name in node.names}
 
         def logits(texts: list[str]) -> np.ndarray:
-            inputs = tokenize(texts, "np")
+            inputs = tokenize(texts)
             request.infer({key: value for key, value in inputs.items() if key in names})
             return head(request.get_output_tensor(0).data, inputs["attention_mask"])
 
@@ -175,8 +174,9 @@ def reference(out: Path, texts: Sequence[str]) -> np.ndarray:
     rows = []
     with torch.inference_mode():
         for text in texts:
-            inputs = tokenize([text], "pt")
-            rows.append(head(model(**inputs).last_hidden_state.numpy(), inputs["attention_mask"].numpy()))
+            inputs = tokenize([text])
+            tensors = {key: torch.from_numpy(value) for key, value in inputs.items()}
+            rows.append(head(model(**tensors).last_hidden_state.numpy(), inputs["attention_mask"]))
     return np.concatenate(rows)
 
 
@@ -197,16 +197,20 @@ class _Head:
         return vectors @ self.weight + self.bias
 
 
-def _tokenizer(folder: Path) -> Callable[[list[str], str | None], Any]:
-    from transformers import AutoTokenizer
+def _tokenizer(folder: Path) -> Callable[[list[str]], dict[str, np.ndarray]]:
+    """Padded arrays, by the tokenizers library itself: transformers' wrapper of it costs time and memory."""
+    from tokenizers import Tokenizer
 
-    warnings.simplefilter("ignore")
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.enable_truncation(MAX_LENGTH)
+    tokenizer.enable_padding()
 
-    def tokenize(texts: list[str], tensors: str | None) -> Any:
-        return tokenizer(
-            texts, padding=tensors is not None, truncation=True, max_length=MAX_LENGTH, return_tensors=tensors
-        )
+    def tokenize(texts: list[str]) -> dict[str, np.ndarray]:
+        rows = tokenizer.encode_batch_fast(texts)
+        return {
+            name: np.array([getattr(row, field) for row in rows], dtype=np.int64)
+            for name, field in FIELDS.items()
+        }
 
     return tokenize
 
@@ -293,6 +297,6 @@ def _openvino_files(folder: Path, out: Path, texts: Sequence[str]) -> None:
     model = ov.convert_model(str(out / "onnx-plain.onnx"))
     ov.save_model(model, str(out / "openvino-fp32.xml"), compress_to_fp16=False)
     tokenize = _tokenizer(folder)
-    data = nncf.Dataset([dict(tokenize([text], "np")) for text in texts[:CALIBRATION]])
+    data = nncf.Dataset([tokenize([text]) for text in texts[:CALIBRATION]])
     small = nncf.quantize(model, data, model_type=nncf.ModelType.TRANSFORMER, subset_size=CALIBRATION)
     ov.save_model(small, str(out / "openvino-int8.xml"))

@@ -35,24 +35,9 @@ class LanguageModel(nn.Module):
         layout: Layout,
         segments: Int[Tensor, " tokens"] | None = None,
         trace: Trace | None = None,
-        *,
-        at: Int[Tensor, " places"] | None = None,
-    ) -> Float[Tensor, "places vocabulary"]:
-        """Logits of every token, or of the tokens `at`: the vocabulary is the dear part."""
-        return self.head(self.states(ids, layout, segments, trace, at=at))  # type: ignore[no-any-return]
-
-    def states(
-        self,
-        ids: Int[Tensor, " tokens"],
-        layout: Layout,
-        segments: Int[Tensor, " tokens"] | None = None,
-        trace: Trace | None = None,
-        *,
-        at: Int[Tensor, " places"] | None = None,
-    ) -> Float[Tensor, "places width"]:
-        """What the head reads."""
-        states = self.body(ids, layout, segments, trace)
-        return states if at is None else states.index_select(0, at)  # type: ignore[no-any-return]
+    ) -> Float[Tensor, "tokens vocabulary"]:
+        """Logits of every token."""
+        return self.head(self.body(ids, layout, segments, trace))  # type: ignore[no-any-return]
 
     def begin(
         self, ids: Int[Tensor, " tokens"], layout: Layout

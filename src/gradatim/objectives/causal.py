@@ -50,5 +50,5 @@ class CausalLanguage(WordScored[LanguageModel]):
 
     def states(self, model: LanguageModel, batch: Batch, trace: Trace | None = None) -> dict[str, Tensor]:
         inputs = batch.inputs
-        states = model.states(inputs.ids, inputs.layout, inputs.segments, trace)
+        states = model.body(inputs.ids, inputs.layout, inputs.segments, trace)
         return {"next": states[: inputs.num_tokens]}

@@ -96,4 +96,6 @@ class MaskedLanguage(WordScored[LanguageModel]):
 
     def states(self, model: LanguageModel, batch: Batch, trace: Trace | None = None) -> dict[str, Tensor]:
         inputs = batch.inputs
-        return {"masked": model.states(inputs.ids, inputs.layout, inputs.segments, trace, at=batch.at)}
+        assert batch.at is not None
+        states = model.body(inputs.ids, inputs.layout, inputs.segments, trace)
+        return {"masked": states.index_select(0, batch.at)}
