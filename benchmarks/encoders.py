@@ -277,10 +277,8 @@ def _onnx_files(folder: Path, out: Path) -> None:
             dynamic_axes={key: {0: "rows", 1: "tokens"} for key in [*names, "last_hidden_state"]},
             opset_version=17, dynamo=False,
         )  # fmt: skip
-    config = model.config
-    fused = optimize_model(
-        str(plain), model_type="bert", num_heads=config.num_attention_heads, hidden_size=config.hidden_size
-    )
+    heads, width = model.config.num_attention_heads, model.config.hidden_size
+    fused = optimize_model(str(plain), model_type="bert", num_heads=heads, hidden_size=width)
     fused.save_model_to_file(str(out / "onnx-fp32.onnx"))
     quantize_dynamic(
         out / "onnx-fp32.onnx", out / "onnx-int8.onnx", per_channel=True, weight_type=QuantType.QInt8,
