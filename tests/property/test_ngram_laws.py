@@ -1,13 +1,18 @@
 """Laws of every n-gram model: probabilities sum to 1, and the session agrees with the table."""
 
+import tempfile
+from pathlib import Path
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradatim.engine.ngram import NgramSession
 from gradatim.ngram.classes import estimate_classes
-from gradatim.ngram.counts import count_ngrams
-from gradatim.ngram.kneser_ney import estimate
+from gradatim.ngram.counts import IN_MEMORY, count_ngrams
+from gradatim.ngram.estimate import estimate
+from gradatim.ngram.smoothing import METHODS
+from gradatim.ngram.space import Space
 from gradatim.text.hashing import salt
 
 START, END, WORDS = 0, 1, 7  # word 6 never occurs in training
@@ -20,14 +25,43 @@ def framed(sentences: list[list[int]]) -> np.ndarray:
 
 
 @settings(deadline=None, max_examples=60)
-@given(SENTENCES, CONTEXTS, st.integers(1, 4), st.sampled_from([(), (0, 1), (0, 0, 2)]))
+@given(
+    SENTENCES,
+    CONTEXTS,
+    st.integers(1, 4),
+    st.sampled_from([(), (0, 1), (0, 0, 2)]),
+    st.sampled_from([name for name, method in METHODS.items() if method.sums_to_one]),
+)
 def test_probabilities_sum_to_one_after_any_context(
-    sentences: list[list[int]], context: list[int], order: int, prune: tuple[int, ...]
+    sentences: list[list[int]], context: list[int], order: int, prune: tuple[int, ...], method: str
 ) -> None:
     levels = count_ngrams(framed(sentences), vocabulary=WORDS, start=START, order=order)
-    table = estimate(levels, start=START, prune=prune[:order])
+    table = estimate(levels, start=START, smoothing=METHODS[method], prune=prune[:order])
     total = sum(np.exp(table.log_probs(np.array([START, *context, word]))[-1]) for word in range(END, WORDS))
     assert abs(total - 1) < 1e-9
+
+
+@settings(deadline=None, max_examples=40)
+@given(SENTENCES, st.integers(1, 4), st.integers(1, 9), st.sampled_from(list(METHODS)))
+def test_blocks_on_disk_change_nothing(
+    sentences: list[list[int]], order: int, block: int, method: str
+) -> None:
+    ids = framed(sentences)
+    levels = count_ngrams(ids, vocabulary=WORDS, start=START, order=order)
+    with tempfile.TemporaryDirectory() as folder:
+        space = Space(Path(folder), block)
+        parts = count_ngrams(ids, vocabulary=WORDS, start=START, order=order, space=space)
+        for whole, part in zip(levels, parts, strict=True):
+            for name in ("prefixes", "words", "suffixes", "counts", "continuations", "opening"):
+                assert (getattr(whole, name) == getattr(part, name)).all()
+        one, other = (
+            estimate(counted, start=START, smoothing=METHODS[method], prune=(0, 0, 1)[:order], space=room)
+            for counted, room in ((levels, IN_MEMORY), (parts, space))
+        )
+        for whole, part in zip(one.levels, other.levels, strict=True):
+            assert (whole.words == part.words).all()
+            np.testing.assert_allclose(whole.log_probs, part.log_probs, atol=1e-9)
+            np.testing.assert_allclose(whole.backoffs, part.backoffs, atol=1e-9)
 
 
 @settings(deadline=None, max_examples=60)

@@ -35,6 +35,7 @@ _COMMANDS = {
     "data": _Home("gradatim.cli.data", "app"),
     "convert": _Home("gradatim.cli.convert", "command"),
     "tokenizer": _Home("gradatim.cli.tokenizer", "app"),
+    "lm": _Home("gradatim.cli.lm", "app"),
 }
 
 

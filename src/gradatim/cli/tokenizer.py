@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
 from typing import Annotated
@@ -31,6 +30,7 @@ def train(
     """Learn a tokenizer from text."""
     from concurrent.futures import ThreadPoolExecutor
 
+    from gradatim.data.plain import plain_texts
     from gradatim.engine.atomic import atomic_file
     from gradatim.text.tokenizer import preset, train_tokenizer
 
@@ -38,12 +38,12 @@ def train(
     if not out.parent.is_dir():  # said now, not after minutes of learning
         raise DataError(f"no such folder: {out.parent}")
     started = time.perf_counter()
-    lines = chain.from_iterable(_texts(source, text) for source in corpus)
+    lines = (line for source in corpus for _, line in plain_texts(source, text or ()))
     first = next((line for line in lines if line.strip()), None)
     if first is None:
         raise DataError(f"nothing to learn from: {', '.join(corpus)} holds no text")
-    lines = chain([first], lines)
-    batches = iter(lambda: list(islice(lines, BATCH_TEXTS)), [])
+    every = chain([first], lines)
+    batches = iter(lambda: list(islice(every, BATCH_TEXTS)), [])
     # In a thread, so that Ctrl-C is heard while the library computes.
     learning = ThreadPoolExecutor(1).submit(
         train_tokenizer, batches, config, size, progress=sys.stderr.isatty()
@@ -86,29 +86,3 @@ def show(
         there = "" if origin is None else repr((text, pair or "")[origin][start:end])
         table.add_row(str(number), Text(piece), str(start), str(end), Text(there), str(segment))
     Console().print(table)
-
-
-def _texts(source: str, columns: list[str] | None) -> Iterator[str]:
-    """The lines of a text file, the cells of a table, or those of all files in a folder; one at a time."""
-    from gradatim.data.columns import choose_columns
-    from gradatim.data.source import find_source
-    from gradatim.data.tables import SUFFIXES
-    from gradatim.data.textfile import decompressed, open_text
-
-    path = Path(source).expanduser()
-    if path.is_dir():
-        files = [item for item in sorted(path.rglob("*")) if item.is_file()]
-        files = [item for item in files if decompressed(item).suffix.lower() in SUFFIXES]
-        if not files:
-            raise DataError(f"{path} holds no file of type {', '.join(SUFFIXES)}")
-        for file in files:
-            yield from _texts(str(file), columns)
-    elif path.is_file() and decompressed(path).suffix.lower() == ".txt":
-        with open_text(path) as lines:
-            yield from lines  # with their ends: byte-level tokens may hold them
-    else:
-        table = find_source(source).tables["train"]
-        names: Sequence[str | None] = columns or [None]
-        chosen = [choose_columns(table, text=name, labelled=False, pairs=False).text for name in names]
-        for _, cells in table.scan():
-            yield from (str(cells[at]) for at in chosen if cells[at])

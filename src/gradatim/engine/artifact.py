@@ -14,8 +14,9 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeAlias
 
 from gradatim.engine.atomic import atomic_file
 from gradatim.engine.manifest import ADVICE, JSON, MANIFEST, Manifest, describe, sha256
@@ -24,6 +25,11 @@ from gradatim.types import Task
 
 CARD = "card.md"
 
+Buffer: TypeAlias = bytes | memoryview
+
+_HEADER = 30  # bytes of a local header before the name
+_PADDING = 0xD935  # the extra field that Android's zipalign made known
+_ALIGNMENT = 64
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # a fixed time stamp: equal content, equal bytes
 _MANIFEST_LIMIT = 16 << 20
 # Deflate can swell a thousandfold; real members shrink to no less than a hundredth.
@@ -46,7 +52,7 @@ class Artifact:
     decision: Mapping[str, JSON]
     metrics: Mapping[str, float]
     provenance: Mapping[str, JSON]
-    members: Mapping[str, bytes] = field(repr=False)
+    members: Mapping[str, Buffer] = field(repr=False)
 
     @property
     def card(self) -> str:
@@ -67,6 +73,10 @@ class Artifact:
 
     def member(self, name: str) -> bytes:
         """The bytes of one member; `ArtifactError` if there is none of that name."""
+        return bytes(self.view(name))
+
+    def view(self, name: str) -> Buffer:
+        """The same, mapped from the file if that was asked for when it was read."""
         try:
             return self.members[name]
         except KeyError:
@@ -81,7 +91,7 @@ def write_artifact(
     kind: str,
     task: Task,
     encoder: Mapping[str, JSON],
-    members: Mapping[str, bytes],
+    members: Mapping[str, Buffer],
     decision: Mapping[str, JSON] | None = None,
     metrics: Mapping[str, float] | None = None,
     provenance: Mapping[str, JSON] | None = None,
@@ -90,7 +100,8 @@ def write_artifact(
     """Write one model as one file, whole or not at all.
 
     `kind` names the session, `encoder` the settings (with their own `kind`) from which the encoder
-    is rebuilt, `decision` temperature and thresholds. Raises `ArtifactError` if the disk is full
+    is rebuilt, `decision` temperature and thresholds. A member given as a memoryview is stored as it
+    is, whatever it would shrink to, so that it can be mapped. Raises `ArtifactError` if the disk is full
     or the folder cannot be written; an older file at `path` is then untouched.
     """
     for name in members:
@@ -105,7 +116,7 @@ def write_artifact(
     try:
         with atomic_file(path) as handle, zipfile.ZipFile(handle, "w") as archive:
             for name, data in {MANIFEST: text.encode("utf-8"), **contents}.items():
-                archive.writestr(_entry(name, data), data)
+                archive.writestr(_entry(name, data, handle.tell()), data)
     except OSError as error:
         raise ArtifactError(_why_not_written(path, error)) from error
 
@@ -133,8 +144,11 @@ def rewrite_artifact(
     )
 
 
-def read_artifact(path: Path) -> Artifact:
-    """Read and verify one `.gradatim` file; `ArtifactError` says what is wrong and what to do."""
+def read_artifact(path: Path, *, mapped: bool = False) -> Artifact:
+    """Read and verify one `.gradatim` file; `ArtifactError` says what is wrong and what to do.
+
+    With `mapped`, members that are stored as they are stay in the file, as views of it.
+    """
     path = Path(path)
     try:
         handle = open(path, "rb")  # noqa: SIM115  # closed below; opened here to tell absence from damage
@@ -151,9 +165,13 @@ def read_artifact(path: Path) -> Artifact:
         manifest = Manifest(path, archive.read(_bounded(path, entries.pop(MANIFEST), _MANIFEST_LIMIT)))
         sizes = manifest.sizes()
         _check_members(path, entries, sizes)
-        members = {}
+        members: dict[str, Buffer] = {}
+        whole = memoryview(mmap(handle.fileno(), 0, access=ACCESS_READ)) if mapped else None
         for name in sizes:
-            members[name] = archive.read(entries[name])
+            if whole and entries[name].compress_type == zipfile.ZIP_STORED:
+                members[name] = _stored(whole, entries[name])
+            else:
+                members[name] = archive.read(entries[name])
             if sha256(members[name]) != manifest.members[name]["sha256"]:
                 raise ArtifactError(
                     f"member '{name}' of {path} is not the one in its manifest (wrong sha256). {ADVICE}"
@@ -214,7 +232,17 @@ def _is_plain(name: str) -> bool:
     return bool(name) and not set(name) & set("/\\:\0") and name.strip(". ") == name
 
 
-def _entry(name: str, data: bytes) -> zipfile.ZipInfo:
+def _stored(whole: memoryview, entry: zipfile.ZipInfo) -> memoryview:
+    """A stored member as a part of the file; where it begins, its own header says."""
+    sizes = struct.unpack_from("<HH", whole, entry.header_offset + 26)
+    start = entry.header_offset + _HEADER + sum(sizes)
+    if start + entry.file_size > len(whole):
+        raise EOFError("a member reaches beyond the end of the file")
+    return whole[start : start + entry.file_size]
+
+
+def _entry(name: str, data: Buffer, position: int) -> zipfile.ZipInfo:
+    """The header of a member that begins at `position` of the file."""
     entry = zipfile.ZipInfo(name, _EPOCH)
     entry.create_system = 3  # Unix on every system, so that bytes agree
     entry.external_attr = 0o644 << 16
@@ -222,7 +250,12 @@ def _entry(name: str, data: bytes) -> zipfile.ZipInfo:
     part = 1 << 16
     sample = b"".join(data[start : start + part] for start in range(0, len(data), max(part, len(data) // 8)))
     shrinks = len(zlib.compress(sample, 1)) < 0.85 * len(sample)
-    entry.compress_type = zipfile.ZIP_DEFLATED if shrinks else zipfile.ZIP_STORED
+    if shrinks and isinstance(data, bytes):
+        entry.compress_type = zipfile.ZIP_DEFLATED
+    else:  # padded, so that arrays lie where a processor wants them
+        before = position + _HEADER + len(name.encode()) + 4 + 20 * (len(data) > zipfile.ZIP64_LIMIT)
+        padding = -before % _ALIGNMENT
+        entry.extra = struct.pack("<HH", _PADDING, padding) + bytes(padding)
     return entry
 
 

@@ -16,6 +16,7 @@ JSON: TypeAlias = "bool | int | float | str | Sequence[JSON] | Mapping[str, JSON
 FORMAT = "gradatim"
 VERSION = 1
 MANIFEST = "manifest.json"
+WITHOUT_LABELS = frozenset({"ngram-lm"})  # kinds that predict words
 ADVICE = "Copy or fetch the file again, or make it anew with `gradatim fit`."
 
 
@@ -27,7 +28,7 @@ def describe(
     decision: Mapping[str, JSON],
     metrics: Mapping[str, float],
     provenance: Mapping[str, JSON],
-    members: Mapping[str, bytes],
+    members: Mapping[str, bytes | memoryview],
 ) -> dict[str, JSON]:
     """The manifest of these contents, as JSON values."""
     return {
@@ -43,7 +44,7 @@ def describe(
     }
 
 
-def sha256(data: bytes) -> str:
+def sha256(data: bytes | memoryview) -> str:
     """The digest that the manifest keeps of each member."""
     return hashlib.sha256(data).hexdigest()
 
@@ -92,7 +93,8 @@ class Manifest:
         """What the model predicts."""
         task = self.field("task", dict)
         labels = self.field("labels", list, task)
-        if not labels or len(set(map(str, labels))) < len(labels) or not all(map(_is_name, labels)):
+        nameless = not labels and self.fields.get("kind") not in WITHOUT_LABELS
+        if nameless or len(set(map(str, labels))) < len(labels) or not all(map(_is_name, labels)):
             raise ArtifactError(
                 f"{MANIFEST} of {self.path}: field 'labels' must list distinct names. {ADVICE}"
             )

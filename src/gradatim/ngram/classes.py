@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from gradatim.engine.ngram import NgramArrays, extend
 from gradatim.ngram.counts import Ints, count_ngrams
-from gradatim.ngram.kneser_ney import estimate
+from gradatim.ngram.estimate import estimate
 from gradatim.ngram.table import NgramTable
 
 Hashes = npt.NDArray[np.uint64]

@@ -11,6 +11,8 @@ from gradatim.ngram.counts import Ints, sentence_depth
 
 Floats = npt.NDArray[np.float64]
 
+LOG_ZERO = -99.0 * np.log(10.0)  # how ARPA files write the probability 0
+
 
 @dataclass(frozen=True, slots=True)
 class Entries:
@@ -24,6 +26,14 @@ class Entries:
     words: Ints
     log_probs: Floats
     backoffs: Floats
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+    @property
+    def pairs(self) -> tuple[Ints, Ints]:
+        """What names an n-gram: its prefix and its last word."""
+        return self.prefixes, self.words
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +54,7 @@ class NgramTable:
 
     def find(self, ids: Ints) -> list[Ints]:
         """For each order, the number of the n-gram that ends at each token; -1 where there is none."""
+        ids = ids.astype(np.int64, copy=False)  # 32 bits would not hold a pair
         depth = sentence_depth(ids == self.start)
         found = [ids]
         for n, level in enumerate(self.levels[1:], start=2):

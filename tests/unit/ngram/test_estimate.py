@@ -9,11 +9,16 @@ import pytest
 
 from gradatim.errors import ConfigError
 from gradatim.ngram.counts import count_ngrams
-from gradatim.ngram.kneser_ney import FALLBACK, discounts, estimate
+from gradatim.ngram.estimate import estimate
+from gradatim.ngram.smoothing import FALLBACK, counts_of_counts, modified
 
 START, END, A, B, C, UNKNOWN = range(6)
 # <s> a b a </s>   <s> a b </s>   <s> c a b </s>
 CORPUS = np.array([START, A, B, A, END, START, A, B, END, START, C, A, B, END])
+
+
+def discounts_of(counts: np.ndarray) -> np.ndarray:
+    return modified(counts_of_counts(counts))
 
 
 def grams(order: int) -> dict[tuple[int, ...], tuple[int, int]]:
@@ -26,7 +31,7 @@ def grams(order: int) -> dict[tuple[int, ...], tuple[int, int]]:
         return (*head, int(level.words[number]))
 
     level = levels[order - 1]
-    return {spell(order, i): (int(level.counts[i]), int(level.adjusted[i])) for i in range(len(level))}
+    return {spell(order, i): (int(level.counts[i]), int(level.continuations[i])) for i in range(len(level))}
 
 
 def test_counts_of_every_order() -> None:
@@ -61,20 +66,20 @@ def test_discounts_follow_chen_and_goodman() -> None:
     adjusted = np.repeat([1, 2, 3, 4, 9], [40, 20, 10, 5, 3])
     y = 40 / (40 + 2 * 20)
     expected = [0, 1 - 2 * y * 20 / 40, 2 - 3 * y * 10 / 20, 3 - 4 * y * 5 / 10]
-    assert discounts(adjusted) == pytest.approx(expected)
+    assert discounts_of(adjusted) == pytest.approx(expected)
 
 
 def test_discounts_without_evidence_fall_back() -> None:
-    assert discounts(np.array([7, 8, 9])).tolist() == [0, *FALLBACK]
-    assert discounts(np.zeros(0, dtype=np.int64)).tolist() == [0, *FALLBACK]
-    lopsided = discounts(np.repeat([1, 2, 3, 4], [1, 1, 50, 50]))  # the formula goes below 0 here
+    assert discounts_of(np.array([7, 8, 9])).tolist() == [0, *FALLBACK]
+    assert discounts_of(np.zeros(0, dtype=np.int64)).tolist() == [0, *FALLBACK]
+    lopsided = discounts_of(np.repeat([1, 2, 3, 4], [1, 1, 50, 50]))  # the formula goes below 0 here
     assert (lopsided[1:] > 0).all()
     assert (lopsided[1:] <= [1, 2, 3]).all()
 
 
 def test_a_bigram_probability_by_hand() -> None:
     levels = count_ngrams(CORPUS, vocabulary=6, start=START, order=2)
-    d1, d2 = discounts(levels[0].adjusted), discounts(levels[1].adjusted)
+    d1, d2 = discounts_of(levels[0].continuations), discounts_of(levels[1].continuations)
     # Unigrams: 7 distinct bigrams; a has 3 of them and c 1; the base spreads over 5 words.
     gamma = sum(d1[min(n, 3)] for n in (2, 3, 1, 1)) / 7
     p_b = (1 - d1[1]) / 7 + gamma / 5

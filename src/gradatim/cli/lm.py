@@ -1,0 +1,264 @@
+"""`gradatim lm`: language models that count words: train one, score texts, write new ones, convert."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gradatim.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from gradatim.ngram.model import NgramModel
+    from gradatim.ngram.sparsity import Sparsity
+    from gradatim.pipelines.language import LanguagePipeline, Scores
+
+app = typer.Typer(help="Train a language model, score texts with it, write new ones.", no_args_is_help=True)
+PER_TOKEN = 160  # bytes held at once for each token of a block
+SUFFIXES = (".gradatim", ".arpa")
+Columns = Annotated[list[str] | None, typer.Option(help="Column of a table; repeat it for several.")]
+Model = Annotated[Path, typer.Argument(help="A .gradatim or .arpa file.")]
+
+
+@app.command()
+def train(
+    corpus: Annotated[
+        list[str], typer.Argument(help="Sentences, one a line: text files, tables, folders, data set names.")
+    ],
+    order: Annotated[int, typer.Option(min=1, help="Words of the longest n-gram.")] = 5,
+    smoothing: Annotated[str, typer.Option(help="kneser-ney, katz, stupid, add-k or mle.")] = "kneser-ney",
+    add: Annotated[float | None, typer.Option(help="The k of add-k (default 1).")] = None,
+    prune: Annotated[str, typer.Option(help="Drop what occurs at most so often, by order: '0 0 1'.")] = "0",
+    min_count: Annotated[int, typer.Option(min=1, help="Words that occur less often become <unk>.")] = 1,
+    dev: Annotated[str | None, typer.Option(help="Text held out, to measure on.")] = None,
+    text: Columns = None,
+    memory: Annotated[int, typer.Option(min=64, help="MB to sort in; what is larger is on disk.")] = 2000,
+    out: Annotated[Path, typer.Option(help="File to write: .gradatim, or .arpa.")] = Path("lm.gradatim"),
+) -> None:
+    """Count n-grams and estimate a smoothed model."""
+    from gradatim.data.plain import line_blocks
+    from gradatim.ngram.build import build
+    from gradatim.ngram.model import NgramModel
+    from gradatim.ngram.smoothing import named
+    from gradatim.ngram.space import Space
+
+    method, thresholds = named(smoothing, add=add), _thresholds(prune, order)
+    _check_target(out)  # said now, not after minutes of counting
+    began, block = time.perf_counter(), memory * 10**6 // PER_TOKEN
+    columns = text or ()
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".gradatim-lm-") as folder, _stages() as say:
+        space = Space(Path(folder), block)
+        built = build(
+            line_blocks(corpus, columns, min(block, 1 << 24)),
+            order=order, smoothing=method, prune=thresholds, min_count=min_count,
+            dev=line_blocks([dev], columns) if dev else None, space=space, say=say,
+        )  # fmt: skip
+        say("packing")
+        model = NgramModel.of(built.table, built.vocabulary, space)
+        facts = {"smoothing": smoothing, "order": order, "words": built.words, "sentences": built.sentences}
+        say(f"writing {out}")
+        if out.suffix == ".arpa":
+            from gradatim.ngram.arpa import write_arpa
+
+            write_arpa(out, built.table, built.vocabulary)
+        else:
+            _write(out, model, facts)
+    _report(model, built.sparsity)
+    spent = time.perf_counter() - began
+    print(
+        f"{built.words:,} words of {built.sentences:,} sentences, {len(built.vocabulary):,} different, "
+        f"in {spent:.1f} s; written to {out} ({out.stat().st_size / 1e6:.1f} MB)",
+        file=sys.stderr,
+    )
+    if dev and method.sums_to_one:
+        _print_scores(_pipeline(model).score(_lines(dev, columns)), dev)
+
+
+@app.command()
+def score(
+    model: Model,
+    file: Annotated[str, typer.Argument(help="Sentences, one a line; a file, folder, data set name, or -.")],
+    each: Annotated[bool, typer.Option("--each", help="A line per sentence: ln p, words, unknown.")] = False,
+    words: Annotated[bool, typer.Option("--words", help="A line per word: its surprisal in bits.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The totals as one JSON object.")] = False,
+    text: Columns = None,
+) -> None:
+    """Print how likely texts are: perplexity, bits per character, and on request every sentence or word."""
+    pipeline = _pipeline(_read(model))
+    lines = _lines(file, text or ())
+    if words:
+        for line in lines:
+            for surprisal in pipeline.surprisals(line):
+                print(f"{surprisal.token}\t{surprisal.bits:.3f}")
+        return
+    scores = pipeline.score(lines)
+    if each:
+        for p, tokens, unknown in zip(scores.log_probs, scores.tokens, scores.unknown, strict=True):
+            print(f"{p:.4f}\t{tokens}\t{unknown}")
+    elif as_json:
+        totals = _totals(scores)  # JSON has no infinity: what is impossible is null
+        print(json.dumps({name: value if math.isfinite(value) else None for name, value in totals.items()}))
+    else:
+        _print_scores(scores, file)
+
+
+@app.command()
+def generate(
+    model: Model,
+    prompt: Annotated[str, typer.Option(help="How every text begins.")] = "",
+    count: Annotated[int, typer.Option(min=1, help="How many texts.")] = 5,
+    max_words: Annotated[int, typer.Option(min=1, help="The most words of one.")] = 100,
+    temperature: Annotated[float, typer.Option(min=0, help="0: always the likeliest word.")] = 1.0,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed, the same texts.")] = 0,
+) -> None:
+    """Write new texts, word by word."""
+    pipeline = _pipeline(_read(model))
+    for number in range(count):
+        print(
+            pipeline.generate(prompt, max_tokens=max_words, temperature=temperature, seed=seed + number),
+            flush=True,
+        )
+
+
+@app.command()
+def convert(
+    source: Model, target: Annotated[Path, typer.Argument(help="A .gradatim or .arpa file to write.")]
+) -> None:
+    """Turn an ARPA file into a .gradatim file, or back."""
+    from gradatim.ngram.arpa import read_arpa, write_arpa
+    from gradatim.ngram.model import NgramModel
+
+    _check_target(target)
+    if target.suffix == ".gradatim":
+        model = NgramModel.of(*read_arpa(source)) if source.suffix == ".arpa" else _read(source)
+        _write(target, model, {"source": source.name})
+    else:
+        table, vocabulary = (
+            read_arpa(source)
+            if source.suffix == ".arpa"
+            else ((found := _read(source)).table(), found.vocabulary)
+        )
+        write_arpa(target, table, vocabulary)
+
+
+def _read(path: Path) -> NgramModel:
+    from gradatim.engine.artifact import read_artifact
+    from gradatim.ngram.arpa import read_arpa
+    from gradatim.ngram.model import NgramModel
+    from gradatim.ngram.stored import KIND, read_model
+
+    if path.suffix == ".arpa" or path.name.endswith(".arpa.gz"):
+        return NgramModel.of(*read_arpa(path))
+    artifact = read_artifact(path, mapped=True)
+    if artifact.kind != KIND:
+        raise ConfigError(
+            f"{path} holds a model of kind '{artifact.kind}', no language model: use `gradatim predict`"
+        )
+    return read_model(artifact)
+
+
+def _write(path: Path, model: NgramModel, facts: dict[str, Any]) -> None:
+    from gradatim import __version__
+    from gradatim.ngram.stored import write_model
+
+    write_model(path, model, provenance={**facts, "gradatim": __version__})
+
+
+def _pipeline(model: NgramModel) -> LanguagePipeline:
+    from gradatim.pipelines.language import LanguagePipeline
+
+    return LanguagePipeline(model)
+
+
+def _lines(source: str, columns: Sequence[str]) -> list[str]:
+    """The sentences of a source; of text files and stdin every line, empty ones too."""
+    from gradatim.data.plain import plain_texts
+
+    if source == "-":
+        lines = [line.rstrip("\r\n") for line in sys.stdin]
+    else:
+        texts = (text for _, text in plain_texts(source, columns))
+        lines = [line for text in texts for line in text.removesuffix("\n").split("\n")]
+    if not lines:
+        raise DataError(f"{source} holds no text: there is nothing to score")
+    return lines
+
+
+def _totals(scores: Scores) -> dict[str, Any]:
+    return {
+        "sentences": len(scores.tokens),
+        "words": int(scores.tokens.sum()),
+        "unknown": int(scores.unknown.sum()),
+        "perplexity": scores.perplexity,
+        "known_perplexity": scores.known_perplexity,
+        "bits_per_character": scores.bits_per_character,
+    }
+
+
+def _print_scores(scores: Scores, where: str) -> None:
+    totals = _totals(scores)
+    print(f"{where}: {totals['sentences']:,} sentences, {totals['words']:,} words with sentence ends")
+    print(f"perplexity {scores.perplexity:.2f}, {scores.bits_per_character:.3f} bits per character")
+    if totals["unknown"]:
+        print(
+            f"{totals['unknown']:,} words are unknown; perplexity of the others {scores.known_perplexity:.2f}"
+        )
+
+
+def _report(model: NgramModel, found: Sequence[Sparsity]) -> None:
+    """Storage and sparsity by order."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    held_out = found[0].unseen is not None
+    names = ["order", "n-grams", "seen once", "expected unseen", "kept", "MB", "bytes each"]
+    names[4:4] = ["unseen in dev", "impossible sentences"] * held_out
+    table = Table(*names, box=box.SIMPLE_HEAD)
+    for column in table.columns:
+        column.justify = "right"
+    for n, (facts, (kept, size)) in enumerate(zip(found, model.sizes, strict=True), start=1):
+        shares = [facts.once / max(1, facts.ngrams), facts.expected]
+        shares += [facts.unseen or 0.0, facts.impossible or 0.0] * held_out
+        cells = [f"{n}", f"{facts.ngrams:,}", *(f"{share:.1%}" for share in shares)]
+        table.add_row(*cells, f"{kept:,}", f"{size / 1e6:.1f}", f"{size / max(1, kept):.1f}")
+    Console(stderr=True).print(table)
+
+
+@contextmanager
+def _stages() -> Iterator[Any]:
+    """What is being done and for how long, where someone looks."""
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    with Progress(
+        SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(),
+        console=console, transient=True, disable=not console.is_terminal,
+    ) as progress:  # fmt: skip
+        task = progress.add_task("", total=None)
+        yield lambda stage: progress.reset(task, description=stage)
+
+
+def _check_target(path: Path) -> None:
+    if path.suffix not in SUFFIXES:
+        raise ConfigError(f"{path}: a model is written as {' or '.join(SUFFIXES)}")
+    if not path.parent.is_dir():
+        raise DataError(f"no such folder: {path.parent}")
+
+
+def _thresholds(prune: str, order: int) -> list[int]:
+    cells = prune.replace(",", " ").split()
+    if not cells or len(cells) > order or not all(cell.isdigit() for cell in cells):
+        raise ConfigError(
+            f"--prune lists at most {order} numbers, one for each order, as '0 0 1'; not '{prune}'"
+        )
+    return [int(cell) for cell in cells]
