@@ -49,37 +49,36 @@ def _vectors(graph: Graph, body: nn.Module, segments: bool) -> str:
 def _recurrent(graph: Graph, body: nn.Module, segments: bool) -> str:
     """(rows, tokens, 2 * hidden) states of a bidirectional LSTM stack."""
     assert isinstance(body, RecurrentBody)
-    fused = body.recurrent.fused
-    if not isinstance(fused, nn.LSTM):
+    if body.recurrent.cell != "lstm":
         raise ConfigError("only LSTM bodies can be exported so far")
     vectors = _vectors(graph, body.vectors, segments)
     x = graph.add("Transpose", vectors, perm=[1, 0, 2])  # time first
-    for layer in range(fused.num_layers):
+    for depth, layer in enumerate(body.recurrent.layers):
         # (time, directions, rows, hidden) -> (time, rows, directions * hidden)
         y = graph.add(
             "LSTM",
             x,
-            *(graph.weight(f"lstm{layer}_{part}", value) for part, value in _lstm(fused, layer).items()),
+            *(graph.weight(f"lstm{depth}_{part}", value) for part, value in _lstm(layer).items()),
             "lengths",
-            name=f"lstm{layer}",
-            hidden_size=fused.hidden_size,
+            name=f"lstm{depth}",
+            hidden_size=layer.hidden_size,
             direction="bidirectional",
         )
         y = graph.add("Transpose", y, perm=[0, 2, 1, 3])
-        x = graph.add("Reshape", y, graph.constant("merge", [0, 0, 2 * fused.hidden_size]))
+        x = graph.add("Reshape", y, graph.constant("merge", [0, 0, body.recurrent.width]))
     return graph.add("Transpose", x, perm=[1, 0, 2])
 
 
-def _lstm(fused: nn.LSTM, layer: int) -> dict[str, Array]:
+def _lstm(layer: nn.Module) -> dict[str, Array]:
     """Weights of one layer, both directions, in ONNX's gate order (i, o, f, c) from torch's (i, f, c, o)."""
 
     def gates(value: Tensor) -> Array:
         i, f, c, o = np.split(array(value), 4)
         return np.concatenate([i, o, f, c])
 
-    suffixes = [f"l{layer}", f"l{layer}_reverse"]
+    suffixes = ["l0", "l0_reverse"]
     stack = {
-        part: np.stack([gates(getattr(fused, f"{part}_{suffix}")) for suffix in suffixes])
+        part: np.stack([gates(getattr(layer, f"{part}_{suffix}")) for suffix in suffixes])
         for part in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
     }
     return {

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 PATTERNS, LENGTH = 8192, 512  # the table: so many patterns, of so many values each
@@ -87,3 +87,36 @@ class Dropout(nn.Module):
 
     def extra_repr(self) -> str:
         return f"p={self.p}"
+
+
+class LockedDropout(nn.Module):
+    """One mask for all tokens of a row (Gal & Ghahramani 2016, section 4.2; "variational dropout")."""
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.dropout = Dropout(p)
+
+    def forward(
+        self, x: Float[Tensor, "tokens width"], rows: Int[Tensor, " tokens"]
+    ) -> Float[Tensor, "tokens width"]:
+        """`rows` names the row of each token."""
+        if not self.training or not self.dropout.p:
+            return x
+        mask = self.dropout(torch.ones(int(rows.max()) + 1, x.shape[1], dtype=x.dtype, device=x.device))
+        return x * mask.index_select(0, rows)
+
+
+class WordDropout(nn.Module):
+    """Whole words at once: a word that is dropped is zero wherever it stands (Gal & Ghahramani 2016, section 4.2)."""
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.dropout = Dropout(p)
+
+    def forward(self, x: Float[Tensor, "tokens width"], ids: Int[Tensor, " tokens"]) -> Tensor:
+        """`x` are the vectors of `ids`."""
+        if not self.training or not self.dropout.p:
+            return x
+        mask = self.dropout(torch.ones(int(ids.max()) + 1, dtype=x.dtype, device=x.device))
+        dropped: Tensor = x * mask.index_select(0, ids)[:, None]
+        return dropped

@@ -2,25 +2,60 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn.utils.rnn import PackedSequence
 
+from gradatim.nn.dropout import Dropout, LockedDropout
 from gradatim.nn.packed import Layout
 
-Cell = Literal["rnn", "gru", "lstm"]
-CELLS: dict[Cell, type[nn.RNN | nn.GRU | nn.LSTM]] = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
+Cell = Literal["rnn", "relu", "gru", "lstm"]
+CELLS: dict[Cell, Callable[..., nn.RNNBase]] = {
+    "rnn": nn.RNN,
+    "relu": lambda *sizes, **more: nn.RNN(*sizes, nonlinearity="relu", **more),
+    "gru": nn.GRU,
+    "lstm": nn.LSTM,
+}
+KERNELS: dict[Cell, Callable[..., Any]] = {
+    "rnn": torch.rnn_tanh,
+    "relu": torch.rnn_relu,
+    "gru": torch.gru,
+    "lstm": torch.lstm,
+}
+
+
+@dataclass(slots=True)
+class RecurrentState:
+    """What each layer has come to: h, and c of an LSTM, each (directions, rows, hidden)."""
+
+    layers: list[tuple[Tensor, ...]]
+
+    def reorder(self, rows: Int[Tensor, " kept"]) -> RecurrentState:
+        """The state of these rows, which may come back more than once or not at all."""
+        return self._each(lambda part: part.index_select(1, rows))
+
+    def detach(self) -> RecurrentState:
+        """The same numbers, from which no gradient goes back (truncated back-propagation, Williams & Peng 1990)."""
+        return self._each(torch.Tensor.detach)
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> RecurrentState:
+        return RecurrentState([tuple(map(change, layer)) for layer in self.layers])
 
 
 class Recurrent(nn.Module):
     """A stack of recurrent layers (Elman 1990; Hochreiter & Schmidhuber 1997; Cho et al. 2014).
 
-    Input (tokens, width) in row order, output (tokens, hidden_width * directions) in row order.
-    The fused kernel wants tokens by time step; that order is a permutation of ours, so there is no
-    padding on the way in or out.
+    Input (tokens, width) in row order, output (tokens, hidden_width * directions) in row order; the last
+    layer may have a width of its own. The fused kernel wants tokens by time step; that order is a permutation
+    of ours, so there is no padding on the way in or out. `nn.cells` has the same written out.
+
+    `dropout` lies between layers, `locked` to one mask for all steps of a row (Gal & Ghahramani 2016);
+    `weight_drop` leaves out single recurrent weights, the same for all steps and rows (Merity et al. 2018,
+    section 2). The weights themselves are never changed: dropped ones are a function's argument.
     """
 
     def __init__(
@@ -30,32 +65,78 @@ class Recurrent(nn.Module):
         hidden_width: int,
         *,
         num_layers: int = 1,
+        last_width: int | None = None,
         bidirectional: bool = False,
         dropout: float = 0.0,
+        locked: bool = False,
+        weight_drop: float = 0.0,
     ) -> None:
         super().__init__()
-        self.fused = CELLS[cell](
-            width,
-            hidden_width,
-            num_layers=num_layers,
-            bidirectional=bidirectional,
-            dropout=dropout if num_layers > 1 else 0.0,
+        self.cell = cell
+        self.bidirectional = bidirectional
+        self.widths = widths = [hidden_width] * (num_layers - 1) + [last_width or hidden_width]
+        directions = 2 if bidirectional else 1
+        inputs = [width, *(directions * before for before in widths)]
+        self.layers = nn.ModuleList(
+            CELLS[cell](read, made, bidirectional=bidirectional)
+            for read, made in zip(inputs, widths, strict=False)
         )
+        self.width = directions * widths[-1]
+        self.dropout = LockedDropout(dropout) if locked else Dropout(dropout)
+        self.weight_drop = Dropout(weight_drop)
 
-    def forward(self, x: Float[Tensor, "tokens width"], layout: Layout) -> Float[Tensor, "tokens hidden"]:
-        by_time, sizes = time_order(layout)
+    def forward(
+        self, x: Float[Tensor, "tokens width"], layout: Layout, state: RecurrentState | None = None
+    ) -> Float[Tensor, "tokens hidden"]:
+        """States of all tokens; rows begin from `state` if there is one, which is set to where they end."""
+        by_time, sizes, longest_first = time_order(layout)
         # Rows enter longest first, as the fused kernel requires; nothing depends on their order.
-        packed = PackedSequence(x.index_select(0, by_time), sizes)
-        out: Tensor = self.fused(packed)[0].data
-        back = torch.empty_like(by_time)
-        back[by_time] = torch.arange(len(by_time), device=x.device)
-        return out.index_select(0, back)
+        before = (self.begin(layout.num_rows) if state is None else state).reorder(longest_first)
+        x, rows = x.index_select(0, by_time), layout.rows.index_select(0, by_time)
+        after = []
+        for depth, (layer, start) in enumerate(zip(self.layers, before.layers, strict=True)):
+            if depth:
+                x = self.dropout(x, rows) if isinstance(self.dropout, LockedDropout) else self.dropout(x)
+            x, *end = self._run(layer, x, sizes, start)
+            after.append(tuple(end))
+        if state is not None:
+            state.layers = RecurrentState(after).reorder(inverse(longest_first)).layers
+        return x.index_select(0, inverse(by_time))
+
+    def begin(self, num_rows: int) -> RecurrentState:
+        """The state before anything was read: zeros."""
+        parts = 2 if self.cell == "lstm" else 1
+        directions = 2 if self.bidirectional else 1
+        weight = next(self.parameters())
+        shapes = [(directions, num_rows, width) for width in self.widths]
+        return RecurrentState([(weight.new_zeros(shape),) * parts for shape in shapes])
+
+    def _run(self, layer: Any, x: Tensor, sizes: Tensor, start: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """One layer: the states of all tokens, in the order of time, and those at the end of each row."""
+        weights = [
+            self.weight_drop(weight) if name.startswith("weight_hh") else weight
+            for suffix in ("l0", "l0_reverse")[: start[0].shape[0]]
+            for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+            for weight in [getattr(layer, f"{name}_{suffix}")]
+        ]
+        begin = start if len(start) == 2 else start[0]
+        out: tuple[Tensor, ...] = KERNELS[self.cell](
+            x, sizes, begin, weights, True, 1, 0.0, self.training, self.bidirectional
+        )
+        return out
 
 
-def time_order(layout: Layout) -> tuple[Tensor, Tensor]:
-    """The permutation from row order to time order, and how many rows are alive at each step."""
-    rank = torch.empty_like(layout.lengths)
+def time_order(layout: Layout) -> tuple[Tensor, Tensor, Tensor]:
+    """The permutation from row order to time order, how many rows are alive at each step, and rows longest first."""
     longest_first = layout.lengths.argsort(descending=True, stable=True)
-    rank[longest_first] = torch.arange(layout.num_rows, device=rank.device)
+    rank = inverse(longest_first)
     by_time = torch.argsort(layout.positions * layout.num_rows + rank[layout.rows])
-    return by_time, torch.bincount(layout.positions).cpu()  # the kernel wants sizes on the host
+    sizes = torch.bincount(layout.positions).cpu()  # the kernel wants sizes on the host
+    return by_time, sizes, longest_first
+
+
+def inverse(order: Int[Tensor, " n"]) -> Int[Tensor, " n"]:
+    """Where each number stands in a permutation."""
+    places = torch.empty_like(order)
+    places[order] = torch.arange(len(order), device=order.device)
+    return places

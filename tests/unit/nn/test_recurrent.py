@@ -9,59 +9,12 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
 
+from gradatim.nn.cells import written_out
 from gradatim.nn.packed import Layout
 from gradatim.nn.recurrent import Cell, Recurrent, time_order
 
 WIDTH, HIDDEN = 3, 5
 LENGTHS = [2, 7, 1, 7, 5]
-State = tuple[Tensor, ...]
-
-
-def elman(x: Tensor, h: Tensor) -> Tensor:
-    """Elman 1990: h' = tanh(W x + U h), biases included in the summands."""
-    return torch.tanh(x + h)
-
-
-def gru(x: Tensor, h: Tensor, state: Tensor) -> Tensor:
-    """Cho et al. 2014, eq. 5-8, with the reset gate after the product as in cuDNN."""
-    xr, xz, xn = x.chunk(3)
-    hr, hz, hn = h.chunk(3)
-    r, z = torch.sigmoid(xr + hr), torch.sigmoid(xz + hz)
-    return (1 - z) * torch.tanh(xn + r * hn) + z * state
-
-
-def lstm(x: Tensor, h: Tensor, c: Tensor) -> State:
-    """Hochreiter & Schmidhuber 1997 with the forget gate of Gers et al. 2000."""
-    i, f, g, o = (x + h).chunk(4)
-    c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
-    return torch.sigmoid(o) * torch.tanh(c), c
-
-
-def read(cell: Cell, fused: torch.nn.RNNBase, suffix: str, xs: Tensor) -> Tensor:
-    """One layer in one direction over one row, step by step from a zero state."""
-    w, u, b, d = (getattr(fused, f"{n}_{suffix}") for n in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"))
-    h = c = torch.zeros(HIDDEN)
-    out = []
-    for x in xs:
-        into, back = w @ x + b, u @ h + d
-        if cell == "rnn":
-            h = elman(into, back)
-        elif cell == "gru":
-            h = gru(into, back, h)
-        else:
-            h, c = lstm(into, back, c)
-        out.append(h)
-    return torch.stack(out)
-
-
-def written_out(cell: Cell, layer: Recurrent, xs: Tensor) -> Tensor:
-    for depth in range(layer.fused.num_layers):
-        ahead = read(cell, layer.fused, f"l{depth}", xs)
-        if layer.fused.bidirectional:
-            behind = read(cell, layer.fused, f"l{depth}_reverse", xs.flip(0)).flip(0)
-            ahead = torch.cat([ahead, behind], -1)
-        xs = ahead
-    return xs
 
 
 def build(cell: Cell, bidirectional: bool, num_layers: int = 2) -> tuple[Recurrent, Tensor]:
@@ -71,14 +24,14 @@ def build(cell: Cell, bidirectional: bool, num_layers: int = 2) -> tuple[Recurre
 
 
 both = pytest.mark.parametrize("bidirectional", [False, True], ids=["one way", "both ways"])
-cells = pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+cells = pytest.mark.parametrize("cell", ["rnn", "relu", "gru", "lstm"])
 
 
 @cells
 @both
 def test_equals_the_written_out_cells(cell: Cell, bidirectional: bool) -> None:
     layer, x = build(cell, bidirectional)
-    slow = torch.cat([written_out(cell, layer, row) for row in x.split(LENGTHS)])
+    slow = written_out(layer, x, Layout.of(LENGTHS))
     torch.testing.assert_close(layer(x, Layout.of(LENGTHS)), slow, atol=1e-6, rtol=1e-5)
 
 
@@ -90,7 +43,9 @@ def test_equals_torchs_own_packing_forward_and_backward(cell: Cell, bidirectiona
     def by_torch(x: Tensor) -> Tensor:
         padded = pad_sequence(list(x.split(LENGTHS)), batch_first=True).transpose(0, 1)
         packed = pack_padded_sequence(padded, torch.tensor(LENGTHS), enforce_sorted=False)
-        out, _ = pad_packed_sequence(layer.fused(packed)[0])
+        for one in layer.layers:
+            packed, _ = one(packed)
+        out, _ = pad_packed_sequence(packed)
         return torch.cat([out[:n, i] for i, n in enumerate(LENGTHS)])
 
     def outputs_and_gradients(run: Callable[[Tensor], Tensor]) -> list[Tensor]:
@@ -104,10 +59,11 @@ def test_equals_torchs_own_packing_forward_and_backward(cell: Cell, bidirectiona
 
 
 def test_time_order_lists_tokens_step_by_step_longest_row_first() -> None:
-    by_time, sizes = time_order(Layout.of([2, 3, 1]))
+    by_time, sizes, longest_first = time_order(Layout.of([2, 3, 1]))
     # Flat tokens: row 0 is 0-1, row 1 is 2-4, row 2 is 5.
     assert by_time.tolist() == [2, 0, 5, 3, 1, 4]
     assert sizes.tolist() == [3, 2, 1]
+    assert longest_first.tolist() == [1, 0, 2]
 
 
 def test_dropout_between_layers_only() -> None:
@@ -117,3 +73,67 @@ def test_dropout_between_layers_only() -> None:
     x, layout = torch.randn(sum(LENGTHS), WIDTH), Layout.of(LENGTHS)
     torch.testing.assert_close(single(x, layout), single(x, layout))
     assert not torch.equal(double(x, layout), double(x, layout))
+
+
+@cells
+def test_a_state_carries_rows_on(cell: Cell) -> None:
+    layer, _ = build(cell, False)
+    x, parts = torch.randn(sum(LENGTHS) + 3 * len(LENGTHS), WIDTH), []
+    whole = Layout.of([n + 3 for n in LENGTHS])
+    state = layer.begin(len(LENGTHS))
+    for layout, begin in ((Layout.of([3] * len(LENGTHS)), 0), (Layout.of(LENGTHS), 3)):
+        at = [
+            int(offset) + begin + i
+            for offset, n in zip(whole.offsets, layout.sizes, strict=True)
+            for i in range(n)
+        ]
+        parts.append((at, layer(x[at], layout, state)))
+    out = torch.empty(len(x), HIDDEN)
+    for at, part in parts:
+        out[at] = part
+    torch.testing.assert_close(out, layer(x, whole), atol=1e-6, rtol=1e-5)
+    last = whole.offsets + whole.lengths - 1
+    torch.testing.assert_close(state.layers[-1][0][0], out[last])
+
+
+def test_a_reordered_state_is_that_of_its_rows() -> None:
+    layer, x = build("lstm", False)
+    state = layer.begin(len(LENGTHS))
+    layer(x, Layout.of(LENGTHS), state)
+    order = torch.tensor([4, 0, 0])
+    token = torch.randn(len(LENGTHS), WIDTH)
+    one = Layout.of([1] * len(LENGTHS))
+    kept = state.reorder(order)
+    expected = layer(token, one, state)[order]
+    torch.testing.assert_close(layer(token[order], Layout.of([1, 1, 1]), kept), expected)
+
+
+def test_the_last_layer_may_have_another_width() -> None:
+    layer = Recurrent("gru", WIDTH, HIDDEN, num_layers=3, last_width=2)
+    assert layer(torch.randn(sum(LENGTHS), WIDTH), Layout.of(LENGTHS)).shape == (sum(LENGTHS), 2)
+    assert layer.width == 2
+
+
+def test_weight_drop_leaves_the_weights_as_they_are_and_trains_them() -> None:
+    torch.manual_seed(1)
+    layer = Recurrent("lstm", WIDTH, HIDDEN, weight_drop=0.5).train()
+    x, layout = torch.randn(sum(LENGTHS), WIDTH), Layout.of(LENGTHS)
+    before = layer.layers[0].weight_hh_l0.detach().clone()
+    first, second = layer(x, layout), layer(x, layout)
+    assert not torch.equal(first, second)
+    first.sum().backward()
+    assert torch.equal(layer.layers[0].weight_hh_l0, before)
+    assert (layer.layers[0].weight_hh_l0.grad == 0).float().mean() > 0.3  # those left out
+    layer.eval()
+    torch.testing.assert_close(layer(x, layout), written_out(layer, x, layout), atol=1e-6, rtol=1e-5)
+
+
+def test_locked_dropout_has_one_mask_a_row() -> None:
+    torch.manual_seed(0)
+    layer = Recurrent("rnn", WIDTH, 40, num_layers=2, dropout=0.5, locked=True).train()
+    rows = Layout.of(LENGTHS).rows
+    dropped = layer.dropout(torch.ones(sum(LENGTHS), 40), rows) == 0
+    assert 0.3 < dropped.float().mean() < 0.7
+    for row in range(len(LENGTHS)):
+        assert (dropped[rows == row] == dropped[rows == row][0]).all()
+    assert not torch.equal(dropped[0], dropped[-1])
