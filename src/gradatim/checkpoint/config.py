@@ -8,18 +8,25 @@ from typing import Any, Literal
 
 from torch import nn
 
-from gradatim.errors import CheckpointError
+from gradatim.errors import CheckpointError, ConfigError
 from gradatim.models.backbone import Backbone, BackboneConfig
 from gradatim.models.classifier import Classifier, Tagger
 from gradatim.models.heads import LanguageHead, MaskedHead, RowHead
-from gradatim.models.language import LanguageModel, Seq2Seq
+from gradatim.models.language import Body, LanguageModel, Seq2Seq
 from gradatim.models.layers import LayerHead, Layers
+from gradatim.models.recurrent import (
+    RecurrentBackbone,
+    RecurrentConfig,
+    WindowBackbone,
+    WindowConfig,
+)
 from gradatim.nn.block import ACTIVATIONS
 from gradatim.nn.pooling import Pooling
 
 Kind = Literal[
     "body", "masked", "pretraining", "causal", "classification", "choice", "relation", "tagging", "span", "seq2seq"
 ]  # fmt: skip
+BodyConfig = BackboneConfig | RecurrentConfig | WindowConfig
 ROWS = ("classification", "choice", "relation")  # one vector of logits per row: a Classifier
 TOKENS = ("tagging", "span")  # logits of every token: a Tagger
 
@@ -39,7 +46,7 @@ class ModelConfig:
     """
 
     kind: Kind
-    body: BackboneConfig
+    body: BodyConfig
     decoder: BackboneConfig | None = None
     num_outputs: int = 0
     pooling: tuple[Pooling, ...] = ("first",)
@@ -62,14 +69,14 @@ class ModelConfig:
             if self.decoder is None:
                 raise CheckpointError("a seq2seq model needs the configuration of its decoder")
             return Seq2Seq(
-                self.body,
+                self.transformer,
                 self.decoder,
                 shared=self.shared,
                 tied=self.tied,
                 head_bias=self.bias,
                 head_scale=self.scale,
             )
-        body, width = Backbone(self.body), self.body.width
+        body, width = self.body.build(), self.body.output_width
         words = body.embedding.words
         if self.kind == "body":
             return body
@@ -80,18 +87,31 @@ class ModelConfig:
             return Tagger(body, width, self.num_outputs, dropout=self.dropout, head=self._layer_head())
         if self.kind == "causal":
             tied = words if self.tied else None
+            if tied is not None and width != self.body.width:
+                raise ConfigError(
+                    f"words of {self.body.width} cannot be the output of states of {width}: not tied"
+                )
             output = LanguageHead(width, words.num_embeddings, words=tied, bias=self.bias, scale=self.scale)
             return LanguageModel(body, output)
+        if not isinstance(body, Backbone):
+            raise CheckpointError(f"a {self.kind} model needs a Transformer body")
         head = MaskedHead(words, activation=self.activation, norm_eps=self.norm_eps)
         relation = RowHead(width, 2, inner="tanh", dropout=self.dropout)
         return LanguageModel(body, head, relation if self.kind == "pretraining" else None)
+
+    @property
+    def transformer(self) -> BackboneConfig:
+        """The body, where only a Transformer will do; raises CheckpointError for another."""
+        if not isinstance(self.body, BackboneConfig):
+            raise CheckpointError("only a Transformer can be what is asked for, and the body is none")
+        return self.body
 
     def _layer_head(self) -> LayerHead | None:
         if self.layers is None:
             return None
         return LayerHead(
             self.layers,
-            self.body.num_layers,
+            self.transformer.num_layers,
             self.body.width,
             self.num_outputs,
             recurrent_width=self.recurrent_width,
@@ -101,14 +121,16 @@ class ModelConfig:
     @classmethod
     def of(cls, model: nn.Module, **more: Any) -> ModelConfig:
         """Read off a model; a `kind` among `more` tells a choice from a classification, a span from tags."""
-        body = model if isinstance(model, Backbone) else getattr(model, "body", None)
+        body = model if isinstance(model, Body) else getattr(model, "body", None)
         if isinstance(model, Seq2Seq):
             encoder, body = model.encoder, model.decoder
             shared = body.embedding.words is encoder.embedding.words
             known = {"kind": "seq2seq", "body": encoder.config, "decoder": body.config, "shared": shared}
             known |= _output(model.head, body)
-        elif not isinstance(body, Backbone):
-            raise CheckpointError(f"a {type(model).__name__} without a Transformer body cannot be described")
+        elif not isinstance(body, Body):
+            raise CheckpointError(
+                f"a {type(model).__name__} without a body of a known kind cannot be described"
+            )
         else:
             known = {"body": body.config, **_head(model, body)}
         return cls(**{**known, **more})
@@ -121,7 +143,7 @@ class ModelConfig:
         """The inverse of `to_dict`, also after JSON; raises TypeError or KeyError on a field that is wrong."""
         decoder = fields.get("decoder")
         parts = {
-            "body": BackboneConfig.from_dict(fields["body"]),
+            "body": _body(fields["body"]),
             "decoder": BackboneConfig.from_dict(decoder) if decoder else None,
             "pooling": tuple(fields.get("pooling", ("first",))),
             "labels": tuple(fields.get("labels", ())),
@@ -129,9 +151,16 @@ class ModelConfig:
         return cls(**{**fields, **parts})
 
 
-def _head(model: nn.Module, body: Backbone) -> dict[str, Any]:
+def _body(fields: Mapping[str, Any]) -> BodyConfig:
+    """A body's configuration, told apart by a field that the others do not have."""
+    if "cell" in fields:
+        return RecurrentConfig(**fields)
+    return WindowConfig(**fields) if "context" in fields else BackboneConfig.from_dict(fields)
+
+
+def _head(model: nn.Module, body: Body) -> dict[str, Any]:
     match model:
-        case Backbone():
+        case Backbone() | RecurrentBackbone() | WindowBackbone():
             return {"kind": "body"}
         case LanguageModel(head=LanguageHead() as head):
             return {"kind": "causal", **_output(head, body)}
@@ -149,7 +178,7 @@ def _head(model: nn.Module, body: Backbone) -> dict[str, Any]:
     raise CheckpointError(f"a {type(model).__name__} cannot be described")
 
 
-def _output(head: LanguageHead, body: Backbone) -> dict[str, Any]:
+def _output(head: LanguageHead, body: Body) -> dict[str, Any]:
     tied = head.linear.weight is body.embedding.words.weight
     return {"tied": tied, "bias": head.linear.bias is not None, "scale": head.scale}
 

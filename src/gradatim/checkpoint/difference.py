@@ -36,9 +36,9 @@ def largest_difference(checkpoint: Checkpoint, folder: Path) -> float | None:
     architecture = getattr(transformers, family.architecture(config.kind))
     reference = architecture.from_pretrained(folder, dtype=torch.float32).eval()
     draw = torch.Generator().manual_seed(0)
-    vocabularies = [body.embedding.vocab_size for body in (config.body, config.decoder) if body]
+    vocabularies = [body.vocab_size for body in (config.body, config.decoder) if body]
     usual = [i for i in range(min(vocabularies)) if i not in config.special.values()]
-    lengths = [min(length, config.body.max_length) for length in LENGTHS]
+    lengths = [min(length, config.transformer.max_length) for length in LENGTHS]
     rows = [torch.tensor(usual)[torch.randint(len(usual), (length,), generator=draw)] for length in lengths]
     with torch.inference_mode():
         mine = _ours(checkpoint, torch.cat(rows), lengths)

@@ -48,7 +48,7 @@ EMBEDDING: list[Rule] = [
 def body(stem: str, names: Mapping[str, Names], *more: Rule) -> Callable[[ModelConfig], Sequence[Rule]]:
     """The table of an encoder whose layers have these names behind their stem."""
     layer = within(layers(names), stem, "stack.blocks.{}.")
-    return lambda config: [*EMBEDDING, *more, *repeat(layer, config.body.num_layers)]
+    return lambda config: [*EMBEDDING, *more, *repeat(layer, config.transformer.num_layers)]
 
 
 def masked_head(prefix: str, dense: str, norm: str, decoder: str, bias: str) -> list[Rule]:

@@ -53,7 +53,7 @@ GPT = Family(
     settings=(*SETTINGS, Setting("afn", "block.activation", default="gelu", values=TANH)),
     only={},
     prefix="transformer.",
-    body=lambda config: _body("tokens_embed.weight", "positions_embed.weight", config.body.num_layers),
+    body=lambda config: _body("tokens_embed.weight", "positions_embed.weight", config.transformer.num_layers),
     architectures={
         "OpenAIGPTModel": BARE,
         "OpenAIGPTLMHeadModel": _causal("transformer.tokens_embed.weight"),
@@ -70,7 +70,7 @@ GPT2 = Family(
     only={"scale_attn_weights": True, "scale_attn_by_inverse_layer_idx": False, "add_cross_attention": False},
     prefix="transformer.",
     body=lambda config: [
-        *_body("wte.weight", "wpe.weight", config.body.num_layers),
+        *_body("wte.weight", "wpe.weight", config.transformer.num_layers),
         *layers({"stack.norm": "ln_f"}),
     ],
     architectures={

@@ -61,7 +61,7 @@ def _body(config: ModelConfig) -> list[Rule]:
     own = "encoder.embed_tokens.weight"
     words = "shared.weight" if config.shared else own
     tied = [Tied(own, words)] if config.shared else []
-    return [Same(words, "embedding.words.weight"), *tied, *_side("encoder", config.body)]
+    return [Same(words, "embedding.words.weight"), *tied, *_side("encoder", config.transformer)]
 
 
 def _decoder(config: ModelConfig) -> list[Rule]:

@@ -76,7 +76,7 @@ def _side(side: str, config: BackboneConfig) -> list[Rule]:
 
 
 def _body(config: ModelConfig) -> list[Rule]:
-    return [Same("shared.weight", "embedding.words.weight"), *_side("encoder", config.body)]
+    return [Same("shared.weight", "embedding.words.weight"), *_side("encoder", config.transformer)]
 
 
 def _decoder(config: ModelConfig) -> list[Rule]:

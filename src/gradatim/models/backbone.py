@@ -47,6 +47,29 @@ class BackboneConfig:
     def max_length(self) -> int:
         return self.embedding.max_length
 
+    @property
+    def longest(self) -> int | None:
+        """The most tokens of a row; None where there is no limit."""
+        return self.max_length if self.embedding.positions == "learned" else None
+
+    @property
+    def vocab_size(self) -> int:
+        return self.embedding.vocab_size
+
+    @property
+    def output_width(self) -> int:
+        """Of the states that a head reads."""
+        return self.width
+
+    @property
+    def causal(self) -> bool:
+        """Whether a token sees only what is before it."""
+        return self.block.causal
+
+    def build(self) -> Backbone:
+        """The body with fresh weights."""
+        return Backbone(self)
+
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
@@ -88,6 +111,10 @@ class Backbone(nn.Module):
         if trace is not None:
             trace.hidden.append(x)
         return self.stack(x, layout, memory=memory, trace=trace, state=state)  # type: ignore[no-any-return]
+
+    def begin(self, num_rows: int) -> DecodeState:
+        """The state before anything was read."""
+        return self.stack.begin(num_rows)
 
     def advance(self, ids: Int[Tensor, " rows"], state: DecodeState) -> Float[Tensor, "rows width"]:
         """One more token for every row; the state moves on by it."""

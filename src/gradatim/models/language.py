@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from gradatim.errors import ConfigError
 from gradatim.models.backbone import Backbone, BackboneConfig
 from gradatim.models.heads import LanguageHead, MaskedHead, RowHead
+from gradatim.models.recurrent import RecurrentBackbone, WindowBackbone
 from gradatim.nn.multihead import Memory
 from gradatim.nn.packed import Layout
 from gradatim.nn.stack import Trace
 from gradatim.nn.state import DecodeState
 
+Body = Backbone | RecurrentBackbone | WindowBackbone
+State = Any  # DecodeState, RecurrentState or WindowState: that of the body
+
 
 class LanguageModel(nn.Module):
-    """A backbone and a head over its vocabulary: causal (GPT) or masked (BERT), as the two are.
+    """A body and a head over its vocabulary: causal (LSTM, GPT) or masked (BERT), as the two are.
 
     `relation` scores whether a pair's second text follows the first, from the first token's state
     (Devlin et al. 2019, section 3.1, task 2); it is the objective that calls it.
     """
 
-    def __init__(
-        self, body: Backbone, head: LanguageHead | MaskedHead, relation: RowHead | None = None
-    ) -> None:
+    def __init__(self, body: Body, head: LanguageHead | MaskedHead, relation: RowHead | None = None) -> None:
         super().__init__()
         self.body = body
         self.head = head
@@ -41,14 +45,14 @@ class LanguageModel(nn.Module):
 
     def begin(
         self, ids: Int[Tensor, " tokens"], layout: Layout
-    ) -> tuple[Float[Tensor, "rows vocabulary"], DecodeState]:
+    ) -> tuple[Float[Tensor, "rows vocabulary"], State]:
         """Read the prompts; logits of each row's next token, and the state to go on from."""
-        state = self.body.stack.begin(layout.num_rows)
+        state = self.body.begin(layout.num_rows)
         states = self.body(ids, layout, state=state)
         last = layout.offsets + layout.lengths - 1
         return self.head(states.index_select(0, last)), state
 
-    def advance(self, ids: Int[Tensor, " rows"], state: DecodeState) -> Float[Tensor, "rows vocabulary"]:
+    def advance(self, ids: Int[Tensor, " rows"], state: State) -> Float[Tensor, "rows vocabulary"]:
         """One more token for every row: the logits of the token after it."""
         return self.head(self.body.advance(ids, state))  # type: ignore[no-any-return]
 

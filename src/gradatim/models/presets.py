@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from gradatim.models.backbone import BackboneConfig
+from gradatim.models.recurrent import RecurrentConfig
 from gradatim.nn.block import BlockConfig
 from gradatim.nn.embedding import EmbeddingConfig
 
@@ -162,3 +163,25 @@ def _build(
         buckets=buckets,
         final_norm=final_norm,
     )
+
+
+RECURRENT: dict[str, dict[str, Any]] = {  # what is not given here, a recipe must give
+    "rnn": {"cell": "rnn"},
+    "relu": {"cell": "relu"},
+    "gru": {"cell": "gru"},
+    "lstm": {"cell": "lstm"},
+    # Zaremba et al. 2014, section 4.1; its dropout is not locked, and it does not tie
+    "lstm-medium": {
+        "cell": "lstm", "num_layers": 2, "width": 650, "hidden_width": 650, "dropout": 0.5, "hidden_dropout": 0.5
+    },
+    # Merity et al. 2018, section 5
+    "awd-lstm": {
+        "cell": "lstm", "num_layers": 3, "width": 400, "hidden_width": 1150, "dropout": 0.4, "hidden_dropout": 0.25,
+        "word_dropout": 0.1, "weight_drop": 0.5, "init": 0.1,
+    },
+}  # fmt: skip
+
+
+def recurrent(name: str, **given: Any) -> RecurrentConfig:
+    """One of `RECURRENT`, with what is given changed."""
+    return RecurrentConfig(**{**RECURRENT[name], **given})

@@ -103,7 +103,8 @@ class LockedDropout(nn.Module):
         if not self.training or not self.dropout.p:
             return x
         mask = self.dropout(torch.ones(int(rows.max()) + 1, x.shape[1], dtype=x.dtype, device=x.device))
-        return x * mask.index_select(0, rows)
+        dropped: Tensor = x * mask.index_select(0, rows)
+        return dropped
 
 
 class WordDropout(nn.Module):

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,85 +19,18 @@ from gradatim.checkpoint.folder import read_model, save_model, tokenizer_json
 from gradatim.data import load_texts, resolve_model
 from gradatim.data.textfile import decompressed, open_text
 from gradatim.engine.atomic import atomic_file
-from gradatim.errors import ConfigError, DataError, did_you_mean
-from gradatim.models import presets
+from gradatim.errors import ConfigError, DataError
 from gradatim.models.backbone import BackboneConfig
 from gradatim.models.inputs import PackedTexts
 from gradatim.objectives.base import Objective
 from gradatim.text.pieces import PieceEncoder
 from gradatim.text.tokenizer import parse_tokenizer
+from gradatim.train.architecture import AXES, SIZES, STEPPED, ModelSettings
 from gradatim.train.evaluation import held_out
 from gradatim.train.recipe import Recipe
 from gradatim.types import Encoded
 
-ARCHITECTURES: dict[str, Callable[..., BackboneConfig]] = {
-    build.__name__: build
-    for build in (presets.bert, presets.roberta, presets.distilbert, presets.mpnet, presets.gpt, presets.gpt2,
-                  presets.t5, presets.transformer, presets.marian)
-}  # fmt: skip
-SIZES = (
-    "num_layers",
-    "width",
-    "num_heads",
-    "ffn_width",
-    "max_length",
-    "head_width",
-    "dropout",
-    "attention_dropout",
-)
-AXES = ("activation", "gated", "norm", "norm_order", "rotary", "window")
 CHUNK = 1000  # documents tokenised together: what a tokeniser returns is ten times the size of its ids
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelSettings:
-    """[model]: `from` a folder, catalog name or hub id, or a `preset`, an architecture ("bert") or a published
-    size ("bert-base"), with any of its sizes and axes changed. The vocabulary's size is the tokenizer's.
-    """
-
-    preset: str | None = None
-    from_: str | None = None
-    num_layers: int | None = None
-    width: int | None = None
-    num_heads: int | None = None
-    ffn_width: int | None = None
-    max_length: int | None = None
-    head_width: int | None = None
-    dropout: float | None = None
-    attention_dropout: float | None = None
-    activation: str | None = None
-    gated: bool | None = None
-    norm: str | None = None
-    norm_order: str | None = None
-    rotary: bool | None = None
-    window: int | None = None
-    pooling: Literal["first", "last", "mean", "max"] = "mean"
-
-    def given(self, names: tuple[str, ...]) -> dict[str, Any]:
-        """Those of these settings that were set."""
-        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
-
-    def backbone(self, vocab_size: int) -> BackboneConfig:
-        """The configuration of a preset; raises ConfigError naming the sizes that it needs."""
-        name = str(self.preset)
-        family = name if name in ARCHITECTURES else name.partition("-")[0]
-        if family not in ARCHITECTURES or name not in {*ARCHITECTURES, *presets.SIZES}:
-            known = [*ARCHITECTURES, *presets.SIZES]
-            raise ConfigError(
-                f"[model] unknown preset '{name}'{did_you_mean(name, known)}; known: {', '.join(known)}"
-            )
-        given: dict[str, Any] = {"vocab_size": vocab_size, **self.given(SIZES)}
-        if name in presets.SIZES:
-            chosen = replace(presets.SIZES[name], **given)
-        else:
-            if missing := [
-                size for size in ("num_layers", "width", "num_heads", "ffn_width") if size not in given
-            ]:
-                raise ConfigError(
-                    f"[model] preset '{name}' has no sizes of its own: give {', '.join(missing)}"
-                )
-            chosen = presets.Sizes(**given)
-        return ARCHITECTURES[family](chosen, **self.given(AXES))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +92,7 @@ class Materials:
     def __init__(self, model: ModelSettings, data: DataSettings, recipe: Recipe) -> None:
         if (model.preset is None) == (model.from_ is None):
             raise ConfigError("[model] needs either `preset` or `from`")
-        if model.from_ and (given := model.given((*SIZES, *AXES))):
+        if model.from_ and (given := model.given((*SIZES, *AXES, *STEPPED, "context"))):
             raise ConfigError(f"[model] {', '.join(given)}: sizes and axes come with the weights of `from`")
         self.settings, self.data, self.recipe = model, data, recipe
         torch.manual_seed(recipe.seed)
@@ -168,14 +101,15 @@ class Materials:
         self.tokenizer_json = self._tokenizer()
         self.tokenizer = parse_tokenizer(self.tokenizer_json)
         size = self.tokenizer.get_vocab_size()
-        self.body = self.start.config.body if self.start else model.backbone(size)
-        if size > self.body.embedding.vocab_size:
+        self.body = self.start.config.body if self.start else model.body(size)
+        if size > self.body.vocab_size:
             raise ConfigError(
-                f"[data] the tokenizer has {size} tokens, the model of `from` {self.body.embedding.vocab_size}"
+                f"[data] the tokenizer has {size} tokens, the model of `from` {self.body.vocab_size}"
             )
-        longest = self.body.max_length if self.body.embedding.positions == "learned" else data.max_length
-        if data.max_length > longest:
-            raise ConfigError(f"[data] max_length {data.max_length} is more than the model's {longest}")
+        if self.body.longest is not None and data.max_length > self.body.longest:
+            raise ConfigError(
+                f"[data] max_length {data.max_length} is more than the model's {self.body.longest}"
+            )
 
     def _tokenizer(self) -> str:
         if (name := self.data.tokenizer) is None:
@@ -188,6 +122,13 @@ class Materials:
         if path.is_file():
             return path.read_text(encoding="utf-8")
         return tokenizer_json(path if path.is_dir() else resolve_model(name))
+
+    @property
+    def transformer(self) -> BackboneConfig:
+        """The body, for what only a Transformer can learn."""
+        if not isinstance(self.body, BackboneConfig):
+            raise ConfigError("[objective] this kind needs a Transformer: preset bert or t5, for example")
+        return self.body
 
     def build(self, config: ModelConfig) -> nn.Module:
         """A fresh model with the body, and the head over the vocabulary, of what `from` names."""

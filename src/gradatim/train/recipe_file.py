@@ -10,7 +10,8 @@ from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from gradatim.errors import ConfigError, did_you_mean
-from gradatim.train.build import DataSettings, ModelSettings
+from gradatim.train.architecture import ModelSettings
+from gradatim.train.build import DataSettings
 from gradatim.train.kinds import KINDS, ObjectiveSettings
 from gradatim.train.recipe import Recipe
 from gradatim.train.teaching import DistillationSettings

@@ -35,7 +35,7 @@ class DistillationSettings(Match):
             "kind": (teacher.kind, student.kind),
             "labels": (teacher.labels, student.labels),
             "outputs": (teacher.num_outputs, student.num_outputs),
-            "words": (teacher.body.embedding.vocab_size, student.body.embedding.vocab_size),
+            "words": (teacher.body.vocab_size, student.body.vocab_size),
         }
         if self.cosine or self.hidden:
             facts["width"] = (teacher.body.width, student.body.width)

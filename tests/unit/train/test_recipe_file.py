@@ -213,8 +213,8 @@ def test_a_published_size_needs_no_sizes_and_takes_changes(here: Path) -> None:
     read = read_recipe(
         here / "recipe.toml", ["model.preset=bert-base", "model.num_layers=2", "model.activation=relu"]
     )
-    config: Any = read.model.backbone(100)
+    config: Any = read.model.body(100)
     assert (config.num_layers, config.width, config.embedding.vocab_size) == (2, 768, 100)
     assert config.block.activation == "relu"
     with pytest.raises(ConfigError, match="give num_layers, width, num_heads, ffn_width"):
-        read_recipe(here / "recipe.toml", ["model.preset=bert"]).model.backbone(100)
+        read_recipe(here / "recipe.toml", ["model.preset=bert"]).model.body(100)

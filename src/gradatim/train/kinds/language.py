@@ -27,9 +27,9 @@ class CausalSettings:
     carried: bool = True
 
     def prepare(self, materials: Materials) -> Prepared:
-        if not materials.body.block.causal:
+        if not materials.body.causal:
             raise ConfigError(
-                '[objective] kind "causal" needs a model that reads one way: preset gpt or gpt2'
+                '[objective] kind "causal" needs a model that reads one way: preset lstm, gpt or gpt2'
             )
         end = materials.token("<|endoftext|>", "</s>", "<eos>", "[SEP]")
 
@@ -49,11 +49,11 @@ class MaskedSettings:
 
     def masking(self, materials: Materials) -> Masking:
         mask = materials.token("[MASK]", "<mask>")
-        if mask is None or materials.body.block.causal:
+        if mask is None or materials.body.causal:
             raise ConfigError(
                 "[objective] masked words need a model that reads both ways, as preset bert, and a mask token"
             )
-        vocab_size = materials.body.embedding.vocab_size
+        vocab_size = materials.body.vocab_size
         continues = np.zeros(vocab_size, dtype=bool)
         for piece, index in materials.tokenizer.get_vocab().items():
             continues[index] = piece.startswith("##")
@@ -69,7 +69,8 @@ class MaskedSettings:
 
     def prepare(self, materials: Materials) -> Prepared:
         masking = self.masking(materials)
-        config = ModelConfig(kind="masked", body=materials.body, norm_eps=materials.body.block.norm_eps)
+        body = materials.transformer
+        config = ModelConfig(kind="masked", body=body, norm_eps=body.block.norm_eps)
         return materials.language(config, lambda texts: MaskedLanguage(materials.rows(texts), masking))
 
 
@@ -80,7 +81,8 @@ class NextSentenceSettings(MaskedSettings):
     def prepare(self, materials: Materials) -> Prepared:
         masking = self.masking(materials)
         first, between = materials.token("[CLS]", "<s>"), materials.token("[SEP]", "</s>")
-        if first is None or between is None or materials.body.embedding.num_segments < 2:
+        body = materials.transformer
+        if first is None or between is None or body.embedding.num_segments < 2:
             raise ConfigError('[objective] kind "next_sentence" needs preset bert and its special tokens')
 
         def objective(texts: list[str]) -> NextSentence:
@@ -94,7 +96,7 @@ class NextSentenceSettings(MaskedSettings):
                 between_id=between,
             )
 
-        config = ModelConfig(kind="pretraining", body=materials.body, norm_eps=materials.body.block.norm_eps)
+        config = ModelConfig(kind="pretraining", body=body, norm_eps=body.block.norm_eps)
         return materials.language(config, objective, fewest=2)  # B may come from another document
 
 
@@ -113,7 +115,7 @@ class SpanCorruptionSettings:
             raise ConfigError(
                 '[objective] kind "span_corruption" needs a tokenizer with <pad>, </s> and <extra_id_0>, ...'
             )
-        body = materials.body
+        body = materials.transformer
         scale = body.width**-0.5 if body.buckets else 1.0  # T5 scales what tied word vectors score
         config = ModelConfig(
             kind="seq2seq", body=body, decoder=decoder(body), scale=scale,

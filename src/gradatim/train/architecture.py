@@ -1,0 +1,105 @@
+"""[model] of a recipe: an architecture from nothing, or one that is there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from gradatim.checkpoint.config import BodyConfig
+from gradatim.errors import ConfigError, did_you_mean
+from gradatim.models import presets
+from gradatim.models.backbone import BackboneConfig
+from gradatim.models.recurrent import WindowConfig
+
+ARCHITECTURES: dict[str, Callable[..., BackboneConfig]] = {
+    build.__name__: build
+    for build in (presets.bert, presets.roberta, presets.distilbert, presets.mpnet, presets.gpt, presets.gpt2,
+                  presets.t5, presets.transformer, presets.marian)
+}  # fmt: skip
+SIZES = (
+    "num_layers",
+    "width",
+    "num_heads",
+    "ffn_width",
+    "max_length",
+    "head_width",
+    "dropout",
+    "attention_dropout",
+)
+STEPPED = ("num_layers", "width", "hidden_width", "dropout", "hidden_dropout", "word_dropout", "weight_drop")
+WINDOWED = ("width", "hidden_width", "context", "dropout")
+WINDOW = "window"  # the preset of Bengio et al. 2003
+AXES = ("activation", "gated", "norm", "norm_order", "rotary", "window")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSettings:
+    """[model]: `from` a folder, catalog name or hub id, or a `preset`, an architecture ("bert") or a published
+    size ("bert-base"), with any of its sizes and axes changed. The vocabulary's size is the tokenizer's.
+    """
+
+    preset: str | None = None
+    from_: str | None = None
+    num_layers: int | None = None
+    width: int | None = None
+    num_heads: int | None = None
+    ffn_width: int | None = None
+    max_length: int | None = None
+    head_width: int | None = None
+    dropout: float | None = None
+    attention_dropout: float | None = None
+    activation: str | None = None
+    gated: bool | None = None
+    norm: str | None = None
+    norm_order: str | None = None
+    rotary: bool | None = None
+    window: int | None = None
+    hidden_width: int | None = None
+    hidden_dropout: float | None = None
+    word_dropout: float | None = None
+    weight_drop: float | None = None
+    context: int | None = None
+    pooling: Literal["first", "last", "mean", "max"] = "mean"
+
+    def given(self, names: tuple[str, ...]) -> dict[str, Any]:
+        """Those of these settings that were set."""
+        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+
+    def body(self, vocab_size: int) -> BodyConfig:
+        """The configuration of a preset; raises ConfigError naming the sizes that it needs."""
+        name = str(self.preset)
+        if name in presets.RECURRENT or name == WINDOW:
+            return self._before_attention(name, vocab_size)
+        family = name if name in ARCHITECTURES else name.partition("-")[0]
+        if family not in ARCHITECTURES or name not in {*ARCHITECTURES, *presets.SIZES}:
+            known = [*ARCHITECTURES, *presets.SIZES, *presets.RECURRENT, WINDOW]
+            raise ConfigError(
+                f"[model] unknown preset '{name}'{did_you_mean(name, known)}; known: {', '.join(known)}"
+            )
+        given: dict[str, Any] = {"vocab_size": vocab_size, **self.given(SIZES)}
+        if name in presets.SIZES:
+            chosen = replace(presets.SIZES[name], **given)
+        else:
+            if missing := [
+                size for size in ("num_layers", "width", "num_heads", "ffn_width") if size not in given
+            ]:
+                raise ConfigError(
+                    f"[model] preset '{name}' has no sizes of its own: give {', '.join(missing)}"
+                )
+            chosen = presets.Sizes(**given)
+        return ARCHITECTURES[family](chosen, **self.given(AXES))
+
+    def _before_attention(self, name: str, vocab_size: int) -> BodyConfig:
+        """A recurrent body, or a window of words."""
+        takes, preset = (WINDOWED, {}) if name == WINDOW else (STEPPED, presets.RECURRENT[name])
+        given = self.given(tuple(dict.fromkeys((*SIZES, *AXES, *STEPPED, *WINDOWED))))
+        if strange := [key for key in given if key not in takes]:
+            raise ConfigError(
+                f"[model] preset '{name}' has no {', '.join(strange)}; it has {', '.join(takes)}"
+            )
+        if missing := [size for size in ("width", "hidden_width") if size not in {**preset, **given}]:
+            raise ConfigError(f"[model] preset '{name}' has no sizes of its own: give {', '.join(missing)}")
+        if name == WINDOW:
+            return WindowConfig(vocab_size=vocab_size, **given)
+        return presets.recurrent(name, vocab_size=vocab_size, **given)
