@@ -139,6 +139,11 @@ class WindowState:
 
     words: Int[Tensor, "rows before"]
 
+    @property
+    def tensors(self) -> list[Tensor]:
+        """All parts, one after the other."""
+        return [self.words]
+
     def reorder(self, rows: Int[Tensor, " kept"]) -> WindowState:
         return WindowState(self.words.index_select(0, rows))
 

@@ -34,6 +34,11 @@ class RecurrentState:
 
     layers: list[tuple[Tensor, ...]]
 
+    @property
+    def tensors(self) -> list[Tensor]:
+        """All parts, one after the other."""
+        return [part for layer in self.layers for part in layer]
+
     def reorder(self, rows: Int[Tensor, " kept"]) -> RecurrentState:
         """The state of these rows, which may come back more than once or not at all."""
         return self._each(lambda part: part.index_select(1, rows))
@@ -109,7 +114,7 @@ class Recurrent(nn.Module):
         directions = 2 if self.bidirectional else 1
         weight = next(self.parameters())
         shapes = [(directions, num_rows, width) for width in self.widths]
-        return RecurrentState([(weight.new_zeros(shape),) * parts for shape in shapes])
+        return RecurrentState([tuple(weight.new_zeros(shape) for _ in range(parts)) for shape in shapes])
 
     def _run(self, layer: Any, x: Tensor, sizes: Tensor, start: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """One layer: the states of all tokens, in the order of time, and those at the end of each row."""

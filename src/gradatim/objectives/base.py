@@ -106,6 +106,22 @@ class Objective(Protocol[M_contra]):
     def loss(self, model: M_contra, batch: Batch) -> Loss: ...
 
 
+@runtime_checkable
+class Carrying(Protocol[M_contra]):
+    """An objective whose batches follow one another: it has an order of its own, and a state that it carries on.
+
+    `plan` lists the batches of so many epochs and which of them begin one. `carried` is what a run must
+    keep to go on later, given back with `carry`.
+    """
+
+    def plan(self, epochs: float) -> tuple[list[Array], list[int]]: ...
+
+    @property
+    def carried(self) -> list[Tensor]: ...
+
+    def carry(self, model: M_contra, tensors: list[Tensor]) -> None: ...
+
+
 class Scored(ABC, Generic[M]):
     """An objective that scores logits: softmax cross-entropy of each named part, unless it overrides `score`.
 

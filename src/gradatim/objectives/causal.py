@@ -27,11 +27,7 @@ class CausalLanguage(WordScored[LanguageModel]):
     def __init__(
         self, texts: PackedTexts, length: int, *, end_id: int | None = None, carried: bool = False
     ) -> None:
-        sizes = texts.sizes
-        self.ids = texts.ids
-        if end_id is not None:
-            self.ids = np.insert(texts.ids, np.cumsum(sizes), end_id)
-            sizes = sizes + 1
+        self.ids, sizes = joined(texts, end_id)
         streams = np.array([len(self.ids)]) if carried else sizes
         # The last token of a stream is only predicted, never read.
         self.starts, self.lengths = cut(np.cumsum(streams) - streams, streams - 1, length)
@@ -52,3 +48,10 @@ class CausalLanguage(WordScored[LanguageModel]):
         inputs = batch.inputs
         states = model.body(inputs.ids, inputs.layout, inputs.segments, trace)
         return {"next": states[: inputs.num_tokens]}
+
+
+def joined(texts: PackedTexts, end_id: int | None) -> tuple[Array, Array]:
+    """All texts as one run of ids, each closed by `end_id` if given, and how many ids each then has."""
+    if end_id is None:
+        return texts.ids, texts.sizes
+    return np.insert(texts.ids, np.cumsum(texts.sizes), end_id), texts.sizes + 1

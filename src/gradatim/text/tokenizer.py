@@ -1,4 +1,4 @@
-"""Training of tokenizers: word pieces, byte pairs and unigrams, each dressed the way its model family reads."""
+"""Training of tokenizers: word pieces, byte pairs, unigrams, words and characters, dressed as model families read."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from tokenizers.processors import TemplateProcessing
 
 from gradatim.errors import ConfigError, did_you_mean
 
-Kind = Literal["wordpiece", "bpe", "byte-bpe", "unigram"]
+Kind = Literal["wordpiece", "bpe", "byte-bpe", "unigram", "word", "character"]
 
 PREFIX, SUFFIX, SPACE = "##", "</w>", "▁"  # continues a word, ends a word, begins a word
 MIN_COUNT = 2  # a pair seen once is no pattern
@@ -77,6 +77,9 @@ PRESETS = {
         specials=("<pad>", "</s>", "<unk>"), unknown="<unk>",
         single="$A </s>", pair="$A </s> $B </s>", sentinels=100,
     ),
+    # Words between spaces, as the language models before them
+    "word": TokenizerConfig(kind="word", specials=("<unk>", "</s>"), unknown="<unk>"),
+    "character": TokenizerConfig(kind="character", specials=("<unk>", "</s>"), unknown="<unk>"),
 }  # fmt: skip
 _FAMILY_OF = {"wordpiece": "bert", "bpe": "transformer", "byte-bpe": "gpt2", "unigram": "t5"}
 
@@ -114,7 +117,8 @@ def train_tokenizer(
         if "not large enough" in str(error):  # the library's one error of this kind
             raise ConfigError(f"{too_small}more") from error
         raise
-    tokenizer = build_tokenizer(learner.model, config)
+    model = _numbered(learner, config) if config.kind in ("word", "character") else learner.model
+    tokenizer = build_tokenizer(model, config)
     if tokenizer.get_vocab_size() > size:
         raise ConfigError(f"{too_small}{tokenizer.get_vocab_size()}")
     return tokenizer
@@ -181,7 +185,22 @@ def _dressed(model: models.Model, config: TokenizerConfig) -> Tokenizer:
                 [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace(SPACE, prepend_scheme="always")]
             )
             tokenizer.decoder = decoders.Metaspace(SPACE, prepend_scheme="always")
+        case "word":
+            tokenizer.normalizer = normalizers.Sequence(lower) if lower else None
+            tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+        case "character":
+            tokenizer.normalizer = normalizers.Sequence(lower) if lower else None
+            tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex("(?m)."), "isolated")
+            tokenizer.decoder = decoders.Fuse()
     return tokenizer
+
+
+def _numbered(learner: Tokenizer, config: TokenizerConfig) -> models.WordLevel:
+    """The words learned, after the special tokens, which the text may hold as words too."""
+    vocabulary = learner.get_vocab()
+    words = [word for word in sorted(vocabulary, key=vocabulary.__getitem__) if word not in config.specials]
+    numbers = {word: number for number, word in enumerate((*config.specials, *words))}
+    return models.WordLevel(numbers, unk_token=config.unknown)
 
 
 def _learner(config: TokenizerConfig, size: int, progress: bool) -> tuple[models.Model, trainers.Trainer]:
@@ -203,3 +222,5 @@ def _learner(config: TokenizerConfig, size: int, progress: bool) -> tuple[models
             return models.BPE(), trainers.BpeTrainer(**shared)
         case "unigram":
             return models.Unigram(), trainers.UnigramTrainer(unk_token=config.unknown, **shared)
+        case "word" | "character":
+            return models.WordLevel(unk_token=config.unknown), trainers.WordLevelTrainer(**shared)

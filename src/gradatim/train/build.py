@@ -42,6 +42,7 @@ class DataSettings:
     tokenizer   a tokenizer.json, its folder, or a model's name; that of `from` unless given
     max_length  longest row in tokens; longer texts become several
     dev_share   share of documents held out for evaluation, where `dev` is not given
+    lines       each line of a text file is a document of its own
     """
 
     source: str | list[str]
@@ -53,6 +54,7 @@ class DataSettings:
     tokenizer: str | None = None
     max_length: int = 256
     dev_share: float = 0.01
+    lines: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,9 +167,9 @@ class Materials:
     def documents(self, fewest: int = 1) -> tuple[list[str], list[str]]:
         """Texts to train on, and texts to evaluate on, at least `fewest` where some are held out."""
         data = self.data
-        texts = [text for source in self.sources() for text in _read(source, data.text)]
+        texts = [text for source in self.sources() for text in _read(source, data)]
         if data.dev:
-            return texts, _read(data.dev, data.text)
+            return texts, [text for source in _listed(data.dev) for text in _read(source, data)]
         held = min(len(texts) - 1, max(fewest, round(data.dev_share * len(texts)))) if data.dev_share else 0
         order = np.random.default_rng(self.recipe.seed).permutation(len(texts))
         return [texts[i] for i in np.sort(order[held:])], [texts[i] for i in np.sort(order[:held])]
@@ -207,13 +209,13 @@ def _listed(source: str | list[str]) -> list[str]:
     return found
 
 
-def _read(source: str, column: str | None) -> list[str]:
-    """The documents of a source: a whole text file, or each row of a table."""
+def _read(source: str, data: DataSettings) -> list[str]:
+    """The documents of a source: a whole text file, or each of its lines, or each row of a table."""
     path = Path(source)
     if path.is_file() and decompressed(path).suffix.lower() == ".txt":
         with open_text(path) as stream:
-            return [stream.read()]
-    return load_texts(source, text=column)[0]
+            return [line for line in stream if line.strip()] if data.lines else [stream.read()]
+    return load_texts(source, text=data.text)[0]
 
 
 def _packed(encode: Callable[[list[str]], Encoded], texts: list[str]) -> PackedTexts:

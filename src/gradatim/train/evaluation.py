@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from gradatim.objectives.base import Objective
+from gradatim.objectives.base import Carrying, Objective
 from gradatim.train.batches import plan_epoch
 from gradatim.train.recipe import Recipe
 
@@ -18,7 +18,10 @@ def held_out(model: nn.Module, objective: Objective[Any], recipe: Recipe) -> flo
     device = next(model.parameters()).device
     summed: dict[str, float] = {}
     counts: dict[str, int] = {}
-    plan = plan_epoch(objective.sizes, recipe.batch_size, recipe.max_tokens, np.random.default_rng(0))
+    if isinstance(objective, Carrying):
+        plan, _ = objective.plan(1)
+    else:
+        plan = plan_epoch(objective.sizes, recipe.batch_size, recipe.max_tokens, np.random.default_rng(0))
     training = model.training
     model.eval()
     with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=recipe.bf16(device.type)):

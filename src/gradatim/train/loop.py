@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gradatim.objectives.base import Objective, totals
+from gradatim.objectives.base import Carrying, Objective, totals
 from gradatim.train.batches import Plan, split
 from gradatim.train.checkpointing import Checkpoints
 from gradatim.train.journal import Journal
@@ -64,9 +64,13 @@ def train(
     """
     processes = processes or Processes()
     torch.manual_seed(recipe.seed + processes.rank)
-    plan = Plan.of(objective.sizes, recipe.epochs, recipe.batch_size, recipe.max_tokens, recipe.seed)
+    carrying = objective if isinstance(objective, Carrying) else None
+    if carrying:
+        plan = Plan(*carrying.plan(recipe.epochs))
+    else:
+        plan = Plan.of(objective.sizes, recipe.epochs, recipe.batch_size, recipe.max_tokens, recipe.seed)
     stepper = Stepper(model, objective, recipe, processes)
-    run = Run(model, stepper.optimizer, recipe, plan, processes)
+    run = Run(model, stepper.optimizer, recipe, plan, processes, carrying)
     checkpoints = Checkpoints(folder / CHECKPOINTS) if folder else None
     if resume and checkpoints and (stored := checkpoints.load()):
         run.restore(*stored)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from gradatim.errors import ConfigError, GradatimError
+from gradatim.objectives.base import Carrying
 from gradatim.train.averaging import Average
 from gradatim.train.batches import Plan
 from gradatim.train.checkpointing import Checkpoints, prefixed, under
@@ -40,10 +41,17 @@ class Run:
     """Everything of a run that outlives a step, and so goes into its checkpoints."""
 
     def __init__(
-        self, model: nn.Module, optimizer: Optimizer, recipe: Recipe, plan: Plan, processes: Processes
+        self,
+        model: nn.Module,
+        optimizer: Optimizer,
+        recipe: Recipe,
+        plan: Plan,
+        processes: Processes,
+        carrying: Carrying[Any] | None = None,
     ) -> None:
         self.model, self.optimizer, self.recipe = model, optimizer, recipe
         self.processes, self.plan, self.total = processes, plan, len(plan.batches)
+        self.carrying = carrying
         tail = self.total if recipe.ema else int(self.total * recipe.average)
         stride = 1 if recipe.ema else max(1, tail // AVERAGED)
         self.average = Average(model, start=self.total - tail, stride=stride, decay=recipe.ema)
@@ -144,6 +152,7 @@ class Run:
         draws = {"cpu": self.processes.gather(torch.get_rng_state())}
         if self.processes.device.type == "cuda":
             draws["cuda"] = self.processes.gather(torch.cuda.get_rng_state())
+        carried = [self.processes.gather(part) for part in self.carrying.carried] if self.carrying else []
         if self.processes.rank == 0:
             tensors = {
                 **prefixed("model", weights(self.model)),
@@ -151,6 +160,7 @@ class Run:
                 **prefixed("average", {str(i): mean for i, mean in enumerate(self.average.means)}),
                 **prefixed("best", self.best),
                 **prefixed("draws", draws),
+                **prefixed("carried", {str(i): part for i, part in enumerate(carried)}),
                 "losses": torch.tensor(self.losses, dtype=torch.float64),
             }
             facts = {**self._identity, "at": asdict(self.at), "averaged": self.average.count}
@@ -168,6 +178,10 @@ class Run:
         self.average.count = facts["averaged"]
         self.best = {name: tensor.to(device) for name, tensor in under("best", tensors).items()}
         self.losses = tensors["losses"].tolist()
+        if self.carrying:
+            parts = under("carried", tensors)
+            own = [parts[str(i)][self.processes.rank].to(device) for i in range(len(parts))]
+            self.carrying.carry(self.model, own)
         self.at = Position(**facts["at"])
         self._logged_tokens, self._logged_s = self.at.tokens, self.at.seconds
         torch.set_rng_state(tensors["draws.cpu"][self.processes.rank])

@@ -8,7 +8,7 @@ from gradatim.checkpoint.config import ModelConfig
 from gradatim.checkpoint.folder import read_model
 from gradatim.data import resolve_model
 from gradatim.errors import ConfigError
-from gradatim.objectives.base import Scored
+from gradatim.objectives.base import Carrying, Scored
 from gradatim.objectives.distillation import Distillation, Match
 from gradatim.train.build import Prepared
 
@@ -27,6 +27,8 @@ class DistillationSettings(Match):
         read = read_model(resolve_model(self.teacher))
         self._refuse_strangers(read.config, prepared.config)
         assert isinstance(prepared.objective, Scored)
+        if isinstance(prepared.objective, Carrying):
+            raise ConfigError("[distillation] cannot follow streams: set streams = false in [objective]")
         objective = Distillation(prepared.objective, self, teacher=read.model)
         return replace(prepared, objective=objective, notes=(*prepared.notes, f"taught by {self.teacher}"))
 

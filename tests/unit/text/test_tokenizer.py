@@ -33,6 +33,8 @@ FRAMES = {
     "gpt2": ("0", "0 1"),
     "roberta": ("<s> 0 </s>", "<s> 0 </s> </s> 1 </s>"),
     "t5": ("0 </s>", "0 </s> 1 </s>"),
+    "word": ("0", "0 1"),
+    "character": ("0", "0 1"),
 }
 
 
@@ -57,7 +59,7 @@ def test_each_preset_frames_as_its_family_does(name: str) -> None:
     )
 
 
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("name", [name for name in PRESETS if name not in ("word", "character")])
 def test_pieces_merge_what_recurs_and_read_back(name: str) -> None:
     tokenizer = learn(name)
     ids = tokenizer.encode("the newest river", add_special_tokens=False).ids
@@ -110,6 +112,22 @@ def test_a_size_without_room_for_the_characters_is_refused(kind: str, spare: int
     config = preset(kind)
     with pytest.raises(ConfigError, match="too small"):
         train_tokenizer(iter(LINES), config, len(config.specials) + config.sentinels + spare)
+
+
+def test_words_and_characters_are_those_of_the_text() -> None:
+    lines = ["the cat <unk> sat", "the\tcat's </s> na\u00efve"] * 3
+    words = train_tokenizer(lines, preset("word"), 100)
+    assert words.get_vocab_size() == 7
+    found = words.encode("the <unk> zebra </s> cat's")
+    assert found.tokens == ["the", "<unk>", "<unk>", "</s>", "cat's"]
+    assert found.ids[1] == found.ids[2] == words.token_to_id("<unk>") == 0
+    assert words.decode(words.encode("the cat sat").ids) == "the cat sat"
+    characters = train_tokenizer(["a b\nc", "na\u00efve"], preset("character"), 100)
+    text = "cab\n \u00ef"
+    assert characters.encode(text).tokens == list(text)
+    assert characters.decode(characters.encode(text).ids) == text
+    with pytest.raises(ConfigError, match="too small"):
+        train_tokenizer(lines, preset("word"), 2)
 
 
 @pytest.mark.parametrize("kind", ["wordpiece", "bpe", "byte-bpe", "unigram"])

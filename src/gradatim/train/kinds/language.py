@@ -9,11 +9,13 @@ import numpy as np
 
 from gradatim.checkpoint.config import ModelConfig
 from gradatim.errors import ConfigError
+from gradatim.models.backbone import BackboneConfig
 from gradatim.models.presets import decoder
 from gradatim.objectives.causal import CausalLanguage
 from gradatim.objectives.corruption import SpanCorruption
 from gradatim.objectives.masked import MaskedLanguage, Masking
 from gradatim.objectives.next_sentence import NextSentence
+from gradatim.objectives.streams import StreamedLanguage
 from gradatim.train.build import Materials, Prepared
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "<s>", "</s>", "<pad>", "<unk>", "<mask>")
@@ -22,9 +24,17 @@ SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]”’]*\s+|\n\s*\n")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CausalSettings:
-    """kind = "causal": the next token of plain text; `carried` joins documents, so that all rows are full."""
+    """kind = "causal": the next token of plain text.
+
+    carried  documents are joined, so that all rows are full
+    streams  rows go on where the batch before ended, its state carried along: `batch_size` streams, of which
+             each batch has the next `max_length` tokens. Recurrent bodies read so unless told otherwise.
+    tied     the output's words are the input's, where the widths agree
+    """
 
     carried: bool = True
+    streams: bool | None = None
+    tied: bool = True
 
     def prepare(self, materials: Materials) -> Prepared:
         if not materials.body.causal:
@@ -32,12 +42,20 @@ class CausalSettings:
                 '[objective] kind "causal" needs a model that reads one way: preset lstm, gpt or gpt2'
             )
         end = materials.token("<|endoftext|>", "</s>", "<eos>", "[SEP]")
+        transformer = isinstance(materials.body, BackboneConfig)
+        if self.streams and transformer:
+            raise ConfigError("[objective] streams: a Transformer has no state to carry on; leave it out")
+        streams = not transformer if self.streams is None else self.streams
+        length, num_streams = materials.data.max_length, materials.recipe.batch_size
 
-        def objective(texts: list[str]) -> CausalLanguage:
-            length = materials.data.max_length
-            return CausalLanguage(materials.plain(texts), length, end_id=end, carried=self.carried)
+        def objective(texts: list[str]) -> CausalLanguage | StreamedLanguage:
+            plain = materials.plain(texts)
+            if streams:
+                return StreamedLanguage(plain, length, num_streams=num_streams, end_id=end, shifted=True)
+            return CausalLanguage(plain, length, end_id=end, carried=self.carried)
 
-        return materials.language(ModelConfig(kind="causal", body=materials.body), objective)
+        tied = self.tied and materials.body.output_width == materials.body.width
+        return materials.language(ModelConfig(kind="causal", body=materials.body, tied=tied), objective)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
