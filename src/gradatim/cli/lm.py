@@ -25,7 +25,7 @@ app = typer.Typer(help="Train a language model, score texts with it, write new o
 PER_TOKEN = 160  # bytes held at once for each token of a block
 SUFFIXES = (".gradatim", ".arpa")
 Columns = Annotated[list[str] | None, typer.Option(help="Column of a table; repeat it for several.")]
-Model = Annotated[Path, typer.Argument(help="A .gradatim or .arpa file.")]
+Model = Annotated[Path, typer.Argument(help="A .gradatim or .arpa file, or a folder of `gradatim train`.")]
 
 
 @app.command()
@@ -49,6 +49,7 @@ def train(
     from gradatim.ngram.model import NgramModel
     from gradatim.ngram.smoothing import named
     from gradatim.ngram.space import Space
+    from gradatim.pipelines.language import LanguagePipeline
 
     method, thresholds = named(smoothing, add=add), _thresholds(prune, order)
     _check_target(out)  # said now, not after minutes of counting
@@ -79,35 +80,40 @@ def train(
         file=sys.stderr,
     )
     if dev and method.sums_to_one:
-        _print_scores(_pipeline(model).score(_lines(dev, columns)), dev)
+        lines = _lines(dev, columns)
+        _print_scores(LanguagePipeline(model).score(lines), lines, dev)
 
 
 @app.command()
 def score(
     model: Model,
     file: Annotated[str, typer.Argument(help="Sentences, one a line; a file, folder, data set name, or -.")],
+    carried: Annotated[
+        bool,
+        typer.Option("--carried", help="All sentences are one text: each is read after those before it."),
+    ] = False,
     each: Annotated[bool, typer.Option("--each", help="A line per sentence: ln p, words, unknown.")] = False,
     words: Annotated[bool, typer.Option("--words", help="A line per word: its surprisal in bits.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The totals as one JSON object.")] = False,
     text: Columns = None,
 ) -> None:
     """Print how likely texts are: perplexity, bits per character, and on request every sentence or word."""
-    pipeline = _pipeline(_read(model))
+    pipeline = _open(model)
     lines = _lines(file, text or ())
     if words:
         for line in lines:
             for surprisal in pipeline.surprisals(line):
                 print(f"{surprisal.token}\t{surprisal.bits:.3f}")
         return
-    scores = pipeline.score(lines)
+    scores = pipeline.score(lines, carried=carried)
     if each:
         for p, tokens, unknown in zip(scores.log_probs, scores.tokens, scores.unknown, strict=True):
             print(f"{p:.4f}\t{tokens}\t{unknown}")
     elif as_json:
-        totals = _totals(scores)  # JSON has no infinity: what is impossible is null
+        totals = _totals(scores, lines)  # JSON has no infinity: what is impossible is null
         print(json.dumps({name: value if math.isfinite(value) else None for name, value in totals.items()}))
     else:
-        _print_scores(scores, file)
+        _print_scores(scores, lines, file)
 
 
 @app.command()
@@ -120,7 +126,7 @@ def generate(
     seed: Annotated[int, typer.Option(min=0, help="The same seed, the same texts.")] = 0,
 ) -> None:
     """Write new texts, word by word."""
-    pipeline = _pipeline(_read(model))
+    pipeline = _open(model)
     for number in range(count):
         print(
             pipeline.generate(prompt, max_tokens=max_words, temperature=temperature, seed=seed + number),
@@ -130,7 +136,8 @@ def generate(
 
 @app.command()
 def convert(
-    source: Model, target: Annotated[Path, typer.Argument(help="A .gradatim or .arpa file to write.")]
+    source: Annotated[Path, typer.Argument(help="A .gradatim or .arpa file.")],
+    target: Annotated[Path, typer.Argument(help="A .gradatim or .arpa file to write.")],
 ) -> None:
     """Turn an ARPA file into a .gradatim file, or back."""
     from gradatim.ngram.arpa import read_arpa, write_arpa
@@ -172,10 +179,25 @@ def _write(path: Path, model: NgramModel, facts: dict[str, Any]) -> None:
     write_model(path, model, provenance={**facts, "gradatim": __version__})
 
 
-def _pipeline(model: NgramModel) -> LanguagePipeline:
+def _open(path: Path) -> LanguagePipeline:
+    """The model of a file, or of a folder that `gradatim train` made."""
     from gradatim.pipelines.language import LanguagePipeline
 
-    return LanguagePipeline(model)
+    if not path.is_dir():
+        return LanguagePipeline(_read(path))
+    from gradatim.checkpoint.folder import read_model, tokenizer_json
+    from gradatim.models.language import LanguageModel
+    from gradatim.models.scorer import LanguageScorer
+
+    read, tokenizer = read_model(path), tokenizer_json(path)
+    if read.config.kind != "causal" or not isinstance(read.model, LanguageModel):
+        raise ConfigError(
+            f"{path} holds a model of kind '{read.config.kind}', none that predicts the next token"
+        )
+    end = read.config.special.get("eos")
+    if end is None:
+        raise ConfigError(f"{path}: config.json names no token that ends a text ('eos' in 'special')")
+    return LanguagePipeline(LanguageScorer(read.model, tokenizer, end=end))
 
 
 def _lines(source: str, columns: Sequence[str]) -> list[str]:
@@ -192,24 +214,29 @@ def _lines(source: str, columns: Sequence[str]) -> list[str]:
     return lines
 
 
-def _totals(scores: Scores) -> dict[str, Any]:
+def _totals(scores: Scores, lines: Sequence[str]) -> dict[str, Any]:
+    words = sum(len(line.split()) + 1 for line in lines)
     return {
         "sentences": len(scores.tokens),
-        "words": int(scores.tokens.sum()),
+        "words": words,
+        "tokens": int(scores.tokens.sum()),
         "unknown": int(scores.unknown.sum()),
         "perplexity": scores.perplexity,
+        "word_perplexity": scores.perplexity ** (scores.tokens.sum() / words),
         "known_perplexity": scores.known_perplexity,
         "bits_per_character": scores.bits_per_character,
     }
 
 
-def _print_scores(scores: Scores, where: str) -> None:
-    totals = _totals(scores)
+def _print_scores(scores: Scores, lines: Sequence[str], where: str) -> None:
+    totals = _totals(scores, lines)
     print(f"{where}: {totals['sentences']:,} sentences, {totals['words']:,} words with sentence ends")
     print(f"perplexity {scores.perplexity:.2f}, {scores.bits_per_character:.3f} bits per character")
+    if totals["tokens"] != totals["words"]:
+        print(f"{totals['tokens']:,} tokens; perplexity of words {totals['word_perplexity']:.2f}")
     if totals["unknown"]:
         print(
-            f"{totals['unknown']:,} words are unknown; perplexity of the others {scores.known_perplexity:.2f}"
+            f"{totals['unknown']:,} tokens are unknown; perplexity of the others {scores.known_perplexity:.2f}"
         )
 
 

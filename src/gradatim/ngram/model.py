@@ -145,10 +145,11 @@ class NgramModel:
         """The words with spaces between."""
         return " ".join(self.vocabulary.strings[i] for i in ids)
 
-    def log_probs(self, ids: Ints) -> Floats32:
+    def log_probs(self, ids: Ints, sizes: Ints | None = None) -> Floats32:
         """ln p(token | the tokens before it in its sentence), (tokens,); 0 at each start, -inf for the impossible.
 
-        An n-gram is looked for only where the n-grams without its last and without its first word were found.
+        Sentences begin with START, so that their sizes need not be told. An n-gram is looked for only where
+        the n-grams without its last and without its first word were found.
         """
         depth = sentence_depth(ids == START)
         words = ids.astype(np.uint64)

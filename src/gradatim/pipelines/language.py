@@ -30,8 +30,8 @@ class LanguageModel(Protocol):
         """All texts as tokens, `start` and `end` among them, and how many tokens each has."""
         ...
 
-    def log_probs(self, ids: Array) -> Array:
-        """ln p of each token, (tokens,); 0 for `start`."""
+    def log_probs(self, ids: Array, sizes: Array) -> Array:
+        """ln p of each token of texts of these sizes, (tokens,); 0 for the `start` of each."""
         ...
 
     def distribution(self, context: Sequence[int]) -> Array:
@@ -85,19 +85,28 @@ class LanguagePipeline:
     def __init__(self, model: LanguageModel) -> None:
         self.model = model
 
-    def score(self, texts: Sequence[str]) -> Scores:
-        """The likelihood of each text; a text is a sentence, without line ends."""
+    def score(self, texts: Sequence[str], *, carried: bool = False) -> Scores:
+        """The likelihood of each text; a text is a sentence, without line ends.
+
+        `carried`: all texts are one, each read after those before it. Raises ConfigError for a model that
+        has a start of its own, as n-gram models do: it reads sentences alone.
+        """
+        if carried and self.model.start != self.model.end:
+            raise ConfigError(
+                "this model reads every sentence alone: nothing can be carried from one to the next"
+            )
         characters = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts)) + 1
         chunks = np.flatnonzero(np.diff(np.cumsum(characters) // CHUNK_CHARACTERS, prepend=-1))
-        parts = [self._sums(texts[start:stop]) for start, stop in pairwise([*chunks.tolist(), len(texts)])]
+        edges = [0, len(texts)] if carried and texts else [*chunks.tolist(), len(texts)]
+        parts = [self._sums(texts[start:stop], carried) for start, stop in pairwise(edges)]
         columns = zip(*parts, strict=True) if parts else [[np.zeros(0)]] * 4
         log_probs, tokens, unknown, known_log_probs = (np.concatenate(column) for column in columns)
         return Scores(log_probs, tokens, unknown, known_log_probs, characters)
 
     def surprisals(self, text: str) -> list[Surprisal]:
         """How surprising each token of a text is, its end last."""
-        ids, _ = self.model.encode([text])
-        bits = -self.model.log_probs(ids) / LN2
+        ids, sizes = self.model.encode([text])
+        bits = -self.model.log_probs(ids, sizes) / LN2
         return [
             Surprisal(self.model.decode([token]), float(bit), token != self.model.unknown)
             for token, bit in zip(ids[1:].tolist(), bits[1:], strict=True)
@@ -120,11 +129,16 @@ class LanguagePipeline:
             ids.append(following)
         return self.model.decode(ids[1:])
 
-    def _sums(self, texts: Sequence[str]) -> tuple[Array, ...]:
+    def _sums(self, texts: Sequence[str], carried: bool) -> tuple[Array, ...]:
         """ln p, tokens, unknown tokens and ln p of the others, of each text."""
         ids, sizes = self.model.encode(texts)
         first = np.cumsum(sizes) - sizes
-        log_probs = self.model.log_probs(ids).astype(np.float64)
+        if carried:  # one text, in which an end is the next one's start
+            log_probs = np.zeros(len(ids))
+            kept = np.delete(np.arange(len(ids)), first[1:])
+            log_probs[kept] = self.model.log_probs(ids[kept], np.array([len(kept)]))
+        else:
+            log_probs = self.model.log_probs(ids, sizes).astype(np.float64)
         strange = ids == self.model.unknown
         of_known = np.where(strange, 0.0, log_probs)
         return (

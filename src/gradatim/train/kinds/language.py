@@ -55,7 +55,10 @@ class CausalSettings:
             return CausalLanguage(plain, length, end_id=end, carried=self.carried)
 
         tied = self.tied and materials.body.output_width == materials.body.width
-        return materials.language(ModelConfig(kind="causal", body=materials.body, tied=tied), objective)
+        config = ModelConfig(
+            kind="causal", body=materials.body, tied=tied, special={} if end is None else {"eos": end}
+        )
+        return materials.language(config, objective)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
