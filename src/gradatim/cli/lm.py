@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gradatim.cli import gradients
 from gradatim.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from gradatim.pipelines.language import LanguagePipeline, Scores
 
 app = typer.Typer(help="Train a language model, score texts with it, write new ones.", no_args_is_help=True)
+app.command(name="gradients")(gradients.command)
 PER_TOKEN = 160  # bytes held at once for each token of a block
 SUFFIXES = (".gradatim", ".arpa")
 Columns = Annotated[list[str] | None, typer.Option(help="Column of a table; repeat it for several.")]
