@@ -139,3 +139,43 @@ def test_a_corpus_larger_than_memory_is_counted_on_disk(tmp_path: Path) -> None:
     assert in_memory.returncode != 0
     assert "MemoryError" in in_memory.stderr
     assert math.isclose(sum(1 for _ in tmp_path.iterdir()), 0)
+
+
+RECIPE = """
+[model]
+preset = "{preset}"
+width = 16
+hidden_width = 16
+[data]
+source = "corpus.txt"
+dev = "corpus.txt"
+lines = true
+tokenizer = "words.json"
+max_length = 8
+[objective]
+kind = "causal"
+[train]
+epochs = 40
+batch_size = 4
+rate = 0.02
+precision = "fp32"
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("preset", ["lstm", "window"])
+def test_a_neural_model_is_scored_by_the_same_command(corpus: Path, tmp_path: Path, preset: str) -> None:
+    def run(*args: object) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "gradatim", *map(str, args)]
+        return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+
+    (tmp_path / "recipe.toml").write_text(RECIPE.format(preset=preset))
+    words = ("tokenizer", "train", corpus, "--kind", "word", "--size", 50, "--out", "words.json")
+    assert run(*words).returncode == 0
+    done = run("train", "recipe.toml", "--out", "run")
+    assert done.returncode == 0, done.stderr
+    scored = json.loads(gradatim("score", tmp_path / "run" / "model", corpus, "--json", "--carried").stdout)
+    assert (scored["sentences"], scored["words"], scored["tokens"]) == (18, 144, 144)
+    assert 1.43 < scored["perplexity"] < 3  # 18 sentences, all as likely: at best 18^(1/8)
+    written = gradatim("generate", tmp_path / "run" / "model", "--prompt", "the owl", "--temperature", 0)
+    assert written.stdout.startswith(("the owl sat on the", "the owl ran on the"))

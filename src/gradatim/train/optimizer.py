@@ -1,4 +1,4 @@
-"""AdamW in groups: no decay on vectors, rates by depth, and embedding rows updated only when seen."""
+"""AdamW or SGD in groups: no decay on vectors, rates by depth, and embedding rows updated only when seen."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ BLOCK = re.compile(r"stack\.blocks\.(\d+)\.")
 
 
 class Optimizer:
-    """Fused AdamW (Loshchilov & Hutter 2019) for dense weights, lazy Adam for sparse embedding gradients.
+    """Fused AdamW (Loshchilov & Hutter 2019) for dense weights, lazy Adam for sparse embedding gradients; or
+    plain stochastic gradient descent for both, with decay added to the gradient.
 
     `step(factor)` clips the global gradient norm, scales every group's rate by `factor`, updates and
     clears the gradients. Returns the norm before clipping, where the weights are.
@@ -35,14 +36,16 @@ class Optimizer:
                 decay = recipe.weight_decay if parameter.dim() > 1 else 0.0
                 groups.setdefault((rates[name], decay), []).append(parameter)
         self.steppers: list[torch.optim.Optimizer] = []
+        descent = recipe.optimizer == "sgd"
         if groups:
             dense = [
                 {"params": ps, "lr": rate, "weight_decay": decay} for (rate, decay), ps in groups.items()
             ]
-            self.steppers.append(torch.optim.AdamW(dense, fused=True))
+            update = torch.optim.SGD if descent else torch.optim.AdamW
+            self.steppers.append(update(dense, fused=True))
         if self.sparse:
             rows = [{"params": [named[name]], "lr": rates[name]} for name in sorted(sparse & set(named))]
-            self.steppers.append(torch.optim.SparseAdam(rows))
+            self.steppers.append(torch.optim.SGD(rows) if descent else torch.optim.SparseAdam(rows))
         self.peaks = [[float(group["lr"]) for group in s.param_groups] for s in self.steppers]
 
     def step(self, factor: float) -> Tensor:

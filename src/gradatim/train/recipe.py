@@ -18,6 +18,7 @@ class Recipe:
     max_tokens      tokens of one optimiser step
     accumulate      parts in which each process computes its share of a step; changes memory, not results
     rate            the peak learning rate; `head_rate` is the head's own
+    optimizer       adamw, or sgd: with `average`, the averaged SGD of AWD-LSTM (Merity et al. 2018, section 3)
     schedule        how the rate goes: see `train.schedule`; `warmup` is the share of steps it rises
     layer_decay     factor on the rate per block below the top (Howard & Ruder 2018, section 3.2)
     unfreeze        the head trains alone first, and one more block from the top each epoch (same, 3.3)
@@ -36,6 +37,7 @@ class Recipe:
     accumulate: int = 1
     rate: float = 5e-5
     head_rate: float | None = None
+    optimizer: Literal["adamw", "sgd"] = "adamw"
     schedule: str = "linear"
     warmup: float = 0.1
     layer_decay: float = 1.0
@@ -71,6 +73,8 @@ class Recipe:
                 f"unknown schedule '{self.schedule}'{did_you_mean(self.schedule, SCHEDULES)}; "
                 f"known: {', '.join(SCHEDULES)}"
             )
+        if self.optimizer not in ("adamw", "sgd"):
+            raise ConfigError(f"optimizer is adamw or sgd, not '{self.optimizer}'")
         if self.precision not in ("auto", "bf16", "fp32"):
             raise ConfigError(f"precision is auto, bf16 or fp32, not '{self.precision}'")
 

@@ -191,3 +191,19 @@ def test_an_average_that_saw_nothing_changes_nothing() -> None:
     before = [p.detach().clone() for p in net.parameters()]
     Average(net, start=100).apply()
     assert all(torch.equal(p, b) for p, b in zip(net.parameters(), before, strict=True))
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_plain_descent_is_its_equation(sparse: bool) -> None:
+    """w <- w - rate (gradient + decay w), decay on dense matrices alone."""
+    net = Lookup()
+    if sparse:
+        sparse_embeddings(net)
+    before = {name: p.detach().clone() for name, p in net.named_parameters()}
+    optimizer = Optimizer(net, Recipe(rate=0.5, weight_decay=0.1, optimizer="sgd", clip=1e9))
+    net(torch.tensor([4, 9, 4])).square().sum().backward()
+    gradients = {name: torch.as_tensor(p.grad).to_dense().clone() for name, p in net.named_parameters()}
+    optimizer.step(0.5)
+    for name, p in net.named_parameters():
+        decay = 0.1 if p.dim() > 1 and not (sparse and name == "table.weight") else 0.0
+        torch.testing.assert_close(p, before[name] - 0.25 * (gradients[name] + decay * before[name]))
