@@ -36,6 +36,7 @@ _COMMANDS = {
     "convert": _Home("gradatim.cli.convert", "command"),
     "tokenizer": _Home("gradatim.cli.tokenizer", "app"),
     "lm": _Home("gradatim.cli.lm", "app"),
+    "vectors": _Home("gradatim.cli.vectors", "app"),
 }
 
 

@@ -43,7 +43,7 @@ Augment = Annotated[
     bool, typer.Option("--augment/--no-augment", help="Edited texts for the students.", rich_help_panel=How)
 ]
 Vectors = Annotated[
-    str | None, typer.Option(help="Static vectors to start from, glove-6b-50d.", rich_help_panel=How)
+    str | None, typer.Option(help="Static vectors to start from: glove-6b-50d, a file.", rich_help_panel=How)
 ]
 MaxLength = Annotated[
     int, typer.Option(help="Window in tokens; longer texts get several.", rich_help_panel=How, min=16)

@@ -112,6 +112,19 @@ def _from_hub(entry: Entry, target: Path) -> None:
         shutil.copyfile(folder / name, target / name)
 
 
+def resolve_vectors(name: str | Path) -> Path:
+    """The file or folder of word vectors: a local one, or that of a catalog name. Raises SourceError."""
+    path = Path(name).expanduser()
+    if path.exists():
+        return path
+    known = [entry.name for entry in entries().values() if entry.kind == "vectors"]
+    if str(name) not in known:
+        raise SourceError(
+            f"no word vectors {str(name)!r}: there is no such file or folder, and the catalog has {', '.join(known)}"
+        )
+    return fetch(str(name))
+
+
 def resolve_model(name: str | Path) -> Path:
     """The folder of a model: a local folder, a catalog name, or a hub id, looked for in this order.
 

@@ -33,10 +33,18 @@ def open_text(path: Path, encoding: str = "utf-8") -> Iterator[io.TextIOWrapper]
     """
     codec = "utf-8-sig" if encoding == "utf-8" else encoding
     try:
-        with _open_bytes(path) as raw, io.TextIOWrapper(raw, encoding=codec, newline="") as stream:
+        with open_bytes(path) as raw, io.TextIOWrapper(raw, encoding=codec, newline="") as stream:
             yield stream
     except UnicodeDecodeError as error:
         raise _bad_byte(path) from error
+
+
+@contextmanager
+def open_bytes(path: Path) -> Iterator[Any]:
+    """The decompressed bytes of a file; raises DataError where it is damaged, missing or unreadable."""
+    try:
+        with _open_bytes(path) as raw:
+            yield raw
     except _DAMAGE as error:
         raise DataError(
             f"{path}: the compressed file is damaged or cut off ({error}); fetch it again"
