@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gradatim.data.catalog import resolve_vectors
 from gradatim.errors import DataError, SourceError
 from gradatim.pipelines.word_tests import analogies, similarity
 from gradatim.vectors.files import load_vectors, save_vectors
@@ -94,7 +95,8 @@ def test_a_binary_file_that_was_cut_off_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="ends within word 6 of 6"):
         load_vectors(tmp_path / "v.bin")
     with pytest.raises(SourceError, match="glove-6b-50d"):
-        load_vectors(tmp_path / "missing.txt")
+        resolve_vectors(tmp_path / "missing.txt")
+    assert resolve_vectors(tmp_path) == tmp_path
 
 
 def test_similarity_counts_what_it_covers(tmp_path: Path) -> None:
@@ -110,9 +112,8 @@ def test_similarity_counts_what_it_covers(tmp_path: Path) -> None:
 
 def test_analogies_by_section(tmp_path: Path) -> None:
     path = tmp_path / "questions.txt"
-    path.write_text(
-        ": royal\nman King woman Queen\nman woman king queen\n: odd\nman king apple woman\nman king woman zebra\n"
-    )
+    questions = ": royal\nman King woman Queen\nman woman king queen\n"
+    path.write_text(questions + ": odd\nman king apple woman\nman king woman zebra\n")
     royal, odd, every = analogies(VECTORS, path)
     assert (royal.name, royal.score, royal.covered, royal.total) == ("royal", 100, 2, 2)
     assert (odd.covered, odd.total) == (1, 2)
