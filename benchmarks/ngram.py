@@ -20,10 +20,10 @@ from typing import Any
 
 from gradatim.ngram.arpa import read_arpa, write_arpa
 from gradatim.ngram.build import Built, build
-from gradatim.ngram.counts import IN_MEMORY
 from gradatim.ngram.model import NgramModel
 from gradatim.ngram.smoothing import named
 from gradatim.pipelines.language import LanguagePipeline
+from gradatim.text.space import IN_MEMORY
 
 PUBLISHED = {  # Mikolov & Zweig 2012 and Mikolov et al. 2011, test perplexity on this split
     ("katz", 3): "165.2", ("katz", 5): "162.3", ("kneser-ney", 3): "148.3", ("kneser-ney", 5): "141.2",

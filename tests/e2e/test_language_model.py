@@ -97,9 +97,9 @@ def test_what_goes_wrong_is_said(corpus: Path, tmp_path: Path, args: list[str], 
 LIMITED = """
 import resource, sys
 from gradatim.ngram.build import build
-from gradatim.ngram.counts import IN_MEMORY
+from gradatim.text.space import IN_MEMORY
 from gradatim.ngram.model import NgramModel
-from gradatim.ngram.space import Space
+from gradatim.text.space import Space
 import numpy as np, re
 from pathlib import Path
 

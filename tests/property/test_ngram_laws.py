@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from gradatim.engine.ngram import NgramSession
 from gradatim.ngram.classes import estimate_classes
-from gradatim.ngram.counts import IN_MEMORY, count_ngrams
+from gradatim.ngram.counts import count_ngrams
 from gradatim.ngram.estimate import estimate
 from gradatim.ngram.smoothing import METHODS
-from gradatim.ngram.space import Space
 from gradatim.text.hashing import salt
+from gradatim.text.space import IN_MEMORY, Space
 
 START, END, WORDS = 0, 1, 7  # word 6 never occurs in training
 SENTENCES = st.lists(st.lists(st.integers(2, 5), max_size=6), min_size=1, max_size=12)

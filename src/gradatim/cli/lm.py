@@ -50,8 +50,8 @@ def train(
     from gradatim.ngram.build import build
     from gradatim.ngram.model import NgramModel
     from gradatim.ngram.smoothing import named
-    from gradatim.ngram.space import Space
     from gradatim.pipelines.language import LanguagePipeline
+    from gradatim.text.space import Space
 
     method, thresholds = named(smoothing, add=add), _thresholds(prune, order)
     _check_target(out)  # said now, not after minutes of counting

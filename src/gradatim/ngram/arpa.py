@@ -12,10 +12,11 @@ import numpy as np
 from gradatim.data.textfile import open_text
 from gradatim.engine.atomic import atomic_file
 from gradatim.errors import DataError
-from gradatim.ngram.counts import Ints, Keys
 from gradatim.ngram.table import LOG_ZERO, Entries, Floats, NgramTable
-from gradatim.ngram.vocabulary import RESERVED, START, Vocabulary
+from gradatim.text.hashing import Ints
+from gradatim.text.lookup import Keys
 from gradatim.text.spaced import SpacedWords, hash_words, spaced_words
+from gradatim.text.vocabulary import RESERVED, START, Vocabulary
 
 LN10 = np.log(10.0)
 NEVER = -100.0  # log10 p of an unknown word, where the file has no <unk> (as KenLM)

@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from gradatim.errors import ConfigError
-from gradatim.ngram.counts import Ints, count_ngrams
+from gradatim.ngram.counts import count_ngrams
 from gradatim.ngram.estimate import KNESER_NEY, estimate
 from gradatim.ngram.smoothing import Smoothing
-from gradatim.ngram.space import Space
 from gradatim.ngram.sparsity import Sparsity, sparsity
 from gradatim.ngram.table import NgramTable
-from gradatim.ngram.vocabulary import START, Vocabulary, read_text
+from gradatim.text.hashing import Ints
+from gradatim.text.space import Space
+from gradatim.text.vocabulary import START, Vocabulary, read_text
 
 Blocks = Iterable[tuple[str, bytes]]  # whole lines, and where they stand
 

@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from gradatim.engine.ngram import NgramArrays, extend
-from gradatim.ngram.counts import Ints, count_ngrams
+from gradatim.ngram.counts import count_ngrams
 from gradatim.ngram.estimate import estimate
 from gradatim.ngram.table import NgramTable
+from gradatim.text.hashing import Ints
 
 Hashes = npt.NDArray[np.uint64]
 

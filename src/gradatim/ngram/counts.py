@@ -9,13 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from gradatim.errors import ConfigError
-from gradatim.ngram.space import Space
+from gradatim.text.hashing import Ints
+from gradatim.text.lookup import Keys, distinct
+from gradatim.text.space import IN_MEMORY, Space
 
-Ints = npt.NDArray[np.int64]
-Keys = npt.NDArray[np.uint64]
 Bools = npt.NDArray[np.bool_]
 
-IN_MEMORY = Space()
 HIGHEST = 255
 MOST = 1 << 31  # n-grams of one order: their numbers have 32 bits
 
@@ -78,19 +77,6 @@ def sentence_depth(starts: Bools) -> Ints:
     """How many tokens lie between each token and the latest sentence start; 0 at the start itself."""
     place = np.arange(len(starts))
     return place - np.maximum.accumulate(np.where(starts, place, 0))
-
-
-def distinct(keys: Keys, *, stable: bool = False) -> tuple[Keys, Ints, Ints, Ints]:
-    """The different keys in order, of each a place where it stands (the first if `stable`) and how often it does,
-    and of each place the number of its key."""
-    order = np.argsort(keys, kind="stable" if stable else None)
-    keys = keys[order]
-    new = np.ones(len(keys), dtype=bool)
-    new[1:] = keys[1:] != keys[:-1]
-    first = np.flatnonzero(new)
-    inverse = np.empty(len(keys), dtype=np.int64)
-    inverse[order] = np.cumsum(new) - 1
-    return keys[first], order[first], np.diff(first, append=len(keys)), inverse
 
 
 @dataclass(frozen=True, slots=True)

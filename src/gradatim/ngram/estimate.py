@@ -9,10 +9,11 @@ from itertools import pairwise
 import numpy as np
 
 from gradatim.errors import ConfigError
-from gradatim.ngram.counts import IN_MEMORY, Bools, Ints, Level
+from gradatim.ngram.counts import Bools, Level
 from gradatim.ngram.smoothing import METHODS, Floats, Smoothing, counts_of_counts
-from gradatim.ngram.space import Space
 from gradatim.ngram.table import LOG_ZERO, Entries, NgramTable
+from gradatim.text.hashing import Ints
+from gradatim.text.space import IN_MEMORY, Space
 
 KNESER_NEY = METHODS["kneser-ney"]
 ALL_KEPT = 1e-9  # less than this share of the shorter context's words was not kept: it was rounding

@@ -9,11 +9,12 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from gradatim.ngram.counts import IN_MEMORY, Ints, Keys, sentence_depth
-from gradatim.ngram.lookup import Lookup
-from gradatim.ngram.space import Space
+from gradatim.ngram.counts import sentence_depth
 from gradatim.ngram.table import LOG_ZERO, Entries, NgramTable
-from gradatim.ngram.vocabulary import END, START, UNKNOWN, Vocabulary
+from gradatim.text.hashing import Ints
+from gradatim.text.lookup import Keys, Lookup
+from gradatim.text.space import IN_MEMORY, Space
+from gradatim.text.vocabulary import END, START, UNKNOWN, Vocabulary
 from gradatim.types import Array
 
 Codes = npt.NDArray[np.uint16]

@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from gradatim.errors import ConfigError, did_you_mean
-from gradatim.ngram.counts import IN_MEMORY, Ints
-from gradatim.ngram.space import Space
+from gradatim.text.hashing import Ints
+from gradatim.text.space import IN_MEMORY, Space
 
 Floats = npt.NDArray[np.float64]
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gradatim.ngram.counts import IN_MEMORY, Ints, Level, sentence_depth
-from gradatim.ngram.space import Space
+from gradatim.ngram.counts import Level, sentence_depth
 from gradatim.ngram.table import Entries, NgramTable
-from gradatim.ngram.vocabulary import START
+from gradatim.text.hashing import Ints
+from gradatim.text.space import IN_MEMORY, Space
+from gradatim.text.vocabulary import START
 
 
 @dataclass(frozen=True, slots=True)

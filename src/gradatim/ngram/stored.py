@@ -11,9 +11,9 @@ import numpy as np
 from gradatim.engine.artifact import Artifact, Buffer, write_artifact
 from gradatim.engine.manifest import JSON
 from gradatim.errors import ArtifactError, ConfigError
-from gradatim.ngram.lookup import Lookup
 from gradatim.ngram.model import KINDS, NgramModel, Packed, Steps
-from gradatim.ngram.vocabulary import Vocabulary
+from gradatim.text.lookup import Lookup
+from gradatim.text.vocabulary import Vocabulary
 from gradatim.types import Array, Task
 
 KIND = "ngram-lm"

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from gradatim.ngram.counts import Ints, sentence_depth
+from gradatim.ngram.counts import sentence_depth
+from gradatim.text.hashing import Ints
 
 Floats = npt.NDArray[np.float64]
 

@@ -8,8 +8,8 @@ import pytest
 from gradatim.errors import DataError
 from gradatim.ngram.arpa import read_arpa, write_arpa
 from gradatim.ngram.build import build
-from gradatim.ngram.counts import IN_MEMORY
-from gradatim.ngram.vocabulary import END, START, UNKNOWN
+from gradatim.text.space import IN_MEMORY
+from gradatim.text.vocabulary import END, START, UNKNOWN
 
 FILE = """\
 made by hand

@@ -9,13 +9,12 @@ import pytest
 from gradatim.engine.artifact import read_artifact
 from gradatim.errors import ArtifactError
 from gradatim.ngram.build import build
-from gradatim.ngram.counts import IN_MEMORY
 from gradatim.ngram.model import NgramModel, Steps
 from gradatim.ngram.smoothing import METHODS, named
-from gradatim.ngram.space import Space
 from gradatim.ngram.stored import read_model, write_model
 from gradatim.ngram.table import LOG_ZERO, NgramTable
-from gradatim.ngram.vocabulary import START, Vocabulary
+from gradatim.text.space import IN_MEMORY, Space
+from gradatim.text.vocabulary import START, Vocabulary
 
 RNG = np.random.default_rng(3)
 WORDS = [f"w{i}" for i in range(40)]

@@ -8,7 +8,7 @@ from gradatim.ngram.counts import count_ngrams
 from gradatim.ngram.estimate import estimate
 from gradatim.ngram.smoothing import FALLBACK, Smoothing, good_turing, named
 from gradatim.ngram.table import LOG_ZERO, NgramTable
-from gradatim.ngram.vocabulary import END, START, UNKNOWN
+from gradatim.text.vocabulary import END, START, UNKNOWN
 
 A, B, C = 3, 4, 5
 CORPUS = np.array([START, A, B, A, END, START, A, B, END, START, C, A, B, END])

@@ -5,10 +5,10 @@ import pytest
 
 from gradatim.errors import ConfigError
 from gradatim.ngram.build import build
-from gradatim.ngram.counts import IN_MEMORY
 from gradatim.ngram.model import NgramModel
 from gradatim.pipelines import language
 from gradatim.pipelines.language import LanguagePipeline
+from gradatim.text.space import IN_MEMORY
 
 LINES = ["a b c", "a b", "c a", "b <unk> a"]
 

@@ -8,9 +8,11 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from gradatim.ngram.counts import IN_MEMORY, Ints, Keys
-from gradatim.ngram.space import Space
+from gradatim.text.hashing import Ints
+from gradatim.text.space import IN_MEMORY, Space
 from gradatim.types import Array
+
+Keys = npt.NDArray[np.uint64]
 
 ODD = np.uint64(0x9E3779B97F4A7C15)  # multiplying by it carries every bit upwards (Knuth 1973, section 6.4)
 PER_BUCKET = 2  # keys on average: neighbours are one access to memory
@@ -79,3 +81,16 @@ def _members(buckets: npt.NDArray[np.uint32], begin: int, end: int, space: Space
     numbers = np.concatenate(found)
     ordered: Ints = numbers[np.argsort(buckets[numbers], kind="stable")]
     return ordered
+
+
+def distinct(keys: Keys, *, stable: bool = False) -> tuple[Keys, Ints, Ints, Ints]:
+    """The different keys in order, of each a place where it stands (the first if `stable`) and how often it does,
+    and of each place the number of its key."""
+    order = np.argsort(keys, kind="stable" if stable else None)
+    keys = keys[order]
+    new = np.ones(len(keys), dtype=bool)
+    new[1:] = keys[1:] != keys[:-1]
+    first = np.flatnonzero(new)
+    inverse = np.empty(len(keys), dtype=np.int64)
+    inverse[order] = np.cumsum(new) - 1
+    return keys[first], order[first], np.diff(first, append=len(keys)), inverse

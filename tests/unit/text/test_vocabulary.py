@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from gradatim.errors import ConfigError, DataError
-from gradatim.ngram.space import Space
-from gradatim.ngram.vocabulary import END, RESERVED, START, UNKNOWN, Vocabulary, read_text
+from gradatim.text.space import Space
+from gradatim.text.vocabulary import END, RESERVED, START, UNKNOWN, Vocabulary, read_text
 
 LINES = "the cat sat\n\n  on the  mat \nthe end"
 

@@ -57,3 +57,6 @@ class Space:
     def _mapped(file: Any, dtype: npt.DTypeLike, size: int, mode: Literal["r+", "w+"]) -> Array:
         file.flush()
         return np.memmap(file, dtype=dtype, mode=mode, shape=(size,)).view(np.ndarray)
+
+
+IN_MEMORY = Space()

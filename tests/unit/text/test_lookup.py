@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gradatim.ngram.lookup import Lookup
-from gradatim.ngram.space import Space
+from gradatim.text.lookup import Lookup
+from gradatim.text.space import Space
 
 
 @settings(deadline=None)

@@ -1,4 +1,4 @@
-"""The words of a language model and their numbers, and text as numbers with sentences marked."""
+"""Words by number, and text as numbers with sentences marked."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from functools import cached_property
 import numpy as np
 
 from gradatim.errors import ConfigError, DataError
-from gradatim.ngram.counts import IN_MEMORY, Ints, distinct
-from gradatim.ngram.lookup import Lookup
-from gradatim.ngram.space import Space
+from gradatim.text.hashing import Ints
+from gradatim.text.lookup import Lookup, distinct
+from gradatim.text.space import IN_MEMORY, Space
 from gradatim.text.spaced import SpacedWords, hash_words, spaced_words
 
 UNKNOWN, START, END = range(3)
