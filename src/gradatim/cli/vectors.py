@@ -1,9 +1,13 @@
-"""`gradatim vectors`: look at word vectors, test them, convert them, draw them."""
+"""`gradatim vectors`: learn word vectors, look at them, test them, convert them, draw them."""
 
 from __future__ import annotations
 
 import json
 import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,10 +20,59 @@ if TYPE_CHECKING:
 
     from gradatim.vectors.table import WordVectors
 
-app = typer.Typer(help="Look at word vectors, test them, convert them.", no_args_is_help=True)
+app = typer.Typer(help="Learn word vectors, look at them, test them, convert them.", no_args_is_help=True)
 Source = Annotated[
     str, typer.Argument(help="A GloVe or word2vec file (.txt, .bin; also .gz), a folder, or glove-6b-50d.")
 ]
+
+
+@app.command()
+def train(
+    corpus: Annotated[list[str], typer.Argument(help="Text files, tables, folders of them, data set names.")],
+    out: Annotated[Path, typer.Option(help="A .txt or .bin file of word2vec's format.")] = Path(
+        "vectors.bin"
+    ),
+    width: Annotated[int, typer.Option(min=1, help="Numbers of a vector.")] = 100,
+    window: Annotated[int, typer.Option(min=1, help="Words read on each side.")] = 5,
+    negatives: Annotated[int, typer.Option(min=1, help="Words drawn for each that is there.")] = 5,
+    min_count: Annotated[int, typer.Option(min=1, help="Words that occur less often get no vector.")] = 5,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the text.")] = 5,
+    cbow: Annotated[
+        bool, typer.Option("--cbow", help="The mean of the words around gives the word.")
+    ] = False,
+    raw: Annotated[
+        bool,
+        typer.Option(
+            "--raw", help="Lines are sentences, words stand between spaces: nothing is folded or cut."
+        ),
+    ] = False,
+    text: Annotated[list[str] | None, typer.Option(help="Column of a table; repeat it for several.")] = None,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+) -> None:
+    """Learn word vectors from text: skip-gram with negative sampling, or CBOW."""
+    from gradatim.data.plain import line_blocks
+    from gradatim.vectors.corpus import read_words, sentences
+    from gradatim.vectors.files import save_vectors
+    from gradatim.vectors.table import WordVectors
+    from gradatim.vectors.word2vec import Word2Vec
+
+    _check_target(out)
+    rate = 0.05 if cbow else 0.025  # as word2vec's code has them
+    settings = Word2Vec(
+        width=width, window=window, negatives=negatives, cbow=cbow, rate=rate, epochs=epochs, seed=seed
+    )
+    blocks = line_blocks(corpus, text or ())
+    found = read_words(blocks if raw else sentences(blocks), min_count=min_count)
+    began = time.perf_counter()
+    with _bar() as progress:
+        table = settings.learn(found.ids, found.rows, found.counts, progress)
+    spent = time.perf_counter() - began
+    save_vectors(out, WordVectors(found.words, table))
+    print(
+        f"{len(found.words):,} words from {len(found.ids):,}, {len(found.ids) * epochs / spent:,.0f} words/s; "
+        f"written to {out}",
+        file=sys.stderr,
+    )
 
 
 @app.command()
@@ -92,10 +145,7 @@ def convert(
     """Write word vectors in word2vec's text or binary format."""
     from gradatim.vectors.files import save_vectors
 
-    if target.suffix not in (".txt", ".bin"):
-        raise ConfigError(f"{target}: vectors are written as .txt or .bin")
-    if not target.parent.is_dir():
-        raise DataError(f"no such folder: {target.parent}")
+    _check_target(target)
     save_vectors(target, _load(source))
 
 
@@ -115,6 +165,25 @@ def picture(
     chosen = _load(source).take(words)
     _draw(list(chosen.words), _flattened(chosen.unit, method), method, out)
     print(f"picture written to {out}")
+
+
+def _check_target(path: Path) -> None:
+    if path.suffix not in (".txt", ".bin"):
+        raise ConfigError(f"{path}: vectors are written as .txt or .bin")
+    if not path.parent.is_dir():
+        raise DataError(f"no such folder: {path.parent}")
+
+
+@contextmanager
+def _bar() -> Iterator[Callable[[float], None]]:
+    """Share done and time left, where someone looks."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("learning", total=1.0)
+        yield lambda share: progress.update(task, completed=share)
 
 
 def _load(source: str) -> WordVectors:

@@ -1,0 +1,190 @@
+"""Skip-gram and CBOW with negative sampling (Mikolov et al. 2013), many words at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from gradatim.errors import ConfigError, DataError
+from gradatim.text.hashing import Ints
+from gradatim.types import Array
+from gradatim.vectors.table import Floats32
+
+BLOCK = 16  # words whose windows make one small product
+WORDS = 1024  # between two updates: more are faster, and frequent words overshoot
+SHARED = (
+    256  # negative words drawn for all of them, each weighted so that the expected gradient is the paper's
+)
+FAR = np.float32(
+    0.5
+)  # the longest step of a vector: many updates at once would overshoot where one by one they settle
+SLOWEST = 1e-2  # share of the rate at which training ends
+POWER = 0.75  # of counts, in the distribution of negative words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Word2Vec:
+    """What is learned, and how (Mikolov et al. 2013, sections 2.2 and 2.3).
+
+    width      numbers of a vector
+    window     words on each side, of which a random number from 1 to all is read
+    negatives  words that are not there, for each that is
+    sample     words more frequent than this are left out at random, the more so the more frequent they are
+    cbow       the mean of the words around gives the word; else (skip-gram) each of them does
+    rate       of gradient descent at the start; it falls linearly
+    """
+
+    width: int = 100
+    window: int = 5
+    negatives: int = 5
+    sample: float = 1e-3
+    cbow: bool = False
+    rate: float = 0.025
+    epochs: int = 5
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("width", "window", "negatives", "epochs"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} must be at least 1, not {getattr(self, name)}")
+        if self.window > BLOCK // 2:
+            raise ConfigError(f"window must be at most {BLOCK // 2}, not {self.window}")
+        if not (self.sample > 0 and self.rate > 0):
+            raise ConfigError(f"sample {self.sample} and rate {self.rate} must be above 0")
+
+    def learn(
+        self, ids: Ints, rows: Ints, counts: Ints, progress: Callable[[float], None] = lambda _share: None
+    ) -> Floats32:
+        """Vectors (words, width) from word ids (tokens,) below len(counts), of sentences `rows` (tokens,) ascending.
+
+        Differs: words are taken 1,024 at a time, whose updates are added up (a vector's to a length of 0.5 at most),
+        and share 256 negative words.
+        """
+        if len(ids) < 2:
+            raise DataError("two words at least are needed to learn vectors")
+        rng = np.random.default_rng(self.seed)
+        run = _Run(self, counts, rng)
+        for epoch in range(self.epochs):
+            kept = rng.random(len(ids)) < run.keep[ids]
+            words, sentences = (
+                _padded(array[kept], fill, self.window) for array, fill in ((ids, 0), (rows, -1))
+            )
+            total = len(words) - 2 * self.window
+            for begin in range(0, total, WORDS):
+                share = (epoch + begin / total) / self.epochs
+                part = slice(begin, begin + WORDS + 2 * self.window)
+                run.update(words[part], sentences[part], self.rate * max(SLOWEST, 1 - share))
+                progress(share)
+        return run.inputs
+
+
+class _Run:
+    """The two tables of vectors while they are learned."""
+
+    def __init__(self, settings: Word2Vec, counts: Ints, rng: np.random.Generator) -> None:
+        self.settings, self.rng = settings, rng
+        size, width = len(counts), settings.width
+        self.inputs: Floats32 = (rng.random((size, width), dtype=np.float32) - np.float32(0.5)) / np.float32(
+            width
+        )
+        self.outputs: Floats32 = np.zeros((size, width), dtype=np.float32)
+        share = np.maximum(counts, 1) / counts.sum()
+        self.keep = np.sqrt(settings.sample / share) + settings.sample / share  # as word2vec's code has it
+        self.noise = np.cumsum(share**POWER)
+        self.noise /= self.noise[-1]
+        window = settings.window
+        self.distance = np.abs(np.arange(BLOCK + 2 * window) - np.arange(BLOCK)[:, None] - window)
+
+    def update(self, words: Ints, sentences: Ints, rate: float) -> None:
+        """One step for `WORDS` words; `words` has as many more on both sides as the window is wide."""
+        window, around = self.settings.window, self.inputs[words]
+        centres = words[window : window + WORDS]
+        negative = np.minimum(np.searchsorted(self.noise, self.rng.random(SHARED)), len(self.noise) - 1)
+        near = self._near(sentences)
+        learn = self._cbow if self.settings.cbow else self._skip_gram
+        d_around, d_centres, d_negative = learn(
+            around, self.outputs[centres], self.outputs[negative], near, np.float32(rate)
+        )
+        _add(self.inputs, words, d_around)
+        _add(self.outputs, np.concatenate([centres, negative]), np.concatenate([d_centres, d_negative]))
+
+    def _near(self, sentences: Ints) -> npt.NDArray[np.bool_]:
+        """(blocks, BLOCK, BLOCK + 2 window): which words around stand in the window of each, in its sentence."""
+        window = self.settings.window
+        own = sentences[window : window + WORDS].reshape(-1, BLOCK, 1)
+        reach = self.rng.integers(1, window + 1, own.shape)
+        inside = (self.distance <= reach) & (self.distance > 0)
+        found: npt.NDArray[np.bool_] = inside & (_windows(sentences, window)[:, None] == own) & (own >= 0)
+        return found
+
+    def _skip_gram(
+        self, around: Floats32, centres: Floats32, negative: Floats32, near: Array, rate: np.float32
+    ) -> tuple[Floats32, Floats32, Floats32]:
+        """log s(u_w . v_c) + sum log s(-u_n . v_c) for every word c around a word w (eq. 4); steps up its gradient."""
+        windows, own = _windows(around, self.settings.window), centres.reshape(-1, BLOCK, centres.shape[1])
+        wrong = np.where(near, rate * _sigmoid(-(own @ windows.transpose(0, 2, 1))), np.float32(0))
+        d_around = _overlapped(wrong.transpose(0, 2, 1) @ own, len(around))
+        pairs = _overlapped(near.sum(1, dtype=np.float32)[..., None], len(around))  # of each word as v_c
+        weight = pairs * (rate * np.float32(self.settings.negatives / len(negative)))
+        taken = weight * _sigmoid(around @ negative.T)
+        return d_around - taken @ negative, (wrong @ windows).reshape(centres.shape), -(taken.T @ around)
+
+    def _cbow(
+        self, around: Floats32, centres: Floats32, negative: Floats32, near: Array, rate: np.float32
+    ) -> tuple[Floats32, Floats32, Floats32]:
+        """log s(u_w . h) + sum log s(-u_n . h), h being the mean of the vectors around w; steps up its gradient."""
+        size = near.sum(2, keepdims=True, dtype=np.float32)
+        share = near / np.maximum(size, 1)
+        h = (share @ _windows(around, self.settings.window)).reshape(centres.shape)
+        there = (size > 0).reshape(-1, 1)
+        wrong = rate * _sigmoid(-(centres * h).sum(1, keepdims=True)) * there
+        taken = (
+            (rate * np.float32(self.settings.negatives / len(negative))) * _sigmoid(h @ negative.T) * there
+        )
+        d_h = (wrong * centres - taken @ negative).reshape(-1, BLOCK, centres.shape[1])
+        return _overlapped(share.transpose(0, 2, 1) @ d_h, len(around)), wrong * h, -(taken.T @ h)
+
+
+def _windows(array: Array, window: int) -> Array:
+    """(blocks, BLOCK + 2 window, ...): what each block of words sees, as a view."""
+    rows, step = BLOCK + 2 * window, array.strides[0]
+    shape = ((len(array) - 2 * window) // BLOCK, rows, *array.shape[1:])
+    strides = (BLOCK * step, step, *array.strides[1:])
+    view: Array = np.lib.stride_tricks.as_strided(array, shape, strides, writeable=False)
+    return view
+
+
+def _overlapped(parts: Array, size: int) -> Array:
+    """The inverse of `_windows`: what overlaps is added up, (size, ...)."""
+    result = np.zeros((size, parts.shape[2]), dtype=np.float32)
+    margin = parts.shape[1] - BLOCK
+    whole = result[: size - margin].reshape(-1, BLOCK, parts.shape[2])
+    whole += parts[:, :BLOCK]
+    after = result[BLOCK : size - margin].reshape(-1, BLOCK, parts.shape[2])
+    after[:, :margin] += parts[:-1, BLOCK:]
+    result[size - margin :] += parts[-1, BLOCK:]
+    return result
+
+
+def _add(table: Floats32, rows: Ints, values: Floats32) -> None:
+    """Add values to rows, of which some come more than once; no row goes further than `FAR`."""
+    order = np.argsort(rows, kind="stable")
+    rows = rows[order]
+    first = np.flatnonzero(np.diff(rows, prepend=-1))
+    summed = np.add.reduceat(values[order], first, axis=0)
+    length = np.sqrt(np.einsum("ij,ij->i", summed, summed))
+    summed *= (FAR / np.maximum(length, FAR))[:, None]
+    table[rows[first]] += summed
+
+
+def _sigmoid(x: Array) -> Array:
+    return np.float32(1) / (np.float32(1) + np.exp(-np.clip(x, -30, 30)))  # type: ignore[no-any-return]
+
+
+def _padded(array: Ints, fill: int, window: int) -> Ints:
+    """A window on both sides, and as much at the end as makes whole steps."""
+    missing = -len(array) % WORDS
+    return np.pad(array.astype(np.int64), (window, window + missing), constant_values=fill)
