@@ -47,9 +47,13 @@ def train(
         ),
     ] = False,
     text: Annotated[list[str] | None, typer.Option(help="Column of a table; repeat it for several.")] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Cores to use (default: all); 1 repeats to the bit.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ) -> None:
     """Learn word vectors from text: skip-gram with negative sampling, or CBOW."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # threads are ours; numpy is not imported yet
     from gradatim.data.plain import line_blocks
     from gradatim.vectors.corpus import read_words, sentences
     from gradatim.vectors.files import save_vectors
@@ -65,7 +69,13 @@ def train(
     found = read_words(blocks if raw else sentences(blocks), min_count=min_count)
     began = time.perf_counter()
     with _bar() as progress:
-        table = settings.learn(found.ids, found.rows, found.counts, progress)
+        table = settings.learn(
+            found.ids,
+            found.rows,
+            found.counts,
+            threads=threads or len(os.sched_getaffinity(0)),
+            progress=progress,
+        )
     spent = time.perf_counter() - began
     save_vectors(out, WordVectors(found.words, table))
     print(

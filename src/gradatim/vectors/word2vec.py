@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,16 +57,25 @@ class Word2Vec:
             raise ConfigError(f"sample {self.sample} and rate {self.rate} must be above 0")
 
     def learn(
-        self, ids: Ints, rows: Ints, counts: Ints, progress: Callable[[float], None] = lambda _share: None
+        self,
+        ids: Ints,
+        rows: Ints,
+        counts: Ints,
+        *,
+        threads: int = 1,
+        progress: Callable[[float], None] = lambda _share: None,
     ) -> Floats32:
         """Vectors (words, width) from word ids (tokens,) below len(counts), of sentences `rows` (tokens,) ascending.
+
+        Several threads update the same vectors without waiting for each other (Recht et al. 2011): with one
+        alone the same seed gives the same vectors.
 
         Differs: words are taken 1,024 at a time, whose updates are added up (a vector's to a length of 0.5 at most),
         and share 256 negative words.
         """
         if len(ids) < 2:
             raise DataError("two words at least are needed to learn vectors")
-        rng = np.random.default_rng(self.seed)
+        rng, *draws = np.random.default_rng(self.seed).spawn(threads + 1)
         run = _Run(self, counts, rng)
         for epoch in range(self.epochs):
             kept = rng.random(len(ids)) < run.keep[ids]
@@ -73,11 +83,19 @@ class Word2Vec:
                 _padded(array[kept], fill, self.window) for array, fill in ((ids, 0), (rows, -1))
             )
             total = len(words) - 2 * self.window
-            for begin in range(0, total, WORDS):
-                share = (epoch + begin / total) / self.epochs
-                part = slice(begin, begin + WORDS + 2 * self.window)
-                run.update(words[part], sentences[part], self.rate * max(SLOWEST, 1 - share))
+
+            def rate(begin: int, done: float = epoch, total: int = total) -> float:
+                share = (done + begin / total) / self.epochs
                 progress(share)
+                return self.rate * max(SLOWEST, 1 - share)
+
+            def work(number: int, words: Ints = words, sentences: Ints = sentences) -> None:
+                for begin in range(number * WORDS, len(words) - 2 * self.window, threads * WORDS):
+                    part = slice(begin, begin + WORDS + 2 * self.window)
+                    run.update(words[part], sentences[part], rate(begin), draws[number])
+
+            with ThreadPoolExecutor(threads) as pool:
+                list(pool.map(work, range(threads)))
         return run.inputs
 
 
@@ -85,7 +103,7 @@ class _Run:
     """The two tables of vectors while they are learned."""
 
     def __init__(self, settings: Word2Vec, counts: Ints, rng: np.random.Generator) -> None:
-        self.settings, self.rng = settings, rng
+        self.settings = settings
         size, width = len(counts), settings.width
         self.inputs: Floats32 = (rng.random((size, width), dtype=np.float32) - np.float32(0.5)) / np.float32(
             width
@@ -98,12 +116,12 @@ class _Run:
         window = settings.window
         self.distance = np.abs(np.arange(BLOCK + 2 * window) - np.arange(BLOCK)[:, None] - window)
 
-    def update(self, words: Ints, sentences: Ints, rate: float) -> None:
+    def update(self, words: Ints, sentences: Ints, rate: float, rng: np.random.Generator) -> None:
         """One step for `WORDS` words; `words` has as many more on both sides as the window is wide."""
         window, around = self.settings.window, self.inputs[words]
         centres = words[window : window + WORDS]
-        negative = np.minimum(np.searchsorted(self.noise, self.rng.random(SHARED)), len(self.noise) - 1)
-        near = self._near(sentences)
+        negative = np.minimum(np.searchsorted(self.noise, rng.random(SHARED)), len(self.noise) - 1)
+        near = self._near(sentences, rng)
         learn = self._cbow if self.settings.cbow else self._skip_gram
         d_around, d_centres, d_negative = learn(
             around, self.outputs[centres], self.outputs[negative], near, np.float32(rate)
@@ -111,11 +129,11 @@ class _Run:
         _add(self.inputs, words, d_around)
         _add(self.outputs, np.concatenate([centres, negative]), np.concatenate([d_centres, d_negative]))
 
-    def _near(self, sentences: Ints) -> npt.NDArray[np.bool_]:
+    def _near(self, sentences: Ints, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
         """(blocks, BLOCK, BLOCK + 2 window): which words around stand in the window of each, in its sentence."""
         window = self.settings.window
         own = sentences[window : window + WORDS].reshape(-1, BLOCK, 1)
-        reach = self.rng.integers(1, window + 1, own.shape)
+        reach = rng.integers(1, window + 1, own.shape)
         inside = (self.distance <= reach) & (self.distance > 0)
         found: npt.NDArray[np.bool_] = inside & (_windows(sentences, window)[:, None] == own) & (own >= 0)
         return found

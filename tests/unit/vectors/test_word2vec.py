@@ -22,15 +22,16 @@ def test_an_update_is_the_gradient_of_the_paper(cbow: bool, monkeypatch: pytest.
     rng = np.random.default_rng(0)
     ids, rows = rng.integers(0, VOCABULARY, 200), np.sort(rng.integers(0, 20, 200))
     settings = Word2Vec(width=WIDTH, window=WINDOW, cbow=cbow, negatives=4)
-    run = _Run(settings, np.bincount(ids, minlength=VOCABULARY), np.random.default_rng(1))
+    draws = np.random.default_rng(1)
+    run = _Run(settings, np.bincount(ids, minlength=VOCABULARY), draws)
     run.inputs = rng.normal(size=run.inputs.shape).astype(np.float32)
     run.outputs = rng.normal(size=run.outputs.shape).astype(np.float32)
     words, places = _padded(ids, 0, WINDOW), _padded(rows, -1, WINDOW)
-    near = run._near(places)
-    monkeypatch.setattr(run, "_near", lambda _sentences: near)
-    state = run.rng.bit_generator.state
-    negative = np.minimum(np.searchsorted(run.noise, run.rng.random(SHARED)), VOCABULARY - 1)
-    run.rng.bit_generator.state = state
+    near = run._near(places, draws)
+    monkeypatch.setattr(run, "_near", lambda _sentences, _rng: near)
+    state = draws.bit_generator.state
+    negative = np.minimum(np.searchsorted(run.noise, draws.random(SHARED)), VOCABULARY - 1)
+    draws.bit_generator.state = state
     v, u = run.inputs.astype(float), run.outputs.astype(float)
     d_v, d_u = np.zeros_like(v), np.zeros_like(u)
     share = 4 / SHARED
@@ -54,7 +55,7 @@ def test_an_update_is_the_gradient_of_the_paper(cbow: bool, monkeypatch: pytest.
                     d_v[c] -= share * sigmoid(u[n] @ v[c]) * u[n]
                     d_u[n] -= share * sigmoid(u[n] @ v[c]) * v[c]
     rate = 1e-3  # no vector goes as far as it may
-    run.update(words[: WORDS + 2 * WINDOW], places[: WORDS + 2 * WINDOW], rate)
+    run.update(words[: WORDS + 2 * WINDOW], places[: WORDS + 2 * WINDOW], rate, draws)
     np.testing.assert_allclose((run.inputs - v) / rate, d_v, atol=2e-3)
     np.testing.assert_allclose((run.outputs - u) / rate, d_u, atol=2e-3)
 
@@ -64,7 +65,7 @@ def test_no_vector_goes_further_than_it_may() -> None:
     words, rows = (_padded(array, -1 * i, 5) for i, array in enumerate((np.arange(1024) % 2, np.zeros(1024))))
     before = run.inputs.copy()
     for _ in range(3):
-        run.update(words, rows, 10.0)
+        run.update(words, rows, 10.0, np.random.default_rng(2))
         assert np.isfinite(run.inputs).all()
         assert np.linalg.norm(run.inputs - before, axis=1).max() <= 0.5 + 1e-5
         before = run.inputs.copy()
@@ -73,7 +74,7 @@ def test_no_vector_goes_further_than_it_may() -> None:
 def test_windows_stay_in_their_sentence_and_leave_the_word_out() -> None:
     run = _Run(Word2Vec(width=2, window=2), np.array([3, 3]), np.random.default_rng(0))
     rows = np.array([0, 0, 0, 1, 1, 2])
-    near = run._near(_padded(rows, -1, 2)).reshape(WORDS, -1)
+    near = run._near(_padded(rows, -1, 2), np.random.default_rng(1)).reshape(WORDS, -1)
     for at in range(WORDS):
         block = at // 16
         found = {16 * block + int(j) - 2 for j in np.flatnonzero(near[at])}
@@ -97,6 +98,8 @@ def test_words_of_the_same_company_come_near(cbow: bool) -> None:
         assert {word for word, _ in vectors.near(group[0], 5)} == set(group[1:])
     again = settings.learn(found.ids, found.rows, found.counts)
     assert (again == vectors.table).all()
+    together = settings.learn(found.ids, found.rows, found.counts, threads=3)
+    assert {word for word, _ in WordVectors(found.words, together).near("cat0", 5)} == set(groups[0][1:])
 
 
 def test_text_becomes_frequent_words() -> None:
