@@ -16,6 +16,7 @@ from gradatim.text.pieces import PieceEncoder
 from gradatim.types import Array
 
 CELLS = 1 << 24  # logits held at once
+UNKNOWN = ("<unk>", "[UNK]")  # what tokenizers call it
 MAX_TOKENS = 8192  # read at once, about
 
 
@@ -32,14 +33,14 @@ class LanguageScorer:
         tokenizer: str,
         *,
         end: int,
-        unknown: int | None = None,
         bf16: bool = False,
     ) -> None:
         self.model = model.eval()
         self.pieces = PieceEncoder(tokenizer, max_length=8)
         self.tokenizer = Tokenizer.from_str(tokenizer)
         self.start = self.end = end
-        self.unknown = -1 if unknown is None else unknown
+        unknown = (self.tokenizer.token_to_id(name) for name in UNKNOWN)
+        self.unknown = next((token for token in unknown if token is not None), -1)
         self.bf16 = bf16
 
     def encode(self, texts: Sequence[str]) -> tuple[Array, Array]:

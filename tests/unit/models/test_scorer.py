@@ -19,7 +19,7 @@ from gradatim.text.tokenizer import preset, train_tokenizer
 
 LINES = ["the cat sat on the mat", "a dog ran", "", "the zebra sat on the cat", "the " * 20]
 TOKENIZER = train_tokenizer(LINES[:3], preset("word"), 50)
-END, UNKNOWN = TOKENIZER.token_to_id("</s>"), TOKENIZER.token_to_id("<unk>")
+END = TOKENIZER.token_to_id("</s>")
 
 
 def made(kind: str) -> LanguageModel:
@@ -35,7 +35,7 @@ def made(kind: str) -> LanguageModel:
 
 
 def pipeline(kind: str) -> LanguagePipeline:
-    return LanguagePipeline(LanguageScorer(made(kind), TOKENIZER.to_str(), end=END, unknown=UNKNOWN))
+    return LanguagePipeline(LanguageScorer(made(kind), TOKENIZER.to_str(), end=END))
 
 
 def expected(model: LanguageModel, ids: list[int]) -> float:
