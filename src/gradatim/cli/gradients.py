@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gradatim.errors import DataError, MissingExtraError
+from gradatim.cli.target import check_target
+from gradatim.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from gradatim.nn.recurrent import Cell
 
-LINES: list[
-    tuple[str, Cell, float]
-] = [  # what the legend says, the cell, and the gain of its recurrent weights
+# What the legend says, the cell, and the gain of its recurrent weights.
+LINES: list[tuple[str, Cell, float]] = [
     ("RNN, tanh", "rnn", 1.0),
     ("RNN, ReLU, weights x 1.5", "relu", 1.5),
     ("GRU", "gru", 1.0),
@@ -38,8 +38,7 @@ def command(
         raise MissingExtraError("gradatim lm gradients", "train") from None
     from gradatim.train.gradients import copy_memory, gradient_norms
 
-    if not out.parent.is_dir():
-        raise DataError(f"no such folder: {out.parent}")
+    check_target(out)
     flows = {}
     for name, cell, gain in LINES:
         flows[name] = [gradient_norms(cell, back, gain=gain, clip=clip, seed=seed) for clip in (None, CLIP)]

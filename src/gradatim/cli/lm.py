@@ -15,12 +15,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gradatim.cli import gradients
+from gradatim.cli.target import check_target
 from gradatim.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
+    from gradatim.ngram.build import Built
     from gradatim.ngram.model import NgramModel
-    from gradatim.ngram.sparsity import Sparsity
+    from gradatim.ngram.table import NgramTable
     from gradatim.pipelines.language import LanguagePipeline, Scores
+    from gradatim.text.vocabulary import Vocabulary
 
 app = typer.Typer(help="Train a language model, score texts with it, write new ones.", no_args_is_help=True)
 app.command(name="gradients")(gradients.command)
@@ -47,6 +50,7 @@ def train(
 ) -> None:
     """Count n-grams and estimate a smoothed model."""
     from gradatim.data.plain import line_blocks
+    from gradatim.ngram.arpa import write_arpa
     from gradatim.ngram.build import build
     from gradatim.ngram.model import NgramModel
     from gradatim.ngram.smoothing import named
@@ -54,7 +58,7 @@ def train(
     from gradatim.text.space import Space
 
     method, thresholds = named(smoothing, add=add), _thresholds(prune, order)
-    _check_target(out)  # said now, not after minutes of counting
+    check_target(out, SUFFIXES)
     began, block = time.perf_counter(), memory * 10**6 // PER_TOKEN
     columns = text or ()
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".gradatim-lm-") as folder, _stages() as say:
@@ -66,21 +70,13 @@ def train(
         )  # fmt: skip
         say("packing")
         model = NgramModel.of(built.table, built.vocabulary, space)
-        facts = {"smoothing": smoothing, "order": order, "words": built.words, "sentences": built.sentences}
         say(f"writing {out}")
         if out.suffix == ".arpa":
-            from gradatim.ngram.arpa import write_arpa
-
             write_arpa(out, built.table, built.vocabulary)
         else:
-            _write(out, model, facts)
-    _report(model, built.sparsity)
-    spent = time.perf_counter() - began
-    print(
-        f"{built.words:,} words of {built.sentences:,} sentences, {len(built.vocabulary):,} different, "
-        f"in {spent:.1f} s; written to {out} ({out.stat().st_size / 1e6:.1f} MB)",
-        file=sys.stderr,
-    )
+            counted = {"words": built.words, "sentences": built.sentences}
+            _write(out, model, {"smoothing": smoothing, "order": order, **counted})
+    _report(model, built, out, time.perf_counter() - began)
     if dev and method.sums_to_one:
         lines = _lines(dev, columns)
         _print_scores(LanguagePipeline(model).score(lines), lines, dev)
@@ -142,30 +138,33 @@ def convert(
     target: Annotated[Path, typer.Argument(help="A .gradatim or .arpa file to write.")],
 ) -> None:
     """Turn an ARPA file into a .gradatim file, or back."""
-    from gradatim.ngram.arpa import read_arpa, write_arpa
+    from gradatim.ngram.arpa import write_arpa
     from gradatim.ngram.model import NgramModel
 
-    _check_target(target)
-    if target.suffix == ".gradatim":
-        model = NgramModel.of(*read_arpa(source)) if source.suffix == ".arpa" else _read(source)
-        _write(target, model, {"source": source.name})
+    check_target(target, SUFFIXES)
+    if target.suffix == ".arpa":
+        write_arpa(target, *_table(source))
     else:
-        table, vocabulary = (
-            read_arpa(source)
-            if source.suffix == ".arpa"
-            else ((found := _read(source)).table(), found.vocabulary)
-        )
-        write_arpa(target, table, vocabulary)
+        _write(target, NgramModel.of(*_table(source)), {"source": source.name})
+
+
+def _table(path: Path) -> tuple[NgramTable, Vocabulary]:
+    """The n-grams of a file and their words."""
+    from gradatim.ngram.arpa import read_arpa
+
+    if path.name.removesuffix(".gz").endswith(".arpa"):
+        return read_arpa(path)
+    model = _read(path)
+    return model.table(), model.vocabulary
 
 
 def _read(path: Path) -> NgramModel:
     from gradatim.engine.artifact import read_artifact
-    from gradatim.ngram.arpa import read_arpa
     from gradatim.ngram.model import NgramModel
     from gradatim.ngram.stored import KIND, read_model
 
-    if path.suffix == ".arpa" or path.name.endswith(".arpa.gz"):
-        return NgramModel.of(*read_arpa(path))
+    if path.name.removesuffix(".gz").endswith(".arpa"):
+        return NgramModel.of(*_table(path))
     artifact = read_artifact(path, mapped=True)
     if artifact.kind != KIND:
         raise ConfigError(
@@ -242,12 +241,13 @@ def _print_scores(scores: Scores, lines: Sequence[str], where: str) -> None:
         )
 
 
-def _report(model: NgramModel, found: Sequence[Sparsity]) -> None:
-    """Storage and sparsity by order."""
+def _report(model: NgramModel, built: Built, out: Path, spent: float) -> None:
+    """Storage and sparsity by order, and what it took."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
 
+    found = built.sparsity
     held_out = found[0].unseen is not None
     names = ["order", "n-grams", "seen once", "expected unseen", "kept", "MB", "bytes each"]
     names[4:4] = ["unseen in dev", "impossible sentences"] * held_out
@@ -260,6 +260,11 @@ def _report(model: NgramModel, found: Sequence[Sparsity]) -> None:
         cells = [f"{n}", f"{facts.ngrams:,}", *(f"{share:.1%}" for share in shares)]
         table.add_row(*cells, f"{kept:,}", f"{size / 1e6:.1f}", f"{size / max(1, kept):.1f}")
     Console(stderr=True).print(table)
+    print(
+        f"{built.words:,} words of {built.sentences:,} sentences, {len(built.vocabulary):,} different, "
+        f"in {spent:.1f} s; written to {out} ({out.stat().st_size / 1e6:.1f} MB)",
+        file=sys.stderr,
+    )
 
 
 @contextmanager
@@ -275,13 +280,6 @@ def _stages() -> Iterator[Any]:
     ) as progress:  # fmt: skip
         task = progress.add_task("", total=None)
         yield lambda stage: progress.reset(task, description=stage)
-
-
-def _check_target(path: Path) -> None:
-    if path.suffix not in SUFFIXES:
-        raise ConfigError(f"{path}: a model is written as {' or '.join(SUFFIXES)}")
-    if not path.parent.is_dir():
-        raise DataError(f"no such folder: {path.parent}")
 
 
 def _thresholds(prune: str, order: int) -> list[int]:

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from gradatim.cli.target import check_target
 from gradatim.errors import DataError
 
 app = typer.Typer(help="Train a tokenizer, or look at what one does.", no_args_is_help=True)
@@ -35,8 +36,7 @@ def train(
     from gradatim.text.tokenizer import preset, train_tokenizer
 
     config = preset(kind, lowercase=lowercase, specials=special or ())
-    if not out.parent.is_dir():  # said now, not after minutes of learning
-        raise DataError(f"no such folder: {out.parent}")
+    check_target(out)
     started = time.perf_counter()
     lines = (line for source in corpus for _, line in plain_texts(source, text or ()))
     first = next((line for line in lines if line.strip()), None)

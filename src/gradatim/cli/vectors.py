@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gradatim.cli.target import check_target
 from gradatim.errors import ConfigError, DataError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from gradatim.vectors.table import WordVectors
 
 app = typer.Typer(help="Learn word vectors, look at them, test them, convert them.", no_args_is_help=True)
+SUFFIXES = (".txt", ".bin")
 Source = Annotated[
     str, typer.Argument(help="A GloVe or word2vec file (.txt, .bin; also .gz), a folder, or glove-6b-50d.")
 ]
@@ -29,26 +31,20 @@ Source = Annotated[
 @app.command()
 def train(
     corpus: Annotated[list[str], typer.Argument(help="Text files, tables, folders of them, data set names.")],
-    out: Annotated[Path, typer.Option(help="A .txt or .bin file of word2vec's format.")] = Path(
-        "vectors.bin"
-    ),
+    out: Annotated[Path, typer.Option(help="A .txt or .bin file, as word2vec's.")] = Path("vectors.bin"),
     width: Annotated[int, typer.Option(min=1, help="Numbers of a vector.")] = 100,
     window: Annotated[int, typer.Option(min=1, help="Words read on each side.")] = 5,
     negatives: Annotated[int, typer.Option(min=1, help="Words drawn for each that is there.")] = 5,
     min_count: Annotated[int, typer.Option(min=1, help="Words that occur less often get no vector.")] = 5,
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the text.")] = 5,
-    cbow: Annotated[
-        bool, typer.Option("--cbow", help="The mean of the words around gives the word.")
-    ] = False,
+    cbow: Annotated[bool, typer.Option("--cbow", help="The words around together give the word.")] = False,
     raw: Annotated[
         bool,
-        typer.Option(
-            "--raw", help="Lines are sentences, words stand between spaces: nothing is folded or cut."
-        ),
+        typer.Option("--raw", help="Lines are sentences, words stand between spaces; nothing is folded."),
     ] = False,
     text: Annotated[list[str] | None, typer.Option(help="Column of a table; repeat it for several.")] = None,
     threads: Annotated[
-        int | None, typer.Option(min=1, help="Cores to use (default: all); 1 repeats to the bit.")
+        int | None, typer.Option(min=1, help="Cores (default: all); 1 repeats to the bit.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ) -> None:
@@ -60,22 +56,17 @@ def train(
     from gradatim.vectors.table import WordVectors
     from gradatim.vectors.word2vec import Word2Vec
 
-    _check_target(out)
+    check_target(out, SUFFIXES)
     rate = 0.05 if cbow else 0.025  # as word2vec's code has them
     settings = Word2Vec(
         width=width, window=window, negatives=negatives, cbow=cbow, rate=rate, epochs=epochs, seed=seed
     )
     blocks = line_blocks(corpus, text or ())
     found = read_words(blocks if raw else sentences(blocks), min_count=min_count)
+    cores = threads or len(os.sched_getaffinity(0))
     began = time.perf_counter()
     with _bar() as progress:
-        table = settings.learn(
-            found.ids,
-            found.rows,
-            found.counts,
-            threads=threads or len(os.sched_getaffinity(0)),
-            progress=progress,
-        )
+        table = settings.learn(found.ids, found.rows, found.counts, threads=cores, progress=progress)
     spent = time.perf_counter() - began
     save_vectors(out, WordVectors(found.words, table))
     print(
@@ -92,7 +83,6 @@ def near(
     top: Annotated[int, typer.Option(min=1, help="How many words.")] = 10,
 ) -> None:
     """Print the words nearest to a word or to a sum of words, with their cosines."""
-
     for word, cosine in _load(source).near(expression, top):
         print(f"{word}\t{cosine:.4f}")
 
@@ -155,7 +145,7 @@ def convert(
     """Write word vectors in word2vec's text or binary format."""
     from gradatim.vectors.files import save_vectors
 
-    _check_target(target)
+    check_target(target, SUFFIXES)
     save_vectors(target, _load(source))
 
 
@@ -170,18 +160,12 @@ def picture(
 
     if method not in ("pca", "tsne"):
         raise ConfigError(f"--method is pca or tsne, not '{method}'")
+    check_target(out)
     if len(words) < 3:
         raise ConfigError("a picture needs three words at least")
     chosen = _load(source).take(words)
     _draw(list(chosen.words), _flattened(chosen.unit, method), method, out)
     print(f"picture written to {out}")
-
-
-def _check_target(path: Path) -> None:
-    if path.suffix not in (".txt", ".bin"):
-        raise ConfigError(f"{path}: vectors are written as .txt or .bin")
-    if not path.parent.is_dir():
-        raise DataError(f"no such folder: {path.parent}")
 
 
 @contextmanager

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, get_args
+from dataclasses import dataclass
+from typing import ClassVar, get_args
 
 import torch
 from jaxtyping import Float, Int
@@ -16,8 +16,21 @@ from gradatim.nn.recurrent import Cell, Recurrent, RecurrentState
 from gradatim.nn.stack import Trace
 
 
+class _OneWay:
+    """What configurations of bodies share that read a text of any length from its beginning on."""
+
+    __slots__ = ()
+    longest: ClassVar[None] = None  # a row has as many tokens as it likes
+    causal: ClassVar[bool] = True
+
+    def _refuse_below_one(self, *sizes: str) -> None:
+        for size in sizes:
+            if getattr(self, size) < 1:
+                raise ConfigError(f"{size} must be at least 1, not {getattr(self, size)}")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RecurrentConfig:
+class RecurrentConfig(_OneWay):
     """Word vectors read by a stack of recurrent layers.
 
     The last layer is as wide as the word vectors (`width`), so that output and input may be one matrix;
@@ -39,12 +52,7 @@ class RecurrentConfig:
     def __post_init__(self) -> None:
         if self.cell not in get_args(Cell):
             raise ConfigError(f"unknown cell '{self.cell}'; known: {', '.join(get_args(Cell))}")
-        for size in ("vocab_size", "width", "hidden_width", "num_layers"):
-            if getattr(self, size) < 1:
-                raise ConfigError(f"{size} must be at least 1, not {getattr(self, size)}")
-
-    longest: ClassVar[None] = None  # a row has as many tokens as it likes
-    causal: ClassVar[bool] = True
+        self._refuse_below_one("vocab_size", "width", "hidden_width", "num_layers")
 
     @property
     def output_width(self) -> int:
@@ -54,9 +62,6 @@ class RecurrentConfig:
     def build(self) -> RecurrentBackbone:
         """The body with fresh weights."""
         return RecurrentBackbone(self)
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 class RecurrentBackbone(nn.Module):
@@ -102,7 +107,7 @@ class RecurrentBackbone(nn.Module):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WindowConfig:
+class WindowConfig(_OneWay):
     """A few words before, side by side: `context` vectors of `width` into one layer of `hidden_width`."""
 
     vocab_size: int
@@ -113,12 +118,7 @@ class WindowConfig:
     init: float = 0.05
 
     def __post_init__(self) -> None:
-        for size in ("vocab_size", "width", "hidden_width", "context"):
-            if getattr(self, size) < 1:
-                raise ConfigError(f"{size} must be at least 1, not {getattr(self, size)}")
-
-    longest: ClassVar[None] = None  # a row has as many tokens as it likes
-    causal: ClassVar[bool] = True
+        self._refuse_below_one("vocab_size", "width", "hidden_width", "context")
 
     @property
     def output_width(self) -> int:
@@ -128,9 +128,6 @@ class WindowConfig:
     def build(self) -> WindowBackbone:
         """The body with fresh weights."""
         return WindowBackbone(self)
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 @dataclass(slots=True)

@@ -14,7 +14,7 @@ from gradatim.engine.atomic import atomic_file
 from gradatim.errors import DataError
 from gradatim.ngram.table import LOG_ZERO, Entries, Floats, NgramTable
 from gradatim.text.hashing import Ints
-from gradatim.text.lookup import Keys
+from gradatim.text.lookup import pair_keys
 from gradatim.text.spaced import SpacedWords, hash_words, spaced_words
 from gradatim.text.vocabulary import RESERVED, START, Vocabulary
 
@@ -180,22 +180,18 @@ class _Reader:
             raise section.fault(int(np.flatnonzero(strange.any(1))[0]), "a word is not among the unigrams")
         prefixes = ids[:, 0]
         for k, level in enumerate(self.levels[1:], 1):
-            keys, wanted = _keys(*level.pairs), _keys(prefixes, ids[:, k])
+            keys, wanted = pair_keys(*level.pairs), pair_keys(prefixes, ids[:, k])
             prefixes = np.searchsorted(keys, wanted)
             absent = keys.take(prefixes, mode="clip") != wanted if len(keys) else np.ones(len(wanted), bool)
             if absent.any():
                 raise section.fault(
                     int(np.flatnonzero(absent)[0]), f"its first {k + 1} words are not among the {k + 1}-grams"
                 )
-        keys = _keys(prefixes, ids[:, -1])
+        keys = pair_keys(prefixes, ids[:, -1])
         order = np.argsort(keys, kind="stable")
         if len(twice := np.flatnonzero(np.diff(keys[order]) == 0)):
             raise section.fault(int(order[twice[0] + 1]), "the n-gram stands twice")
         self.levels.append(Entries(prefixes[order], ids[order, -1], log_probs[order], backoffs[order]))
-
-
-def _keys(prefixes: Ints, words: Ints) -> Keys:
-    return prefixes.astype(np.uint64) << np.uint64(32) | words.astype(np.uint64)
 
 
 def _number(cell: bytes) -> float:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from gradatim.errors import ConfigError
 from gradatim.text.hashing import Ints
-from gradatim.text.lookup import Keys, distinct
+from gradatim.text.lookup import Keys, distinct, pair_keys
 from gradatim.text.space import IN_MEMORY, Space
 
 Bools = npt.NDArray[np.bool_]
@@ -169,9 +169,7 @@ def _sorted_runs(ids: Ints, numbers: Ints, depth: Ints, n: int, space: Space) ->
     runs = []
     for block in space.blocks(len(ids)):
         at = _places(depth, n, block)
-        keys = numbers[at - 1].astype(np.uint64) << np.uint64(32)
-        keys |= ids[at].astype(np.uint64)
-        keys, first, counts, inverse[at] = distinct(keys)
+        keys, first, counts, inverse[at] = distinct(pair_keys(numbers[at - 1], ids[at]))
         run = whole[block.start : block.start + len(keys)]
         run.keys[:], run.counts[:] = keys, counts
         run.suffixes[:], run.opening[:] = numbers[at[first]], depth[at[first]] == n - 1

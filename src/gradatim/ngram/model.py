@@ -12,7 +12,7 @@ import numpy.typing as npt
 from gradatim.ngram.counts import sentence_depth
 from gradatim.ngram.table import LOG_ZERO, Entries, NgramTable
 from gradatim.text.hashing import Ints
-from gradatim.text.lookup import Keys, Lookup
+from gradatim.text.lookup import Lookup, pair_keys
 from gradatim.text.space import IN_MEMORY, Space
 from gradatim.text.vocabulary import END, START, UNKNOWN, Vocabulary
 from gradatim.types import Array
@@ -107,11 +107,13 @@ class NgramModel:
         levels: list[Packed] = []
         numbers = suffixes = np.arange(len(vocabulary))  # in the packed levels, of the table's n-grams
         for entries in table.levels[1:]:
-            keys = space.map(lambda p, w, to=numbers: _keys(to[p], w), *entries.pairs, dtype=np.uint64)
+            keys = space.map(lambda p, w, to=numbers: pair_keys(to[p], w), *entries.pairs, dtype=np.uint64)
             if levels:
                 find = levels[-1].lookup.find
                 suffixes = space.map(
-                    lambda p, w, to=suffixes, find=find: find(_keys(to[p], w)), *entries.pairs, dtype=np.int64
+                    lambda p, w, to=suffixes, find=find: find(pair_keys(to[p], w)),
+                    *entries.pairs,
+                    dtype=np.int64,
                 )
             else:
                 suffixes = entries.words
@@ -127,7 +129,7 @@ class NgramModel:
         levels = [Entries(np.zeros_like(every), every, *self.unigrams.astype(np.float64))]
         numbers = every
         for level, values in zip(self.levels, self._values, strict=True):
-            keys = _keys(numbers[level.lookup.keys >> SHIFT], level.lookup.keys & WORD)
+            keys = pair_keys(numbers[level.lookup.keys >> SHIFT], level.lookup.keys & WORD)
             order = np.argsort(keys)
             prefixes, words = (part.astype(np.int64) for part in (keys[order] >> SHIFT, keys[order] & WORD))
             log_probs, backoffs = (
@@ -167,7 +169,7 @@ class NgramModel:
             if n > 2 and level.closed:
                 known = np.flatnonzero(found.take(at) >= 0)
                 wanted, contexts = at.take(known), contexts.take(known)
-            numbers = level.lookup.find(_keys(contexts, words.take(wanted)))
+            numbers = level.lookup.find(pair_keys(contexts, words.take(wanted)))
             found = np.full(len(ids), -1)
             found[wanted] = numbers
             hit = np.flatnonzero(numbers >= 0)
@@ -189,7 +191,7 @@ class NgramModel:
                 continue
             values = self._values[length - 1]
             result += self._weight(length, place)
-            numbers = self.levels[length - 1].lookup.find(_keys(np.full(len(every), place), every))
+            numbers = self.levels[length - 1].lookup.find(pair_keys(np.full(len(every), place), every))
             hit = np.flatnonzero(numbers >= 0)
             result[hit] = _decoded(values[0], self.levels[length - 1].codes[0], numbers[hit])
         result[result < LOG_ZERO + 1] = -np.inf
@@ -201,7 +203,7 @@ class NgramModel:
         place = int(ids[0])
         for level, word in zip(self.levels, ids[1:].tolist(), strict=False):
             if place >= 0:
-                place = int(level.lookup.find(_keys(np.array([place]), np.array([word])))[0])
+                place = int(level.lookup.find(pair_keys(np.array([place]), np.array([word])))[0])
         return place
 
     def _weight(self, length: int, place: int) -> float:
@@ -209,12 +211,6 @@ class NgramModel:
         if length == 1:
             return float(self.unigrams[1, place])
         return float(self._values[length - 2][1][self.levels[length - 2].codes[1][place]])
-
-
-def _keys(prefixes: Array, words: Array) -> Keys:
-    keys: Keys = prefixes.astype(np.uint64) << SHIFT
-    keys |= words.astype(np.uint64)
-    return keys
 
 
 def _decoded(values: Floats32, codes: Codes, at: Ints) -> Floats32:

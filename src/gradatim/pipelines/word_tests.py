@@ -59,7 +59,6 @@ def analogies(vectors: WordVectors, path: Path, *, limit: int = 300_000) -> list
     words; questions with a word that has no vector are left out and counted. Sections begin with ": name".
     """
     results, section, questions = [], "", list[Sequence[int | None]]()
-    every = list[tuple[int, int, int]]()
     with open_text(path) as lines:
         for number, line in enumerate([*lines, ": "], 1):
             cells = line.split()

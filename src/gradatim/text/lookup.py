@@ -68,6 +68,13 @@ def _taken(at: Ints, *arrays: Array) -> list[Array]:
     return [array.take(at) for array in arrays]
 
 
+def pair_keys(prefixes: Array, words: Array) -> Keys:
+    """prefix << 32 | word: what names an n-gram by the number of its prefix and its last word."""
+    keys: Keys = prefixes.astype(np.uint64) << np.uint64(32)
+    keys |= words.astype(np.uint64)
+    return keys
+
+
 def _buckets(keys: Keys, bits: int) -> Ints:
     return ((keys * ODD) >> np.uint64(64 - bits)).view(np.int64)
 

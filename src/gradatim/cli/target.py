@@ -1,0 +1,16 @@
+"""A file to write: said to be impossible before the work, not after."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from gradatim.errors import ConfigError, DataError
+
+
+def check_target(path: Path, suffixes: Sequence[str] = ()) -> None:
+    """Raises ConfigError for a suffix that is none of these, DataError where there is no such folder."""
+    if suffixes and path.suffix not in suffixes:
+        raise ConfigError(f"{path}: what is written must be {' or '.join(suffixes)}")
+    if not path.parent.is_dir():
+        raise DataError(f"no such folder: {path.parent}")
