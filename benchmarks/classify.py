@@ -17,7 +17,7 @@ import sys
 import time
 from pathlib import Path
 
-from gradatim.ladder.machine import processor
+from gradatim.ladder.machine import described
 
 CORE = ["--rungs", "majority,ngram,linear,frozen,finetuned,int8"]
 RECIPES: dict[str, list[str]] = {
@@ -43,7 +43,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3, help="alternating timings of us and the peer")
     parser.add_argument("--resume", action="store_true", help="continue climbs that were stopped")
     options = parser.parse_args()
-    print(f"Processor: {processor()}\n")
+    print(f"Processor: {described()}\n")
     for name in options.names:
         folder = options.out / name.replace("/", "-")
         folder.mkdir(parents=True, exist_ok=True)

@@ -3,7 +3,7 @@
 Nothing heavy is loaded on import: `datasets` and `pyarrow` come in when a table is first read.
 """
 
-from gradatim.data.cache import cache_folder
+from gradatim.cache import cache_folder
 from gradatim.data.catalog import entries, fetch, resolve_model
 from gradatim.data.corpus import load_corpus, load_examples, load_texts
 

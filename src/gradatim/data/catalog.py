@@ -15,8 +15,8 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+from gradatim.cache import cache_folder, staged
 from gradatim.data import hub
-from gradatim.data.cache import cache_folder, staged
 from gradatim.data.named import rows_of
 from gradatim.data.package import Package, sha256_of, unpack
 from gradatim.errors import SourceError, did_you_mean

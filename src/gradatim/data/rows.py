@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from gradatim.data.cache import cache_folder, staged
+from gradatim.cache import cache_folder, staged
 from gradatim.data.columns import Columns
 from gradatim.data.labels import targets
 from gradatim.data.splits import content_key

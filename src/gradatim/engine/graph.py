@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import platform
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import onnxruntime as ort
 
+from gradatim.engine import processor
 from gradatim.errors import ArtifactError
 from gradatim.types import Array
 
@@ -18,6 +17,13 @@ from gradatim.types import Array
 ALONE = "gradatim.alone"
 # Metadata of an int8 graph: of each product, the step between the levels of its input and the level of zero.
 LEVELS = "gradatim.levels"
+# Metadata of an int8 graph that holds its fp32 form too: how many tokens a row may have on which both are timed.
+TIMED_ON = "gradatim.timed_on"
+
+Precision = Literal["int8", "fp32"]
+# Messages of protobuf that follow each other are merged, and of constants with one name ONNX Runtime takes the last:
+# behind a model of both forms, this makes its constant `in_int8` false.
+_IN_FP32 = b"\x3a\x10\x2a\x0e\x10\x09\x42\x07in_int8\x4a\x01\x00"
 
 _DTYPES = {"tensor(int64)": np.int64, "tensor(int32)": np.int32}
 _INPUTS = {"ids", "segments", "lengths"}
@@ -28,12 +34,13 @@ _SLOWER = ["SkipLayerNormFusion", "BiasGeluFusion"]
 class OnnxGraph:
     """A graph with inputs `ids` (rows, tokens), `lengths` (rows,) and perhaps `segments` (rows, tokens).
 
-    It gives `logits` (rows, labels) float32. Raises `ArtifactError` if `model` is no such graph.
+    It gives `logits` (rows, labels) float32. Of a graph in int8 that holds its fp32 form too (`timed_on`), `precision`
+    says which to load. Raises `ArtifactError` if `model` is no such graph.
     """
 
-    def __init__(self, model: bytes, threads: int = 1) -> None:
+    def __init__(self, model: bytes, threads: int = 1, precision: Precision = "int8") -> None:
         try:
-            self._session = _load(model, threads)
+            self._session = _load(model, threads, precision)
         except Exception as error:  # the runtime has no common exception class
             raise ArtifactError(f"model.onnx cannot be loaded by ONNX Runtime: {error}") from error
         self._dtypes = {node.name: _DTYPES.get(node.type) for node in self._session.get_inputs()}
@@ -46,7 +53,9 @@ class OnnxGraph:
             )
         self.num_labels = outputs["logits"][-1]
         self.flat = [name for name in self._dtypes if name != "lengths"]
-        self.alone = ALONE in self._session.get_modelmeta().custom_metadata_map
+        facts = self._session.get_modelmeta().custom_metadata_map
+        self.alone, self.timed_on = ALONE in facts, int(facts.get(TIMED_ON, 0))
+        self.identity: str = facts.get(LEVELS, "")  # no two models have the same levels
 
     def __call__(
         self, padded: Mapping[str, Array], lengths: Array, outputs: Sequence[str] = ("logits",)
@@ -58,7 +67,7 @@ class OnnxGraph:
         return values
 
 
-def _load(model: bytes, threads: int) -> Any:
+def _load(model: bytes, threads: int, precision: Precision) -> Any:
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -67,6 +76,10 @@ def _load(model: bytes, threads: int) -> Any:
     options.log_severity_level = 3  # errors only
     # A memory pattern is kept for every shape seen: with free lengths that is memory without speed.
     options.enable_mem_pattern = False
+    if precision == "fp32":
+        model += _IN_FP32
+        # Weights are made float32 while loading, not in every call.
+        options.add_session_config_entry("session.disable_quant_qdq", "1")
 
     def session() -> Any:
         providers = ["CPUExecutionProvider"]
@@ -74,24 +87,12 @@ def _load(model: bytes, threads: int) -> Any:
 
     loaded = session()
     levels = json.loads(loaded.get_modelmeta().custom_metadata_map.get(LEVELS, "{}"))
-    if levels and not multiplies_bytes_exactly():
+    if levels and precision == "int8" and not processor.multiplies_bytes_exactly():
         kept = _narrow(options, levels)
         loaded = session()
         loaded._gradatim_levels = kept  # the runtime does not copy them
     loaded._model_bytes = None  # the parsed model lives on; a second copy is only weight
     return loaded
-
-
-def multiplies_bytes_exactly() -> bool:
-    """Whether products of 8-bit numbers are summed in 32 bits: other x86 processors cut pairs of them off at 16."""
-    if platform.machine().lower() not in ("x86_64", "amd64"):
-        return True
-    try:
-        with open("/proc/cpuinfo", encoding="ascii", errors="replace") as handle:
-            flags = next((line for line in handle if line.startswith("flags")), "").split()
-    except OSError:  # no Linux: 7 bits are coarser, but right on every processor
-        return False
-    return "avx512_vnni" in flags or "avx_vnni" in flags
 
 
 def _narrow(options: Any, levels: Mapping[str, Sequence[float]]) -> list[Any]:
@@ -106,14 +107,3 @@ def _narrow(options: Any, levels: Mapping[str, Sequence[float]]) -> list[Any]:
             kept.append(ort.OrtValue.ortvalue_from_numpy(value))
             options.add_initializer(f"{name}_{part}", kept[-1])
     return kept
-
-
-def available_cores() -> int:
-    """Cores this process may use: its CPU affinity, cut to the quota of its container."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        with open("/sys/fs/cgroup/cpu.max", encoding="ascii") as handle:
-            quota, period = handle.read().split()
-        return cores if quota == "max" else max(1, min(cores, round(int(quota) / int(period))))
-    except (OSError, ValueError):  # no such control group here
-        return cores

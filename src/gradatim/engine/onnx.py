@@ -11,7 +11,9 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from gradatim.engine.graph import OnnxGraph, available_cores
+from gradatim.engine.graph import OnnxGraph, Precision
+from gradatim.engine.precision import faster
+from gradatim.engine.processor import available_cores
 from gradatim.types import Array, Arrays
 
 # A call has at most so many padded tokens, so that activations stay in cache; or, of a small model, as many as it
@@ -27,12 +29,18 @@ class OnnxSession:
     Packed rows are padded here and nowhere else: sorted by length, and cut into the calls that cost least,
     so the order in which texts arrive costs nothing. Calls run side by side, each on one core; a single row
     has all `threads` to itself (default: the cores this process may use), unless several callers have been
-    here at once just now: then each keeps to one core. May be used from several threads.
+    here at once just now: then each keeps to one core. May be used from several threads. An int8 model runs in the
+    `precision` named, or else in the one that this processor is faster with.
     """
 
-    def __init__(self, model: bytes, threads: int | None = None) -> None:
+    def __init__(
+        self, model: bytes, threads: int | None = None, *, precision: Precision | None = None
+    ) -> None:
         self._threads = threads or available_cores()
         self._wide = OnnxGraph(model, self._threads)
+        self.precision: Precision = precision or faster(model, self._wide, self._threads)
+        if self.precision == "fp32" and self._wide.timed_on:
+            self._wide = OnnxGraph(model, self._threads, "fp32")
         self._narrow = self._wide if self._threads == 1 else None
         self._model = b"" if self._narrow else model
         self._pool: ThreadPoolExecutor | None = None
@@ -78,7 +86,7 @@ class OnnxSession:
         """The graph on one core, loaded when it is first needed."""
         with self._lock:
             if self._narrow is None:
-                self._narrow, self._model = OnnxGraph(self._model, 1), b""  # the bytes have served
+                self._narrow, self._model = OnnxGraph(self._model, 1, self.precision), b""
             return self._narrow
 
     def _workers(self) -> ThreadPoolExecutor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import tempfile
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ import numpy as np
 import onnx
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
-from gradatim.engine.graph import ALONE, LEVELS
+from gradatim.engine.graph import ALONE, LEVELS, TIMED_ON
 from gradatim.export.calibration import Seen, seen
 from gradatim.export.graph import CONTRIB
 from gradatim.types import Array, Arrays
@@ -24,6 +24,7 @@ LOOKUP = "lookup"
 SHARES = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 WORD_LEVELS = 21  # on either side of zero: packed into the artifact, 5 bits a number
 ROOM = 1.1  # how far beyond the texts seen an activation may go before it is cut off
+TIMED_TOKENS = 64  # of a row on which a machine finds out whether it is faster in int8 or in fp32
 
 
 class Quantiser:
@@ -33,8 +34,10 @@ class Quantiser:
     found. A channel with large activations is scaled down and its weights up, so that one step fits all
     channels (Xiao et al. 2023, eq. 3 and 4), by whichever share leaves the least error in each product; what is left
     of it in the mean goes into the bias (Nagel et al. 2019, section 4.2). All steps are constants, and no
-    answer depends on the batch around it; but recurrent layers know only a step made at run time, so
-    their graph is marked to be run one row at a time. Whether int8 is worth having is for the gate to measure.
+    answer depends on the batch around it. The graph holds two forms on the same weights, products in int8 or in fp32,
+    of which ONNX Runtime keeps one when it is loaded: int8, unless `gradatim.engine.graph` asks for the other.
+    Recurrent layers know only a step made at run time, so their graph is marked to be run one row at a time, and has
+    one form. Whether int8 is worth having is for the gate to measure.
     """
 
     def __init__(self, model: bytes, texts: Arrays) -> None:
@@ -43,6 +46,7 @@ class Quantiser:
         read = _products(exact)
         self.parts = (*read, *(node.name for node in exact.graph.node if node.name == LOOKUP))
         self._seen = seen(model, texts, list(dict.fromkeys(read.values()))) if read else {}
+        self._longest = min(TIMED_TOKENS, int(texts["lengths"].max()))
         self._rounded: dict[str, Rounded] = {}
 
     def convert(self, keep: Collection[str] = ()) -> bytes:
@@ -53,6 +57,9 @@ class Quantiser:
         if any(node.op_type == "LSTM" for node in quantised.graph.node):
             quantised = _recurrent(quantised)
             facts[ALONE] = "1"
+        elif rounding.levels:
+            rounding.offer_both()
+            facts[TIMED_ON] = str(self._longest)
         helper.set_model_props(quantised, facts)
         return bytes(quantised.SerializeToString())
 
@@ -72,7 +79,8 @@ class _Rounding:
     def __init__(self, model: ModelProto, found: Mapping[str, Seen], rounded: dict[str, Rounded]) -> None:
         self.model, self.seen, self.rounded = model, found, rounded
         self.weights = {weight.name: weight for weight in model.graph.initializer}
-        self.nodes: list[NodeProto] = []
+        self.eight: list[NodeProto] = []  # the nodes with products in int8
+        self.plain: list[NodeProto] = []  # and those with the same weights in fp32
         self.levels: dict[str, tuple[float, int]] = {}
 
     def rewrite(self, parts: Collection[str]) -> ModelProto:
@@ -82,12 +90,28 @@ class _Rounding:
             elif node.name in parts:
                 self._product(node)
             else:
-                self.nodes.append(node)
-        del self.model.graph.node[:], self.model.graph.initializer[:]
-        self.model.graph.node.extend(self.nodes)
-        used = {name for node in self.nodes for name in node.input}
-        self.model.graph.initializer.extend(weight for name, weight in self.weights.items() if name in used)
+                self._both(node)
+        self._fill(self.eight, self.eight)
         return self.model
+
+    def offer_both(self) -> None:
+        """One graph of both forms: ONNX Runtime drops the one that a constant does not choose."""
+        answer = self.model.graph.output[0]
+        [last] = [node for node in self.eight if answer.name in node.output]  # of both forms
+        last.output[0] = f"{answer.name}_of_form"
+        inner = helper.make_tensor_value_info(last.output[0], TensorProto.FLOAT, ["rows", None])
+        forms = [helper.make_graph(nodes, "form", [], [inner]) for nodes in (self.eight, self.plain)]
+        choice = self._weight("in_int8", np.array(True))
+        one = helper.make_node("If", [choice], [answer.name], then_branch=forms[0], else_branch=forms[1])
+        self._fill([one], [one, *self.eight, *self.plain])
+
+    def _fill(self, nodes: Sequence[NodeProto], readers: Sequence[NodeProto]) -> None:
+        """Make the graph of these nodes, with the weights that `readers` read."""
+        graph = self.model.graph
+        del graph.node[:], graph.initializer[:]
+        graph.node.extend(nodes)
+        used = {name for node in readers for name in node.input}
+        graph.initializer.extend(weight for name, weight in self.weights.items() if name in used)
 
     def _product(self, node: NodeProto) -> None:
         """x W + b = (step round(x / (c step))) (steps round(c W / steps)) + b, with the channels' divisors c."""
@@ -97,40 +121,45 @@ class _Rounding:
         found, name = self.rounded[node.name], node.name
         exact = numpy_helper.to_array(self.weights[bias[0]]) if bias else 0
         self.levels[name] = found.step, found.zero
-        scaled = self._add("Mul", [x, self._weight(f"{name}_channels", 1 / found.channels)], f"{name}_scaled")
+        scaled = f"{name}_scaled"
+        self._both(_node("Mul", [x, self._weight(f"{name}_channels", 1 / found.channels)], scaled))
         unit = self._weight(f"{name}_step", np.array(found.step, np.float32))
         origin = self._weight(f"{name}_zero", np.array(found.zero, np.uint8))
-        self._add(
-            "MatMulIntegerToFloat",
-            [
-                self._add("QuantizeLinear", [scaled, unit, origin], f"{name}_levels"),
-                self._weight(f"{name}_int8", found.whole),
-                unit,
-                self._weight(f"{name}_steps", found.steps),
-                origin,
-                "",
-                self._weight(f"{name}_bias", exact - found.shift),
-            ],
-            node.output[0],
-            domain=CONTRIB,
-        )
+        whole, steps = self._weight(f"{name}_int8", found.whole), self._weight(f"{name}_steps", found.steps)
+        shifted = self._weight(f"{name}_bias", exact - found.shift)
+        rounded = [f"{name}_levels", whole, unit, steps, origin, "", shifted]
+        self.eight += [
+            _node("QuantizeLinear", [scaled, unit, origin], rounded[0]),
+            _node("MatMulIntegerToFloat", rounded, node.output[0], domain=CONTRIB),
+        ]
+        self.plain += [
+            _node("DequantizeLinear", [whole, steps], f"{name}_plain", axis=1),
+            _node("Gemm", [scaled, f"{name}_plain", shifted], node.output[0]),
+        ]
 
     def _lookup(self, node: NodeProto, levels: int) -> None:
         """Word vectors with one step per word: most of the file and least of the error, so their steps are coarse."""
         table, ids = node.input
         whole, steps = round_to_int8(numpy_helper.to_array(self.weights[table]), axis=1, most=levels)
-        found = self._add("Gather", [self._weight(f"{table}_int8", whole), ids], f"{table}_levels")
-        size = self._add("Gather", [self._weight(f"{table}_steps", steps[:, None]), ids], f"{table}_sizes")
-        number = self._add("Cast", [found], f"{table}_numbers", to=TensorProto.FLOAT)
-        self._add("Mul", [number, size], node.output[0])
+        found, size, number = (f"{table}_{part}" for part in ("levels", "sizes", "numbers"))
+        self._both(
+            _node("Gather", [self._weight(f"{table}_int8", whole), ids], found),
+            _node("Gather", [self._weight(f"{table}_steps", steps[:, None]), ids], size),
+            _node("Cast", [found], number, to=TensorProto.FLOAT),
+            _node("Mul", [number, size], node.output[0]),
+        )
 
     def _weight(self, name: str, value: Array) -> str:
         self.weights[name] = numpy_helper.from_array(value, name)
         return name
 
-    def _add(self, op: str, inputs: list[str], output: str, *, domain: str = "", **attributes: int) -> str:
-        self.nodes.append(helper.make_node(op, inputs, [output], name=output, domain=domain, **attributes))
-        return output
+    def _both(self, *nodes: NodeProto) -> None:
+        self.eight += nodes
+        self.plain += nodes
+
+
+def _node(op: str, inputs: list[str], output: str, *, domain: str = "", **attributes: int) -> NodeProto:
+    return helper.make_node(op, inputs, [output], name=output, domain=domain, **attributes)
 
 
 class Rounded(NamedTuple):

@@ -18,7 +18,7 @@ from typing import Any, get_args
 from gradatim.data import load_corpus
 from gradatim.engine.artifact import rewrite_artifact
 from gradatim.engine.atomic import atomic_file
-from gradatim.engine.graph import available_cores
+from gradatim.engine.processor import available_cores
 from gradatim.errors import BudgetError, ConfigError, GradatimError, did_you_mean
 from gradatim.ladder.card import model_card
 from gradatim.ladder.choice import choose

@@ -5,8 +5,8 @@ from __future__ import annotations
 import platform
 from datetime import UTC, datetime
 from importlib import metadata
-from pathlib import Path
 
+from gradatim.engine import processor
 from gradatim.ladder.rung import Problem
 
 PACKAGES = ("gradatim", "numpy", "torch", "onnxruntime", "tokenizers", "scikit-learn")
@@ -19,16 +19,11 @@ FEATURES = {
 }
 
 
-def processor() -> str:
+def described() -> str:
     """The processor's name and the instruction sets that matter here."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:  # not Linux
-        return platform.processor() or platform.machine()
-    fields = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
-    flags = set(fields.get("flags", "").split())
+    flags = processor.flags()
     present = ", ".join(name for flag, name in FEATURES.items() if flag in flags)
-    return f"{fields.get('model name', platform.machine())} ({present or 'no vector extensions known'})"
+    return f"{processor.name()} ({present or 'no vector extensions known'})"
 
 
 def manifest(problem: Problem, command: str) -> dict[str, str]:
@@ -45,7 +40,7 @@ def manifest(problem: Problem, command: str) -> dict[str, str]:
         "seed": str(problem.seed),
         "threads": str(problem.threads),
         "encoder": settings.encoder,
-        "processor": processor(),
+        "processor": described(),
         "system": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
         "versions": ", ".join(f"{name} {_version(name)}" for name in PACKAGES),
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,9 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto
 
-from gradatim.engine import graph
 from gradatim.engine import onnx as engine
-from gradatim.engine.graph import OnnxGraph, available_cores
+from gradatim.engine.graph import OnnxGraph
 from gradatim.engine.onnx import OnnxSession, cut
 from gradatim.errors import ArtifactError
 from gradatim.types import Array
@@ -94,21 +92,6 @@ def test_a_session_serves_several_threads_at_once(build_graph: Build, weights: A
         np.testing.assert_allclose(answer["logits"], expected(batch, weights), atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("machine", "flags", "exact"),
-    [
-        ("x86_64", "flags : sse4_2 avx2", False), ("x86_64", "flags : avx2 avx_vnni", True),
-        ("AMD64", "flags : avx512f avx512_vnni", True), ("aarch64", "", True), ("x86_64", "", False),
-    ],
-)  # fmt: skip
-def test_processors_that_cut_sums_off_are_known(
-    monkeypatch: pytest.MonkeyPatch, machine: str, flags: str, exact: bool
-) -> None:
-    monkeypatch.setattr(graph.platform, "machine", lambda: machine)
-    monkeypatch.setattr(graph, "open", lambda *_, **__: io.StringIO(flags), raising=False)
-    assert graph.multiplies_bytes_exactly() == exact
-
-
 def test_integer_type_and_segments_follow_the_graph(build_graph: Build, weights: Array) -> None:
     arrays = packed([4, 9, 2])
     narrow = OnnxSession(build_graph(integers=TensorProto.INT32), threads=1).run(arrays)["logits"]
@@ -136,10 +119,3 @@ def test_truncated_graph_is_refused(build_graph: Build) -> None:
 def test_graph_of_other_inputs_is_refused(build_graph: Build) -> None:
     with pytest.raises(ArtifactError, match="input_ids"):
         OnnxSession(build_graph(ids="input_ids"))
-
-
-def test_cores_are_those_of_the_container(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(graph.os, "sched_getaffinity", lambda _: set(range(64)), raising=False)
-    for quota, cores in [("200000 100000", 2), ("50000 100000", 1), ("max 100000", 64), ("nonsense", 64)]:
-        monkeypatch.setattr(graph, "open", lambda *_, q=quota, **__: io.StringIO(q), raising=False)
-        assert available_cores() == cores

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 import torch
 from onnx import numpy_helper
 
-from gradatim.engine import graph as graph_module
+from gradatim.engine import precision, processor
 from gradatim.engine.onnx import OnnxSession
 from gradatim.errors import ConfigError
 from gradatim.export.calibration import Seen
@@ -137,7 +139,7 @@ def test_int8_stays_close_and_keeps_the_head(name: str) -> None:
         value.ndim > 1 and value.dtype == np.float32 for name, value in kept.items() if "_up_w" in name
     )
     wanted = probabilities(OnnxSession(exact, threads=1), whole)
-    rounded = probabilities(OnnxSession(small, threads=1), whole)
+    rounded = probabilities(OnnxSession(small, threads=1, precision="int8"), whole)
     # On logits of deviation 1. Most of it comes from the word vectors' 5 bits, the more so as these are random.
     assert np.abs(rounded - wanted).mean() < 0.02
     assert np.abs(rounded - wanted).max() < 0.07
@@ -148,11 +150,68 @@ def test_seven_bits_do_where_eight_overflow(name: str, monkeypatch: pytest.Monke
     exact, whole = to_onnx(model(name)), arrays()
     whole.pop("segments")
     small = in_int8(exact)
-    wanted, eight = (probabilities(OnnxSession(graph, threads=1), whole) for graph in (exact, small))
-    monkeypatch.setattr(graph_module, "multiplies_bytes_exactly", lambda: False)
-    seven = probabilities(OnnxSession(small, threads=1), whole)
+    wanted, eight = (
+        probabilities(OnnxSession(graph, threads=1, precision="int8"), whole) for graph in (exact, small)
+    )
+    monkeypatch.setattr(processor, "multiplies_bytes_exactly", lambda: False)
+    seven = probabilities(OnnxSession(small, threads=1, precision="int8"), whole)
     assert not np.array_equal(seven, eight)  # the other levels are in use
     assert np.abs(seven - wanted).mean() < 0.03
+
+
+@pytest.mark.parametrize("name", ["bert mean", "mpnet", "gpt2", "t5", "bag"])
+def test_an_int8_file_can_be_run_in_fp32(name: str) -> None:
+    exact, whole = to_onnx(model(name)), arrays()
+    whole.pop("segments")
+    quantiser = Quantiser(exact, arrays())
+    small = quantiser.convert()
+    sessions = [OnnxSession(small, threads=1, precision=how) for how in ("int8", "fp32")]
+    eight, plain = (probabilities(session, whole) for session in sessions)
+    wanted = probabilities(OnnxSession(exact, threads=1), whole)
+    rounded_words = quantiser.convert(set(quantiser.parts) - {"lookup"})
+    floor = np.abs(probabilities(OnnxSession(rounded_words, threads=1), whole) - wanted).mean()
+    assert (
+        np.abs(plain - wanted).mean() < floor + 0.005
+    )  # what int8 products add is gone, but for their weights'
+    assert np.array_equal(plain, eight) == (name == "bag")  # which has no products
+    one = {"ids": whole["ids"][:5], "lengths": np.array([5])}
+    np.testing.assert_allclose(probabilities(sessions[1], one), plain[:1], atol=1e-5)
+
+
+def test_an_int8_file_is_whole_for_any_other_reader() -> None:
+    small, whole = in_int8(to_onnx(model("bert mean"))), arrays()
+    onnx.checker.check_model(onnx.load_model_from_string(small))
+    plain = onnxruntime.InferenceSession(small, providers=["CPUExecutionProvider"])
+    [logits] = plain.run(
+        ["logits"], {"ids": whole["ids"][None, :5].astype(np.int32), "lengths": np.array([5], np.int32)}
+    )
+    ours = OnnxSession(small, threads=1, precision="int8").run(
+        {"ids": whole["ids"][:5], "lengths": np.array([5])}
+    )
+    np.testing.assert_allclose(logits, ours["logits"], atol=1e-5)
+
+
+def test_the_faster_form_is_found_once_and_remembered(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("GRADATIM_CACHE", str(tmp_path))
+    small = in_int8(to_onnx(model("bert mean")))
+    for slow, chosen in (("int8", "fp32"), ("fp32", "int8")):
+        # Loaded in order: the form in int8, then the other.
+        seconds = iter([float(slow == "int8"), float(slow == "fp32")])
+        monkeypatch.setattr(precision, "_seconds", lambda _graph, s=seconds: next(s))
+        monkeypatch.setattr(precision.processor, "name", lambda s=slow: f"slow in {s}")
+        assert OnnxSession(small, threads=1).precision == chosen
+        assert (
+            OnnxSession(small, threads=1).precision == chosen
+        )  # nothing is timed again: there are no more seconds
+    assert len(list(tmp_path.rglob("*"))) == 3  # a folder, a file a processor
+
+
+def test_the_faster_form_is_found_without_a_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("GRADATIM_CACHE", str(tmp_path / "file"))  # no folder can be made in it
+    assert OnnxSession(in_int8(to_onnx(model("bert mean"))), threads=1).precision in ("int8", "fp32")
 
 
 def test_products_to_keep_stay_as_they_are() -> None:
@@ -165,7 +224,8 @@ def test_products_to_keep_stay_as_they_are() -> None:
     assert "block1_qkv_w" not in kept
     whole = arrays()
     whole.pop("segments")
-    alone = probabilities(OnnxSession(quantiser.convert(set(quantiser.parts) - {"lookup"}), threads=1), whole)
+    rounded_words = quantiser.convert(set(quantiser.parts) - {"lookup"})
+    alone = probabilities(OnnxSession(rounded_words, threads=1), whole)
     wanted = probabilities(OnnxSession(exact, threads=1), whole)
     assert np.abs(alone - wanted).mean() < 0.01  # word vectors alone are rounded
 

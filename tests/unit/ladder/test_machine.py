@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from gradatim import __version__
-from gradatim.ladder import machine
-from gradatim.ladder.machine import manifest, processor
+from gradatim.engine import processor
+from gradatim.ladder.machine import described, manifest
 from gradatim.ladder.rung import Problem
 from gradatim.types import Corpus, Examples, Task
 
@@ -17,31 +18,23 @@ EXAMPLES = Examples(["a", "b"], None, np.array([0, 1]))
 CPUINFO = "processor : 0\nmodel name : Fine CPU\nflags : fpu avx2 avx512f avx512_bf16\n"
 
 
-class Place:
-    """Stands for a path whose text is `text`, or which cannot be read."""
-
-    def __init__(self, text: str | None) -> None:
-        self.text = text
-
-    def __call__(self, _name: str) -> Place:
-        return self
-
-    def read_text(self, encoding: str) -> str:
-        if self.text is None:
-            raise FileNotFoundError
-        return self.text
+def tells(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setattr(processor, "open", lambda *_, **__: io.StringIO(text), raising=False)
 
 
 def test_processor_names_what_matters(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "Path", Place(CPUINFO))
-    assert processor() == "Fine CPU (AVX2, AVX-512, BF16)"
-    monkeypatch.setattr(machine, "Path", Place("model name : Old CPU\nflags : fpu\n"))
-    assert processor() == "Old CPU (no vector extensions known)"
+    tells(monkeypatch, CPUINFO)
+    assert described() == "Fine CPU (AVX2, AVX-512, BF16)"
+    tells(monkeypatch, "model name : Old CPU\nflags : fpu\n")
+    assert described() == "Old CPU (no vector extensions known)"
 
 
 def test_processor_of_another_system_is_not_empty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "Path", Place(None))
-    assert processor()
+    def missing(*_: object, **__: object) -> None:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(processor, "open", missing, raising=False)
+    assert described()
 
 
 def test_manifest_holds_what_a_repetition_needs(tmp_path: Path) -> None:

@@ -101,7 +101,7 @@ class _Trial:
         return tuple(sorted(parts, key=lambda name: -harm[name]))
 
     def _logits(self, model: bytes, examples: Examples) -> Array:
-        session = OnnxSession(model, self.problem.threads)
+        session = OnnxSession(model, self.problem.threads, precision="int8")
         return TextClassifier(self.exact.encoder, session, self.task).logits(examples.texts, examples.pairs)
 
 
