@@ -28,6 +28,7 @@ import numpy as np
 
 from benchmarks.encoders import MAX_LENGTH, SYSTEMS, prepare, reference
 from benchmarks.finetune import run
+from gradatim.types import Corpus
 
 BATCH, ROUNDS, SELF_SORTING = 32, 5, ("gradatim", "sentence-transformers")
 COLUMNS = [
@@ -76,17 +77,17 @@ def main() -> None:
     if options.worker:
         serve(options.worker, options.out, options.threads)
         return
-    train, dev, sets = texts(options.quick)
-    weights(options.out, train)
+    sst2, sets = texts(options.quick)
+    weights(options.out, sst2)
     sets = {name: sets[name] for name in options.texts}
-    results = compare(options, sets, dev, 1 if options.quick else ROUNDS)
+    results = compare(options, sets, sst2.dev, 1 if options.quick else ROUNDS)
     print(table(results))
     if options.json:
         options.json.write_text(json.dumps([asdict(result) for result in results], indent=1))
 
 
-def texts(quick: bool) -> tuple[list[str], Any, dict[str, list[str]]]:
-    """Sentences to calibrate on, labelled SST-2 dev, and the three sets that are timed."""
+def texts(quick: bool) -> tuple[Corpus, dict[str, list[str]]]:
+    """SST-2, and the three sets that are timed."""
     from gradatim.data import load_corpus
 
     sst2, imdb = load_corpus("sst2"), load_corpus("imdb")
@@ -96,10 +97,10 @@ def texts(quick: bool) -> tuple[list[str], Any, dict[str, list[str]]]:
     count = SIZES["mixed"][quick]
     mixed = [*_some(pools["sst2"], 3 * count // 4), *_some(pools["imdb"], count // 4)]
     sets["mixed"] = [mixed[i] for i in np.random.default_rng(0).permutation(len(mixed))]
-    return list(sst2.train.texts), sst2.dev, sets
+    return sst2, sets
 
 
-def weights(out: Path, train: list[str]) -> None:
+def weights(out: Path, corpus: Corpus) -> None:
     """The fine-tuned model as a Hugging Face folder with its head, and what each system makes of it."""
     if not (out / "hf" / "head.safetensors").is_file():
         from gradatim.checkpoint.folder import read_model, tokenizer_json
@@ -111,7 +112,7 @@ def weights(out: Path, train: list[str]) -> None:
         assert isinstance(model, Classifier)
         save_teacher(model, tokenizer_json(out / "training" / "model"), out / "hf")
     with contextlib.redirect_stdout(sys.stderr):  # what is printed by peers is no part of the table
-        prepare(out / "hf", out, train)
+        prepare(out / "hf", out, corpus)
 
 
 def compare(options: argparse.Namespace, sets: dict[str, list[str]], dev: Any, rounds: int) -> list[Result]:
