@@ -12,7 +12,7 @@ from gradatim.errors import CheckpointError, ConfigError
 from gradatim.models.backbone import Backbone, BackboneConfig
 from gradatim.models.classifier import Classifier, Tagger
 from gradatim.models.heads import LanguageHead, MaskedHead, RowHead
-from gradatim.models.language import Body, LanguageModel, Seq2Seq
+from gradatim.models.language import Body, LanguageModel, Seq2Seq, VectorDecoder
 from gradatim.models.layers import LayerHead, Layers
 from gradatim.models.recurrent import (
     RecurrentBackbone,
@@ -24,7 +24,8 @@ from gradatim.nn.block import ACTIVATIONS
 from gradatim.nn.pooling import Pooling
 
 Kind = Literal[
-    "body", "masked", "pretraining", "causal", "classification", "choice", "relation", "tagging", "span", "seq2seq"
+    "body", "masked", "pretraining", "causal", "classification", "choice", "relation", "tagging", "span", "seq2seq",
+    "vector_to_text",
 ]  # fmt: skip
 BodyConfig = BackboneConfig | RecurrentConfig | WindowConfig
 ROWS = ("classification", "choice", "relation")  # one vector of logits per row: a Classifier
@@ -41,6 +42,7 @@ class ModelConfig:
     tied         the output matrix is the word vectors; `shared`: decoder and encoder have the same ones
     bias, scale  of the output matrix, and of the states before it
     layers       of a frozen body whose states a token head reads, through a BiLSTM of `recurrent_width` if above 0
+    vector_width of what a text is written from
     labels       names of the outputs, if known
     special      token ids by role: "pad", "bos", "eos", and "start" of a decoder
     """
@@ -60,6 +62,7 @@ class ModelConfig:
     dropout: float = 0.1
     layers: Layers | None = None
     recurrent_width: int = 0
+    vector_width: int = 0
     labels: tuple[str, ...] = ()
     special: Mapping[str, int] = field(default_factory=dict)
 
@@ -85,14 +88,18 @@ class ModelConfig:
             return Classifier(body, width, self.num_outputs, **how)
         if self.kind in TOKENS:
             return Tagger(body, width, self.num_outputs, dropout=self.dropout, head=self._layer_head())
-        if self.kind == "causal":
+        if self.kind in ("causal", "vector_to_text"):
             tied = words if self.tied else None
             if tied is not None and width != self.body.width:
                 raise ConfigError(
                     f"words of {self.body.width} cannot be the output of states of {width}: not tied"
                 )
             output = LanguageHead(width, words.num_embeddings, words=tied, bias=self.bias, scale=self.scale)
-            return LanguageModel(body, output)
+            if self.kind == "causal":
+                return LanguageModel(body, output)
+            if not isinstance(body, RecurrentBackbone):
+                raise CheckpointError("only a recurrent body begins from a vector")
+            return VectorDecoder(body, output, self.vector_width)
         if not isinstance(body, Backbone):
             raise CheckpointError(f"a {self.kind} model needs a Transformer body")
         head = MaskedHead(words, activation=self.activation, norm_eps=self.norm_eps)
@@ -162,6 +169,9 @@ def _head(model: nn.Module, body: Body) -> dict[str, Any]:
     match model:
         case Backbone() | RecurrentBackbone() | WindowBackbone():
             return {"kind": "body"}
+        case VectorDecoder(head=LanguageHead() as head):
+            width = model.enter.in_features
+            return {"kind": "vector_to_text", "vector_width": width, **_output(head, body)}
         case LanguageModel(head=LanguageHead() as head):
             return {"kind": "causal", **_output(head, body)}
         case LanguageModel(head=MaskedHead() as head):

@@ -37,6 +37,7 @@ _COMMANDS = {
     "tokenizer": _Home("gradatim.cli.tokenizer", "app"),
     "lm": _Home("gradatim.cli.lm", "app"),
     "vectors": _Home("gradatim.cli.vectors", "app"),
+    "forecast": _Home("gradatim.cli.forecast", "command"),
 }
 
 

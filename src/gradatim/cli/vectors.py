@@ -6,13 +6,12 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gradatim.cli.progress import bar
 from gradatim.cli.target import check_target
 from gradatim.errors import ConfigError, DataError, MissingExtraError
 
@@ -33,10 +32,13 @@ def train(
     corpus: Annotated[list[str], typer.Argument(help="Text files, tables, folders of them, data set names.")],
     out: Annotated[Path, typer.Option(help="A .txt or .bin file, as word2vec's.")] = Path("vectors.bin"),
     width: Annotated[int, typer.Option(min=1, help="Numbers of a vector.")] = 100,
-    window: Annotated[int, typer.Option(min=1, help="Words read on each side.")] = 5,
+    window: Annotated[int | None, typer.Option(min=1, help="Words read on each side (5; GloVe 10).")] = None,
     negatives: Annotated[int, typer.Option(min=1, help="Words drawn for each that is there.")] = 5,
     min_count: Annotated[int, typer.Option(min=1, help="Words that occur less often get no vector.")] = 5,
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over the text.")] = 5,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the text (5; GloVe 15).")] = None,
+    glove: Annotated[
+        bool, typer.Option("--glove", help="GloVe, from how often words stand together.")
+    ] = False,
     cbow: Annotated[bool, typer.Option("--cbow", help="The words around together give the word.")] = False,
     raw: Annotated[
         bool,
@@ -48,29 +50,35 @@ def train(
     ] = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ) -> None:
-    """Learn word vectors from text: skip-gram with negative sampling, or CBOW."""
+    """Learn word vectors from text: skip-gram with negative sampling, CBOW, or GloVe."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # threads are ours; numpy is not imported yet
     from gradatim.data.plain import line_blocks
     from gradatim.vectors.corpus import read_words, sentences
     from gradatim.vectors.files import save_vectors
+    from gradatim.vectors.glove import Glove
     from gradatim.vectors.table import WordVectors
     from gradatim.vectors.word2vec import Word2Vec
 
     check_target(out, SUFFIXES)
-    rate = 0.05 if cbow else 0.025  # as word2vec's code has them
-    settings = Word2Vec(
-        width=width, window=window, negatives=negatives, cbow=cbow, rate=rate, epochs=epochs, seed=seed
-    )
+    if glove and cbow:
+        raise ConfigError("--glove and --cbow are two ways to learn: choose one")
+    chosen: dict[str, int] = {"width": width, "seed": seed}
+    chosen |= {name: value for name, value in (("window", window), ("epochs", epochs)) if value is not None}
+    settings: Glove | Word2Vec
+    if glove:
+        settings = Glove(**chosen)
+    else:  # rates as word2vec's code has them
+        settings = Word2Vec(**chosen, negatives=negatives, cbow=cbow, rate=0.05 if cbow else 0.025)
     blocks = line_blocks(corpus, text or ())
     found = read_words(blocks if raw else sentences(blocks), min_count=min_count)
     cores = threads or len(os.sched_getaffinity(0))
     began = time.perf_counter()
-    with _bar() as progress:
+    with bar("learning") as progress:
         table = settings.learn(found.ids, found.rows, found.counts, threads=cores, progress=progress)
     spent = time.perf_counter() - began
     save_vectors(out, WordVectors(found.words, table))
     print(
-        f"{len(found.words):,} words from {len(found.ids):,}, {len(found.ids) * epochs / spent:,.0f} words/s; "
+        f"{len(found.words):,} words from {len(found.ids):,}, {len(found.ids) * settings.epochs / spent:,.0f} words/s; "
         f"written to {out}",
         file=sys.stderr,
     )
@@ -168,23 +176,11 @@ def picture(
     print(f"picture written to {out}")
 
 
-@contextmanager
-def _bar() -> Iterator[Callable[[float], None]]:
-    """Share done and time left, where someone looks."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("learning", total=1.0)
-        yield lambda share: progress.update(task, completed=share)
-
-
 def _load(source: str) -> WordVectors:
-    from gradatim.data.catalog import resolve_vectors
+    from gradatim.data.catalog import resolve_data
     from gradatim.vectors.files import load_vectors
 
-    return load_vectors(resolve_vectors(source))
+    return load_vectors(resolve_data(source, "vectors"))
 
 
 def _given(path: Path | None, name: str) -> Path | None:

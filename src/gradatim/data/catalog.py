@@ -112,15 +112,19 @@ def _from_hub(entry: Entry, target: Path) -> None:
         shutil.copyfile(folder / name, target / name)
 
 
-def resolve_vectors(name: str | Path) -> Path:
-    """The file or folder of word vectors: a local one, or that of a catalog name. Raises SourceError."""
+def resolve_data(name: str | Path, kind: str) -> Path:
+    """The file or folder of a catalog's `kind` ("vectors", "series"): a local one, or that of a catalog name.
+
+    Raises SourceError.
+    """
     path = Path(name).expanduser()
     if path.exists():
         return path
-    known = [entry.name for entry in entries().values() if entry.kind == "vectors"]
+    known = [entry.name for entry in entries().values() if entry.kind == kind]
     if str(name) not in known:
         raise SourceError(
-            f"no word vectors {str(name)!r}: there is no such file or folder, and the catalog has {', '.join(known)}"
+            f"no {kind} {str(name)!r}: there is no such file or folder, and the catalog has {', '.join(known)}"
+            f"{did_you_mean(str(name), known)}"
         )
     return fetch(str(name))
 

@@ -16,9 +16,11 @@ from gradatim.errors import ConfigError
 from gradatim.export.encoder import encoder
 from gradatim.export.graph import Graph, array
 from gradatim.models.backbone import Backbone
-from gradatim.models.classifier import Classifier, RecurrentBody, WordVectors
+from gradatim.models.classifier import Classifier, WordVectors
 from gradatim.models.heads import RowHead
+from gradatim.models.recurrent import RecurrentBackbone
 from gradatim.nn.pooling import Pooling
+from gradatim.nn.recurrent import Cell
 from gradatim.types import Array
 
 
@@ -40,45 +42,61 @@ def to_onnx(model: Classifier, *, segments: bool = False) -> bytes:
     return graph.build(inputs, logits, model.head.linear.out_features)
 
 
-def _vectors(graph: Graph, body: nn.Module, segments: bool) -> str:
+def _words(graph: Graph, words: nn.Embedding) -> str:
     """(rows, tokens, width) static vectors."""
-    assert isinstance(body, WordVectors)
-    return graph.add("Gather", graph.weight("words", array(body.words.weight)), "ids", name="lookup")
+    return graph.add("Gather", graph.weight("words", array(words.weight)), "ids", name="lookup")
 
 
-def _recurrent(graph: Graph, body: nn.Module, segments: bool) -> str:
-    """(rows, tokens, 2 * hidden) states of a bidirectional LSTM stack."""
-    assert isinstance(body, RecurrentBody)
-    if body.recurrent.cell != "lstm":
-        raise ConfigError("only LSTM bodies can be exported so far")
-    vectors = _vectors(graph, body.vectors, segments)
-    x = graph.add("Transpose", vectors, perm=[1, 0, 2])  # time first
-    for depth, layer in enumerate(body.recurrent.layers):
+def _vectors(graph: Graph, body: WordVectors, segments: bool) -> str:
+    return _words(graph, body.words)
+
+
+def _recurrent(graph: Graph, body: RecurrentBackbone, segments: bool) -> str:
+    """(rows, tokens, directions * hidden) states of a recurrent stack."""
+    recurrent = body.recurrent
+    op, gates, settings = CELLS[recurrent.cell]
+    directions = 2 if recurrent.bidirectional else 1
+    if recurrent.cell in ("rnn", "relu"):
+        settings = {**settings, "activations": settings["activations"] * directions}
+    x = graph.add("Transpose", _words(graph, body.embedding.words), perm=[1, 0, 2])  # time first
+    for depth, layer in enumerate(recurrent.layers):
         # (time, directions, rows, hidden) -> (time, rows, directions * hidden)
+        parts = _gates(layer, gates, directions)
         y = graph.add(
-            "LSTM",
+            op,
             x,
-            *(graph.weight(f"lstm{depth}_{part}", value) for part, value in _lstm(layer).items()),
+            *(graph.weight(f"{recurrent.cell}{depth}_{part}", value) for part, value in parts.items()),
             "lengths",
-            name=f"lstm{depth}",
+            name=f"{recurrent.cell}{depth}",
             hidden_size=layer.hidden_size,
-            direction="bidirectional",
+            direction="bidirectional" if recurrent.bidirectional else "forward",
+            **settings,
         )
         y = graph.add("Transpose", y, perm=[0, 2, 1, 3])
-        x = graph.add("Reshape", y, graph.constant("merge", [0, 0, body.recurrent.width]))
+        width = directions * recurrent.widths[depth]
+        x = graph.add("Reshape", y, graph.constant(f"merge{depth}", [0, 0, width]))
     return graph.add("Transpose", x, perm=[1, 0, 2])
 
 
-def _lstm(layer: nn.Module) -> dict[str, Array]:
-    """Weights of one layer, both directions, in ONNX's gate order (i, o, f, c) from torch's (i, f, c, o)."""
+# Of each cell its operator, where ONNX's gates stand among torch's, and settings.
+CELLS: dict[Cell, tuple[str, list[int], dict[str, Any]]] = {
+    "lstm": ("LSTM", [0, 3, 1, 2], {}),  # i, o, f, c of i, f, c, o
+    "gru": ("GRU", [1, 0, 2], {"linear_before_reset": 1}),  # z, r, h of r, z, h
+    "rnn": ("RNN", [0], {"activations": ["Tanh"]}),
+    "relu": ("RNN", [0], {"activations": ["Relu"]}),
+}
 
-    def gates(value: Tensor) -> Array:
-        i, f, c, o = np.split(array(value), 4)
-        return np.concatenate([i, o, f, c])
 
-    suffixes = ["l0", "l0_reverse"]
+def _gates(layer: nn.Module, order: list[int], directions: int) -> dict[str, Array]:
+    """Weights of one layer, all directions, with their gates in this order."""
+
+    def sorted_gates(value: Tensor) -> Array:
+        parts = np.split(array(value), len(order))
+        return np.concatenate([parts[i] for i in order])
+
+    suffixes = ["l0", "l0_reverse"][:directions]
     stack = {
-        part: np.stack([gates(getattr(layer, f"{part}_{suffix}")) for suffix in suffixes])
+        part: np.stack([sorted_gates(getattr(layer, f"{part}_{suffix}")) for suffix in suffixes])
         for part in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
     }
     return {
@@ -91,7 +109,7 @@ def _lstm(layer: nn.Module) -> dict[str, Array]:
 BODIES: dict[type[nn.Module], Callable[[Graph, Any, bool], str]] = {
     Backbone: encoder,
     WordVectors: _vectors,
-    RecurrentBody: _recurrent,
+    RecurrentBackbone: _recurrent,
 }
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gradatim.data.catalog import resolve_vectors
+from gradatim.data.catalog import resolve_data
 from gradatim.vectors.files import load_vectors
 
 
@@ -21,7 +21,7 @@ def start_from(
     """
     if name is None:
         return ("vectors trained from scratch",), width, None
-    known = load_vectors(resolve_vectors(name))
+    known = load_vectors(resolve_data(name, "vectors"))
     rows, table = known.rows, known.table
     pieces: dict[str, int] = json.loads(tokenizer_json)["model"]["vocab"]
     rng = np.random.default_rng(0)

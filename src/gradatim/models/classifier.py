@@ -12,7 +12,6 @@ from gradatim.models.layers import LayerHead
 from gradatim.nn.dropout import Dropout
 from gradatim.nn.packed import Layout
 from gradatim.nn.pooling import Pooling, pool
-from gradatim.nn.recurrent import Cell, Recurrent
 from gradatim.nn.stack import Trace
 
 
@@ -105,36 +104,6 @@ class WordVectors(nn.Module):
         trace: Trace | None = None,
     ) -> Float[Tensor, "tokens width"]:
         return self.dropout(self.words(ids))  # type: ignore[no-any-return]
-
-
-class RecurrentBody(nn.Module):
-    """Static vectors read by a recurrent stack, both ways by default (Graves & Schmidhuber 2005)."""
-
-    def __init__(
-        self,
-        vocab_size: int,
-        width: int,
-        hidden_width: int,
-        *,
-        cell: Cell = "lstm",
-        num_layers: int = 1,
-        dropout: float = 0.3,
-    ) -> None:
-        super().__init__()
-        self.vectors = WordVectors(vocab_size, width, dropout=dropout)
-        self.recurrent = Recurrent(
-            cell, width, hidden_width, num_layers=num_layers, bidirectional=True, dropout=dropout
-        )
-        self.dropout = Dropout(dropout)
-
-    def forward(
-        self,
-        ids: Int[Tensor, " tokens"],
-        layout: Layout,
-        segments: Tensor | None = None,
-        trace: Trace | None = None,
-    ) -> Float[Tensor, "tokens hidden"]:
-        return self.dropout(self.recurrent(self.vectors(ids, layout), layout))  # type: ignore[no-any-return]
 
 
 def num_parameters(model: nn.Module) -> int:

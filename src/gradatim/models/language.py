@@ -13,6 +13,7 @@ from gradatim.models.heads import LanguageHead, MaskedHead, RowHead
 from gradatim.models.recurrent import RecurrentBackbone, WindowBackbone
 from gradatim.nn.multihead import Memory
 from gradatim.nn.packed import Layout
+from gradatim.nn.recurrent import RecurrentState
 from gradatim.nn.stack import Trace
 from gradatim.nn.state import DecodeState
 
@@ -55,6 +56,24 @@ class LanguageModel(nn.Module):
     def advance(self, ids: Int[Tensor, " rows"], state: State) -> Float[Tensor, "rows vocabulary"]:
         """One more token for every row: the logits of the token after it."""
         return self.head(self.body.advance(ids, state))  # type: ignore[no-any-return]
+
+
+class VectorDecoder(LanguageModel):
+    """A recurrent model whose first state is a linear map of a vector: vector to sequence.
+
+    As captions are written from images (Vinyals et al. 2015), but that the vector is the state and not a word.
+    """
+
+    def __init__(self, body: RecurrentBackbone, head: LanguageHead, vector_width: int) -> None:
+        super().__init__(body, head)
+        self.sizes = [part.shape[-1] for part in body.begin(1).tensors]
+        self.enter = nn.Linear(vector_width, sum(self.sizes))
+
+    def start(self, vectors: Float[Tensor, "rows vector"]) -> RecurrentState:
+        """The state before the first word of each row."""
+        parts = iter(self.enter(vectors).float()[None].split(self.sizes, dim=-1))
+        empty: State = self.body.begin(len(vectors))
+        return RecurrentState([tuple(next(parts).contiguous() for _ in layer) for layer in empty.layers])
 
 
 class Seq2Seq(nn.Module):

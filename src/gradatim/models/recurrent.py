@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from gradatim.errors import ConfigError
-from gradatim.nn.dropout import LockedDropout, WordDropout
+from gradatim.nn.dropout import Dropout, LockedDropout, WordDropout
 from gradatim.nn.packed import Layout
 from gradatim.nn.recurrent import Cell, Recurrent, RecurrentState
 from gradatim.nn.stack import Trace
@@ -21,7 +21,11 @@ class _OneWay:
 
     __slots__ = ()
     longest: ClassVar[None] = None  # a row has as many tokens as it likes
-    causal: ClassVar[bool] = True
+
+    @property
+    def causal(self) -> bool:
+        """Whether a token sees none of those after it."""
+        return True
 
     def _refuse_below_one(self, *sizes: str) -> None:
         for size in sizes:
@@ -34,8 +38,9 @@ class RecurrentConfig(_OneWay):
     """Word vectors read by a stack of recurrent layers.
 
     The last layer is as wide as the word vectors (`width`), so that output and input may be one matrix;
-    those before it have `hidden_width`. `dropout` is that of word vectors and of what the head reads,
-    `hidden_dropout` that between layers, `word_dropout` that of whole words; all are `locked` over a row.
+    those before it have `hidden_width`. A `bidirectional` stack (Graves & Schmidhuber 2005) has `hidden_width` each
+    way in all layers. `dropout` is that of word vectors and of what the head reads, `hidden_dropout` that between
+    layers, `word_dropout` that of whole words; all are `locked` over a row unless told otherwise.
     """
 
     vocab_size: int
@@ -48,6 +53,8 @@ class RecurrentConfig(_OneWay):
     word_dropout: float = 0.0
     weight_drop: float = 0.0
     init: float = 0.05  # word vectors are drawn from -init to init
+    bidirectional: bool = False
+    locked: bool = True
 
     def __post_init__(self) -> None:
         if self.cell not in get_args(Cell):
@@ -55,9 +62,13 @@ class RecurrentConfig(_OneWay):
         self._refuse_below_one("vocab_size", "width", "hidden_width", "num_layers")
 
     @property
+    def causal(self) -> bool:
+        return not self.bidirectional
+
+    @property
     def output_width(self) -> int:
         """Of the states that a head reads."""
-        return self.width
+        return 2 * self.hidden_width if self.bidirectional else self.width
 
     def build(self) -> RecurrentBackbone:
         """The body with fresh weights."""
@@ -73,10 +84,11 @@ class RecurrentBackbone(nn.Module):
         self.config = config
         self.embedding = _Words(config.vocab_size, config.width, config.init)
         self.word_dropout = WordDropout(config.word_dropout)
-        self.dropout = LockedDropout(config.dropout)
+        self.dropout = LockedDropout(config.dropout) if config.locked else Dropout(config.dropout)
         self.recurrent = Recurrent(
             config.cell, config.width, config.hidden_width, num_layers=config.num_layers,
-            last_width=config.width, dropout=config.hidden_dropout, locked=True, weight_drop=config.weight_drop,
+            last_width=None if config.bidirectional else config.width, bidirectional=config.bidirectional,
+            dropout=config.hidden_dropout, locked=config.locked, weight_drop=config.weight_drop,
         )  # fmt: skip
 
     def forward(
@@ -89,13 +101,17 @@ class RecurrentBackbone(nn.Module):
         state: RecurrentState | None = None,
     ) -> Float[Tensor, "tokens width"]:
         """States of all tokens of a packed batch; with a `state` rows go on from it, and it is set to their ends."""
-        x = self.dropout(self.word_dropout(self.embedding.words(ids), ids), layout.rows)
+        x = self._drop(self.word_dropout(self.embedding.words(ids), ids), layout)
         if trace is not None:
             trace.hidden.append(x)
         x = self.recurrent(x, layout, state)
         if trace is not None:
             trace.hidden.append(x)
-        return self.dropout(x, layout.rows)  # type: ignore[no-any-return]
+        return self._drop(x, layout)
+
+    def _drop(self, x: Float[Tensor, "tokens width"], layout: Layout) -> Float[Tensor, "tokens width"]:
+        dropped: Tensor = self.dropout(x, layout.rows) if self.config.locked else self.dropout(x)
+        return dropped
 
     def begin(self, num_rows: int) -> RecurrentState:
         """The state before anything was read."""

@@ -168,4 +168,8 @@ class Scored(ABC, Generic[M]):
 
 def labelled(targets: Tensor) -> Tensor:
     """Which targets are known, bool (targets,)."""
-    return ~targets.flatten(1).isnan().any(1) if targets.is_floating_point() else targets != IGNORED
+    return (
+        ~targets.reshape(len(targets), -1).isnan().any(1)
+        if targets.is_floating_point()
+        else targets != IGNORED
+    )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor, nn
 
@@ -32,3 +35,13 @@ class Average:
     def apply(self) -> None:
         if self.means:
             torch._foreach_copy_(self.parameters, self.means)
+
+    @contextmanager
+    def applied(self) -> Iterator[None]:
+        """The model has the averaged weights for a while, if there are any."""
+        own = [parameter.detach().clone() for parameter in self.parameters] if self.means else []
+        self.apply()
+        yield
+        if own:
+            with torch.no_grad():
+                torch._foreach_copy_(self.parameters, own)

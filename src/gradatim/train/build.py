@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -61,7 +61,8 @@ class DataSettings:
 class Prepared:
     """Ready to train: `evaluate` scores the model as it stands, the higher the better.
 
-    `metrics` are all there are of it, by name.
+    `metrics` are all there are of it, by name, and `test` the same on a test split, for the end of a run,
+    as are `examples`.
     """
 
     model: nn.Module
@@ -71,6 +72,8 @@ class Prepared:
     tokenizer: str
     notes: tuple[str, ...] = ()
     metrics: Callable[[], Mapping[str, float]] | None = None
+    test: Callable[[], Mapping[str, float]] | None = None
+    examples: Callable[[], Sequence[str]] | None = None
 
     def judged(
         self, metrics: Callable[[], Mapping[str, float]], metric: str, *, higher: bool = True
@@ -140,7 +143,7 @@ class Materials:
             stored = {bare + name: tensor for name, tensor in self.start.model.state_dict().items()}
             if config.kind != "seq2seq":  # an encoder is a body; the decoder has no part in what reads only
                 stored = {re.sub(r"^encoder\.", "body.", name): tensor for name, tensor in stored.items()}
-            scores_words = config.kind in ("masked", "pretraining", "causal", "seq2seq")
+            scores_words = config.kind in ("masked", "pretraining", "causal", "seq2seq", "vector_to_text")
             own = {
                 name: stored[name]
                 for name, tensor in model.state_dict().items()

@@ -14,7 +14,7 @@ from gradatim.train.processes import Launched
 from gradatim.train.recipe_file import RecipeFile
 
 MODEL = "model"  # the folder of the finished model, in that of the run
-METRICS = "metrics.json"  # what it achieves on dev, beside it
+METRICS = "metrics.json"  # what it achieves on dev and test, beside it
 
 
 def run(recipe: RecipeFile, folder: Path, *, resume: bool = False) -> Trained:
@@ -45,7 +45,11 @@ def run(recipe: RecipeFile, folder: Path, *, resume: bool = False) -> Trained:
         )
         if prepared.metrics:
             metrics = dict(prepared.metrics())
+            if prepared.test:
+                metrics |= {f"test_{name}": value for name, value in prepared.test().items()}
             with atomic_file(folder / METRICS) as handle:
                 handle.write(json.dumps(metrics, indent=2).encode())
             print("  ".join(f"{name} {value:.4f}" for name, value in metrics.items()))
+        for example in prepared.examples() if prepared.examples else ():
+            print(example)
     return done

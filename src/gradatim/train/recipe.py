@@ -18,13 +18,15 @@ class Recipe:
     max_tokens      tokens of one optimiser step
     accumulate      parts in which each process computes its share of a step; changes memory, not results
     rate            the peak learning rate; `head_rate` is the head's own
-    optimizer       adamw, or sgd: with `average`, the averaged SGD of AWD-LSTM (Merity et al. 2018, section 3)
+    optimizer       adamw, or sgd: with `trigger`, the averaged SGD of AWD-LSTM (Merity et al. 2018, section 3)
     schedule        how the rate goes: see `train.schedule`; `warmup` is the share of steps it rises
     layer_decay     factor on the rate per block below the top (Howard & Ruder 2018, section 3.2)
     unfreeze        the head trains alone first, and one more block from the top each epoch (same, 3.3)
     clip            the largest norm of the gradient
     average         share of final steps whose weights are averaged (0 keeps the last)
     ema             decay of a running average of the weights over all steps, in place of `average`
+    trigger         evaluations without a new best score after which the weights of all steps are averaged, to the end
+                    (0: never; Merity et al. 2018, algorithm 1); from then on the average is what is evaluated
     evaluate_every  steps between evaluations (0: after each epoch), where there is something to evaluate
     patience        evaluations without a new best score before the run stops (0: it never does)
     save_every      steps between checkpoints (0: by time alone); `save_every_s` seconds between them
@@ -46,6 +48,7 @@ class Recipe:
     clip: float = 1.0
     average: float = 0.0
     ema: float = 0.0
+    trigger: int = 0
     evaluate_every: int = 0
     patience: int = 0
     save_every: int = 0
@@ -60,14 +63,14 @@ class Recipe:
             value = getattr(self, name)
             if value is not None and not value > 0:  # so written, NaN is refused too
                 raise ConfigError(f"{name} must be above 0, not {value}")
-        for name in ("weight_decay", "evaluate_every", "patience", "save_every", "seed"):
+        for name in ("weight_decay", "trigger", "evaluate_every", "patience", "save_every", "seed"):
             if not getattr(self, name) >= 0:
                 raise ConfigError(f"{name} must be at least 0, not {getattr(self, name)}")
         for name in ("warmup", "average", "ema"):
             if not 0 <= getattr(self, name) < 1:
                 raise ConfigError(f"{name} is a share in [0, 1), not {getattr(self, name)}")
-        if self.average and self.ema:
-            raise ConfigError("average and ema are two ways to average the weights: set one of them to 0")
+        if sum(map(bool, (self.average, self.ema, self.trigger))) > 1:
+            raise ConfigError("average, ema and trigger are ways to average the weights: set but one of them")
         if self.schedule not in SCHEDULES:
             raise ConfigError(
                 f"unknown schedule '{self.schedule}'{did_you_mean(self.schedule, SCHEDULES)}; "

@@ -6,6 +6,7 @@ import hashlib
 import math
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
@@ -53,7 +54,7 @@ class Run:
         self.processes, self.plan, self.total = processes, plan, len(plan.batches)
         self.carrying = carrying
         tail = self.total if recipe.ema else int(self.total * recipe.average)
-        stride = 1 if recipe.ema else max(1, tail // AVERAGED)
+        stride = 1 if recipe.ema or recipe.trigger else max(1, tail // AVERAGED)
         self.average = Average(model, start=self.total - tail, stride=stride, decay=recipe.ema)
         self.at = Position()
         self.losses: list[float] = []
@@ -125,16 +126,19 @@ class Run:
         }
 
     def evaluate(self, score_of: Callable[[], float]) -> float:
-        """The score of the weights as they stand, which are kept if they are the best so far."""
+        """The score of the weights as they stand, or of their triggered average; the best so far are kept."""
         self.settle()
         self.model.eval()
-        score = self.processes.first(score_of() if self.processes.rank == 0 else 0.0)
+        with self.average.applied() if self.recipe.trigger else nullcontext():
+            score = self.processes.first(score_of() if self.processes.rank == 0 else 0.0)
+            if self.at.score is None or score > self.at.score:
+                self.at.score, self.at.stale = score, 0
+                self.best = {name: tensor.clone() for name, tensor in weights(self.model).items()}
+            else:
+                self.at.stale += 1
         self.model.train()
-        if self.at.score is None or score > self.at.score:
-            self.at.score, self.at.stale = score, 0
-            self.best = {name: tensor.clone() for name, tensor in weights(self.model).items()}
-        else:
-            self.at.stale += 1
+        if 0 < self.recipe.trigger <= self.at.stale and self.average.start > self.at.step:
+            self.average.start, self.at.stale = self.at.step, 0
         self._clock = time.perf_counter()  # to evaluate is not to train
         return score
 
@@ -142,7 +146,7 @@ class Run:
         """Average the weights where that was asked for, and take the best of all that were evaluated."""
         self.settle()
         self.average.apply()
-        if score_of and self.average.means:
+        if score_of and self.average.means and not self.recipe.trigger:
             self.evaluate(score_of)
         _fill(self.model, self.best)
         self.model.eval()
@@ -163,7 +167,8 @@ class Run:
                 **prefixed("carried", {str(i): part for i, part in enumerate(carried)}),
                 "losses": torch.tensor(self.losses, dtype=torch.float64),
             }
-            facts = {**self._identity, "at": asdict(self.at), "averaged": self.average.count}
+            average = {"averaged": self.average.count, "averaged_from": self.average.start}
+            facts = {**self._identity, "at": asdict(self.at), **average}
             checkpoints.save(self.at.step, tensors, facts)
         self._clock = self._saved_at = time.perf_counter()
 
@@ -175,7 +180,7 @@ class Run:
         device = self.processes.device
         means = under("average", tensors)
         self.average.means = [means[str(i)].to(device) for i in range(len(means))]
-        self.average.count = facts["averaged"]
+        self.average.count, self.average.start = facts["averaged"], facts["averaged_from"]
         self.best = {name: tensor.to(device) for name, tensor in under("best", tensors).items()}
         self.losses = tensors["losses"].tolist()
         if self.carrying:

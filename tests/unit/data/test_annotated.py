@@ -44,6 +44,21 @@ def test_sentences_have_documents_and_tags_in_iob2(tmp_path: Path) -> None:
     ]
 
 
+def test_parts_of_speech_of_conllu_are_those_of_syntactic_words(tmp_path: Path) -> None:
+    rest = "\t_" * 6
+    text = (
+        "# newdoc id = a\n# text = don't go\n"
+        f"1-2\tdon't\t_\t_{rest}\n1\tdo\tdo\tAUX{rest}\n2\tn't\tnot\tPART{rest}\n3\tgo\tgo\tVERB{rest}\n"
+        f"3.1\tgone\tgo\tVERB{rest}\n\n# newdoc id = b\n1\t#\t#\tSYM{rest}\n"
+    )
+    assert read_tagged(write(tmp_path / "a.conllu.gz", text)) == [
+        Sentence(("do", "n't", "go"), ("AUX", "PART", "VERB"), 1),
+        Sentence(("#",), ("SYM",), 2),
+    ]
+    with pytest.raises(DataError, match="line 2: not 10 columns"):
+        read_tagged(write(tmp_path / "b.conllu", f"1\tgo\tgo\tVERB{rest}\n2\tgo\tVERB\n"))
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [

@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from gradatim.models.backbone import Backbone
-from gradatim.models.classifier import Classifier, RecurrentBody, WordVectors, num_parameters
+from gradatim.models.classifier import Classifier, WordVectors, num_parameters
 from gradatim.models.inputs import Inputs
 from gradatim.models.presets import Sizes, bert
+from gradatim.models.recurrent import RecurrentConfig
 from gradatim.models.session import TorchSession
 from gradatim.nn.pooling import pool
 from gradatim.types import Array
@@ -26,7 +27,14 @@ def build(kind: str) -> Classifier:
         )
         return Classifier(Backbone(config), WIDTH, LABELS)
     if kind == "lstm":
-        return Classifier(RecurrentBody(VOCABULARY, 5, WIDTH // 2), WIDTH, LABELS, pooling=("max", "mean"))
+        return Classifier(
+            RecurrentConfig(
+                vocab_size=VOCABULARY, width=5, hidden_width=WIDTH // 2, bidirectional=True
+            ).build(),
+            WIDTH,
+            LABELS,
+            pooling=("max", "mean"),
+        )
     return Classifier(WordVectors(VOCABULARY, WIDTH), WIDTH, LABELS)
 
 

@@ -14,9 +14,10 @@ from torch import Tensor
 
 from gradatim.errors import CheckpointError, ConfigError
 from gradatim.models.backbone import Backbone
-from gradatim.models.classifier import Classifier, RecurrentBody
+from gradatim.models.classifier import Classifier
 from gradatim.models.inputs import PackedTexts
 from gradatim.models.presets import Sizes, bert
+from gradatim.models.recurrent import RecurrentConfig
 from gradatim.objectives.classification import Classification
 from gradatim.train.checkpointing import Checkpoints
 from gradatim.train.loop import train
@@ -36,7 +37,13 @@ def objective(texts: int = TEXTS) -> Classification:
 def build(kind: str) -> Classifier:
     torch.manual_seed(0)
     if kind == "lstm":
-        return Classifier(RecurrentBody(VOCABULARY, 8, 8), 16, 3)
+        return Classifier(
+            RecurrentConfig(
+                vocab_size=VOCABULARY, width=8, hidden_width=8, bidirectional=True, dropout=0.3
+            ).build(),
+            16,
+            3,
+        )
     sizes = Sizes(vocab_size=VOCABULARY, num_layers=2, width=8, num_heads=2, ffn_width=16, max_length=13)
     return Classifier(Backbone(bert(sizes)), 8, 3)
 
@@ -80,6 +87,7 @@ def run(
 CHANGES: list[dict[str, Any]] = [
     {}, {"average": 0.5}, {"ema": 0.9}, {"precision": "bf16"}, {"accumulate": 3},
     {"unfreeze": True}, {"evaluate_every": 4}, {"evaluate_every": 2, "patience": 8, "ema": 0.9},
+    {"evaluate_every": 2, "trigger": 2, "optimizer": "sgd"},
 ]  # fmt: skip
 
 

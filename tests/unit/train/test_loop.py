@@ -12,9 +12,10 @@ import torch
 
 from gradatim.errors import GradatimError
 from gradatim.models.backbone import Backbone
-from gradatim.models.classifier import Classifier, RecurrentBody, WordVectors
+from gradatim.models.classifier import Classifier, WordVectors
 from gradatim.models.inputs import PackedTexts
 from gradatim.models.presets import Sizes, bert
+from gradatim.models.recurrent import RecurrentConfig
 from gradatim.models.session import TorchSession
 from gradatim.objectives.base import IGNORED, Batch
 from gradatim.objectives.classification import Classification
@@ -49,7 +50,14 @@ def build(kind: str, dropout: float = 0.1) -> Classifier:
         ))  # fmt: skip
         return Classifier(Backbone(config), 16, 3, dropout=dropout)
     if kind == "lstm":
-        return Classifier(RecurrentBody(VOCABULARY, 16, 8, dropout=dropout), 16, 3, dropout=dropout)
+        return Classifier(
+            RecurrentConfig(
+                vocab_size=VOCABULARY, width=16, hidden_width=8, bidirectional=True, dropout=dropout
+            ).build(),
+            16,
+            3,
+            dropout=dropout,
+        )
     return Classifier(WordVectors(VOCABULARY, 16, dropout=dropout), 16, 3, dropout=dropout)
 
 

@@ -32,8 +32,10 @@ def test_an_unknown_schedule_is_refused_with_the_nearest() -> None:
 
 
 def test_two_kinds_of_average_contradict() -> None:
-    with pytest.raises(ConfigError, match="average and ema"):
+    with pytest.raises(ConfigError, match="average, ema"):
         Recipe(average=0.2, ema=0.99)
+    with pytest.raises(ConfigError, match="trigger"):
+        Recipe(average=0.2, trigger=5)
 
 
 def test_an_unknown_precision_is_refused() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gradatim.data.catalog import resolve_vectors
+from gradatim.data.catalog import resolve_data
 from gradatim.errors import DataError, SourceError
 from gradatim.pipelines.word_tests import analogies, similarity
 from gradatim.vectors.files import load_vectors, save_vectors
@@ -95,8 +95,8 @@ def test_a_binary_file_that_was_cut_off_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="ends within word 6 of 6"):
         load_vectors(tmp_path / "v.bin")
     with pytest.raises(SourceError, match="glove-6b-50d"):
-        resolve_vectors(tmp_path / "missing.txt")
-    assert resolve_vectors(tmp_path) == tmp_path
+        resolve_data(tmp_path / "missing.txt", "vectors")
+    assert resolve_data(tmp_path, "vectors") == tmp_path
 
 
 def test_similarity_counts_what_it_covers(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from torch import Tensor
 from gradatim.ladder.lab import Lab
 from gradatim.ladder.rung import Problem
 from gradatim.ladder.vectors import start_from
-from gradatim.models.classifier import Classifier, RecurrentBody
+from gradatim.models.classifier import Classifier
+from gradatim.models.recurrent import RecurrentConfig
 from gradatim.objectives.classification import Classification
 from gradatim.train.cost import dense_parameters
 from gradatim.train.loop import train
@@ -26,9 +27,12 @@ def build_bilstm(
     vocab_size: int, num_labels: int, width: int = WIDTH, vectors: Tensor | None = None
 ) -> Classifier:
     """Embedding (from `vectors` (vocabulary, width) if given), BiLSTM, maximum and mean, linear."""
-    body = RecurrentBody(vocab_size, width, HIDDEN, dropout=0.3)
+    body = RecurrentConfig(
+        vocab_size=vocab_size, width=width, hidden_width=HIDDEN, bidirectional=True, dropout=0.3, locked=False,
+        init=0.17,
+    ).build()  # fmt: skip
     if vectors is not None:
-        body.vectors.words.weight.data.copy_(vectors)
+        body.embedding.words.weight.data.copy_(vectors)
     return Classifier(body, 2 * HIDDEN, num_labels, pooling=("max", "mean"), dropout=0.3)
 
 

@@ -15,6 +15,7 @@ from gradatim.train.kinds.language import (
 from gradatim.train.kinds.spans import SpanSettings
 from gradatim.train.kinds.tagging import TaggingSettings
 from gradatim.train.kinds.texts import ChoiceSettings, ClassificationSettings, RegressionSettings
+from gradatim.train.kinds.vectors import VectorToTextSettings
 
 
 @runtime_checkable
@@ -34,4 +35,5 @@ KINDS: Mapping[str, type[ObjectiveSettings]] = {
     "masked": MaskedSettings,
     "next_sentence": NextSentenceSettings,
     "span_corruption": SpanCorruptionSettings,
+    "vector_to_text": VectorToTextSettings,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from torch import nn
@@ -48,6 +48,18 @@ def annotated(
         dev, train = [train[i] for i in np.sort(order[:held])], [train[i] for i in np.sort(order[held:])]
         where = "those held out"
     return train, dev, f"{len(train):,} {what} to train on, {len(dev):,} of {where} to evaluate on"
+
+
+def split(materials: Materials, read: Callable[[Path], list[T]], name: Literal["test"]) -> list[T]:
+    """A further split, of [data] or else of the sources; empty where there is none."""
+    given = materials.data.test
+    sources = [annotated_files(source) for source in ([given] if given else materials.sources())]
+    return [
+        row
+        for files in sources
+        for path in files.get(name, files["train"] if given else [])
+        for row in read(path)
+    ]
 
 
 def encoded(pieces: PieceEncoder, texts: Sequence[str], pairs: Sequence[str] | None = None) -> Encoded:

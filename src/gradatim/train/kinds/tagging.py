@@ -15,16 +15,17 @@ from gradatim.errors import ConfigError, MissingExtraError
 from gradatim.models.inputs import PackedTexts
 from gradatim.models.layers import Layers
 from gradatim.objectives.tagging import Tagging
-from gradatim.pipelines.tagging import joined, tag_words, word_of_tokens
+from gradatim.pipelines.tagging import OUTSIDE, joined, tag_words, word_of_tokens
 from gradatim.text.pieces import PieceEncoder
 from gradatim.train.build import Materials, Prepared
-from gradatim.train.kinds.reading import annotated, encoded, logits
+from gradatim.train.kinds.reading import annotated, encoded, logits, split
 from gradatim.types import Array, Encoded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaggingSettings:
-    """kind = "tagging": a tag for every word, judged by the F1 of whole entities on dev (CoNLL-2003).
+    """kind = "tagging": a tag for every word. Entities (CoNLL-2003) are judged by their F1 on dev, other tags, such as
+    parts of speech (Universal Dependencies), by the share of words that are right.
 
     context          "document" reads as many sentences of a document together as `max_length` tokens hold
                      (Devlin et al. 2019, section 5.3), "sentence" each by itself
@@ -45,7 +46,8 @@ class TaggingSettings:
     def prepare(self, materials: Materials) -> Prepared:
         recipe = materials.recipe
         train, dev, note = annotated(materials, read_tagged, "sentences")
-        labels = tuple(sorted({tag for sentence in train for tag in sentence.tags}, key=_outside_first))
+        found = {tag for sentence in train for tag in sentence.tags}
+        labels = tuple(sorted(found, key=_outside_first if entities([*found]) else str))
         pieces = PieceEncoder(materials.tokenizer_json, max_length=materials.data.max_length)
         inputs, words = self._tokens(pieces, train)
         held, held_words = self._tokens(pieces, dev)
@@ -55,16 +57,20 @@ class TaggingSettings:
         )  # fmt: skip
         model = materials.build(config)
 
-        def metrics() -> Mapping[str, float]:
-            said = logits(model, recipe, held.arrays)
-            tags, _ = tag_words(said, held_words, sum(len(s.words) for s in dev), labels)
-            return entity_scores(dev, tags)
+        def judge(sentences: Sequence[Sentence], tokens: Encoded, owners: Array) -> Mapping[str, float]:
+            said = logits(model, recipe, tokens.arrays)
+            tags, _ = tag_words(said, owners, sum(len(s.words) for s in sentences), labels)
+            return scores(sentences, tags)
 
+        test = split(materials, read_tagged, "test")
         ids = {label: i for i, label in enumerate(labels)}
         tags = np.array([ids[tag] for sentence in train for tag in sentence.tags])
         objective = Tagging(PackedTexts(inputs), words, tags)
-        made = Prepared(model, config, objective, None, materials.tokenizer_json, (note,))
-        return made.judged(metrics, "f1")
+        made = Prepared(
+            model, config, objective, None, materials.tokenizer_json, (note,),
+            test=(lambda: judge(test, *self._tokens(pieces, test))) if test else None,
+        )  # fmt: skip
+        return made.judged(lambda: judge(dev, held, held_words), "f1" if entities(labels) else "accuracy")
 
     def _tokens(self, pieces: PieceEncoder, sentences: Sequence[Sentence]) -> tuple[Encoded, Array]:
         """The sentences' tokens, and which word (of all, end to end) each of them is a piece of."""
@@ -95,20 +101,28 @@ def together(documents: Sequence[int], lengths: Sequence[int], room: int) -> lis
     return groups
 
 
-def entity_scores(sentences: Sequence[Sentence], tags: Sequence[str]) -> dict[str, float]:
-    """Precision, recall and F1 of entities, by seqeval, and accuracy of words; `tags` are of all words."""
+def entities(labels: Sequence[str]) -> bool:
+    """Whether these are tags that mark where entities begin and go on."""
+    return all(label == OUTSIDE or label[:2] in ("B-", "I-") for label in labels)
+
+
+def scores(sentences: Sequence[Sentence], tags: Sequence[str]) -> dict[str, float]:
+    """Accuracy of words, and precision, recall and F1 of entities, by seqeval; `tags` are of all words."""
+    gold = [list(sentence.tags) for sentence in sentences]
+    right = [one == other for one, other in zip(chain.from_iterable(gold), tags, strict=True)]
+    accuracy = {"accuracy": float(np.mean(right))}
+    if not entities([*chain.from_iterable(gold)]):
+        return accuracy
     try:
         from seqeval.metrics import f1_score, precision_score, recall_score
     except ImportError as error:
         raise MissingExtraError("the F1 of entities", "train") from error
     ends = np.cumsum([len(sentence.tags) for sentence in sentences]).tolist()
     said = [list(tags[start:end]) for start, end in zip([0, *ends], ends, strict=False)]
-    gold = [list(sentence.tags) for sentence in sentences]
     measures = {"f1": f1_score, "precision": precision_score, "recall": recall_score}
     found = {name: float(measure(gold, said, zero_division=0)) for name, measure in measures.items()}
-    right = [one == other for one, other in zip(chain.from_iterable(gold), tags, strict=True)]
-    return {**found, "accuracy": float(np.mean(right))}
+    return {**found, **accuracy}
 
 
 def _outside_first(tag: str) -> tuple[bool, str, str]:
-    return tag != "O", tag[2:], tag
+    return tag != OUTSIDE, tag[2:], tag

@@ -1,0 +1,98 @@
+"""A numeric series: one column of a table in the order of its rows, with what names its moments."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gradatim.data.catalog import resolve_data
+from gradatim.data.tables import Table, open_table
+from gradatim.errors import DataError, did_you_mean
+from gradatim.types import Array
+
+MISSING = ("", "na", "nan", "null", "none", ".")
+MOST_MISSING = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """`values` (moments,) float64, and a label for each: a date, say."""
+
+    name: str
+    values: Array
+    labels: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+
+def load_series(source: str, column: str | None = None) -> Series:
+    """The series in a column of a file or of a catalog name; without `column`, the only one that holds numbers.
+
+    What is missing is drawn as a line between its neighbours, and said. Raises DataError for a cell that is
+    no number (line named), for columns to choose from, and where more than a fifth is missing.
+    """
+    path = resolve_data(source, "series")
+    if path.is_dir():
+        [path] = [file for file in sorted(path.rglob("*")) if file.is_file()]
+    table = open_table(path)
+    at = _column(table, column)
+    label = next((i for i in range(len(table.columns)) if i != at and _names_moments(table, i)), None)
+    cells = [(number, row[at], "" if label is None else row[label]) for number, row in table.scan()]
+    values = np.array([_number(cell, f"{table.where}, line {number}") for number, cell, _ in cells])
+    missing = np.isnan(values)
+    if missing.mean() > MOST_MISSING:
+        raise DataError(f"{table.where}: {missing.sum():,} of {len(values):,} values are missing")
+    notes: tuple[str, ...] = (f"{len(values):,} values of {table.columns[at]!r}",)
+    if missing.any():
+        moments = np.arange(len(values))
+        values[missing] = np.interp(moments[missing], moments[~missing], values[~missing])
+        notes += (f"{missing.sum():,} missing values were drawn as lines between their neighbours",)
+    labels = tuple(str(name) if label is not None else str(i) for i, (_, _, name) in enumerate(cells))
+    return Series(table.columns[at], values, labels, notes)
+
+
+def _column(table: Table, name: str | None) -> int:
+    if name is not None:
+        if name not in table.columns:
+            raise DataError(f"{table.where} has no column '{name}'{did_you_mean(name, table.columns)}")
+        return table.columns.index(name)
+    numeric = [i for i in range(len(table.columns)) if _numeric(table, i)]
+    if len(numeric) > 1:
+        numeric = [i for i in numeric if not _names_moments(table, i)]
+    if len(numeric) != 1:
+        which = ", ".join(table.columns[i] for i in numeric) or "none"
+        raise DataError(f"{table.where}: columns of numbers are {which}; choose one with --column")
+    return numeric[0]
+
+
+def _names_moments(table: Table, column: int) -> bool:
+    """Whether a column holds no numbers, or whole ones that only rise: years, or dates as 19580329."""
+    if not _numeric(table, column):
+        return True
+    found = np.array([_number(cells[column], "") for cells in table.sample()])
+    return len(found) > 1 and bool((np.diff(found) > 0).all() and (found == np.rint(found)).all())
+
+
+def _numeric(table: Table, column: int) -> bool:
+    """Whether the first rows hold numbers there, apart from gaps."""
+    found = [cells[column] for cells in table.sample()]
+    try:
+        numbers = [_number(cell, "") for cell in found]
+    except DataError:
+        return False
+    return not all(map(math.isnan, numbers))
+
+
+def _number(cell: Any, where: str) -> float:
+    """A cell as a number, NaN where it is missing."""
+    if cell is None or str(cell).strip().lower() in MISSING:
+        return math.nan
+    try:
+        value = float(cell)
+    except (TypeError, ValueError):
+        raise DataError(f"{where}: {cell!r} is not a number") from None
+    if math.isinf(value):
+        raise DataError(f"{where}: {cell!r} is not finite")
+    return value

@@ -1,0 +1,198 @@
+"""Forecasts of a numeric series with intervals: learned, tried on its last part, and beside the naive ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from gradatim.errors import DataError
+from gradatim.models.forecaster import Forecaster
+from gradatim.nn.packed import Layout
+from gradatim.objectives.series import SeriesLikelihood
+from gradatim.train.loop import train
+from gradatim.train.recipe import Recipe
+from gradatim.types import Array
+
+LEVELS = (0.1, 0.5, 0.9)  # the quantiles of a forecast: the outer ones bound an interval of 80 %
+PATHS = 200  # futures drawn for each forecast
+FEWEST = 4  # seasons that a series must have to learn from
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A series as the network sees it: each value as what it adds to the one a season before.
+
+    At moment t are known r(t-1), z(t-s), z(t-1) - z(t-s) and the place in the season; asked for is
+    r(t) = z(t) - z(t-s), all divided by the deviation of r, or z's own, over what may be learned from.
+    """
+
+    season: int
+    unit: float
+    mean: float
+    deviation: float
+
+    @classmethod
+    def of(cls, values: Array, season: int) -> Frame:
+        """From the part of a series that may be learned from."""
+        added = values[season:] - values[:-season]
+        return cls(season, float(added.std()) or 1.0, float(values.mean()), float(values.std()) or 1.0)
+
+    @property
+    def first(self) -> int:
+        """The first moment about which enough is known."""
+        return self.season + 1
+
+    def features(self, before: Array, moments: Array) -> Array:
+        """(rows, features) of these moments; `before` (rows, season + 1) are the values up to each."""
+        last, ago = before[:, -1], before[:, 1]  # z(t-1), z(t-s)
+        angle = 2 * np.pi * moments / self.season
+        columns = [
+            (last - before[:, 0]) / self.unit, (last - ago) / self.unit, (ago - self.mean) / self.deviation,
+            np.sin(angle), np.cos(angle),
+        ]  # fmt: skip
+        return np.stack(columns, axis=1).astype(np.float32)
+
+    def known(self, values: Array) -> tuple[Array, Array]:
+        """Features and targets of all moments from `first` on."""
+        windows = np.lib.stride_tricks.sliding_window_view(values[:-1], self.season + 1)
+        moments = np.arange(self.first, len(values))
+        targets = (values[self.first :] - values[1 : -self.season]) / self.unit
+        return self.features(windows, moments), targets
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """How forecasts did over all origins: the mean absolute error, and as `mase` beside that of the seasonal naive
+    forecast within the part learned from (Hyndman & Koehler 2006); `coverage` is the share of values inside the 80 %
+    interval, `width` its mean width, `loss` the mean quantile loss.
+    """
+
+    mae: float
+    mase: float
+    coverage: float
+    width: float
+    loss: float
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """Forecasts (origins, horizon, quantiles) of each method on a part that nothing was learned from."""
+
+    origins: Array
+    forecasts: dict[str, Array]
+    scores: dict[str, Score]
+
+
+def learn(
+    values: Array, season: int, *, context: int, epochs: float, seed: int = 0,
+    progress: Callable[[float], None] = lambda _share: None,
+) -> tuple[Forecaster, Frame]:  # fmt: skip
+    """A network that has read the whole of `values`, in windows of `context` moments."""
+    if len(values) < FEWEST * season + 2:
+        raise DataError(
+            f"{len(values)} values are too few to learn a season of {season} from: at least {FEWEST * season + 2}"
+        )
+    torch.manual_seed(seed)
+    frame = Frame.of(values, season)
+    features, targets = frame.known(values)
+    model = Forecaster(features.shape[1])
+    objective = SeriesLikelihood(features, targets, length=context, stride=max(1, context // 8))
+    recipe = Recipe(
+        epochs=epochs, batch_size=16, rate=3e-3, schedule="cosine", average=0.2, seed=seed, precision="fp32"
+    )
+    train(model, objective, recipe, progress=progress)
+    return model.eval(), frame
+
+
+@torch.inference_mode()
+def forecast(
+    model: Forecaster,
+    frame: Frame,
+    values: Array,
+    origins: Array,
+    *,
+    horizon: int,
+    context: int,
+    seed: int = 0,
+) -> Array:
+    """Quantiles `LEVELS` (origins, horizon, levels) of the values from each origin on, from those before it.
+
+    Futures are drawn step by step, each step on what the one before gave.
+    """
+    rng = np.random.default_rng(seed)
+    features, _ = frame.known(values[: int(origins.max())])
+    begins = np.maximum(origins - frame.first - context, 0)
+    ends = origins - frame.first
+    rows = [features[begin:end] for begin, end in zip(begins, ends, strict=True)]
+    state = model.recurrent.begin(len(origins))
+    model(torch.from_numpy(np.concatenate(rows)), Layout.of(ends - begins), state)
+    state = state.reorder(torch.arange(len(origins)).repeat_interleave(PATHS))
+    before = np.stack([values[origin - frame.season - 1 : origin] for origin in origins]).repeat(
+        PATHS, axis=0
+    )
+    moments, one_each = origins.repeat(PATHS), Layout.of(np.ones(len(before), dtype=np.int64))
+    paths = np.empty((len(before), horizon))
+    for step in range(horizon):
+        known = torch.from_numpy(frame.features(before, moments + step))
+        drawn = model.distribution(model(known, one_each, state))
+        added = drawn.loc.numpy() + drawn.scale.numpy() * rng.standard_t(drawn.df.numpy())
+        paths[:, step] = before[:, 1] + frame.unit * added
+        before = np.concatenate([before[:, 1:], paths[:, step, None]], axis=1)
+    found: Array = np.quantile(paths.reshape(len(origins), PATHS, horizon), LEVELS, axis=1)
+    return np.moveaxis(found, 0, -1)
+
+
+def naive(values: Array, origins: Array, *, lag: int, horizon: int, learned: int) -> Array:
+    """The value `lag` before, again and again, with the quantiles of its errors on the first `learned` moments."""
+    steps = np.arange(horizon)
+    back = lag * (steps // lag + 1) - steps  # how far before the origin the value stands that is repeated
+    points = values[origins[:, None] - back]
+    errors = [
+        np.quantile(
+            values[lag + step : learned] - values[lag - back[step] : learned - step - back[step]], LEVELS
+        )
+        for step in steps
+    ]
+    found: Array = points[..., None] + np.array(errors)
+    found[..., 1] = points
+    return found
+
+
+def judge(forecasts: Array, actual: Array, unit: float) -> Score:
+    """The scores of forecasts (origins, horizon, levels); `unit` is what the mean error is divided by."""
+    low, middle, high = np.moveaxis(forecasts, -1, 0)
+    over = actual[..., None] - forecasts
+    levels = np.array(LEVELS)
+    error = float(np.abs(actual - middle).mean())
+    return Score(
+        mae=error,
+        mase=error / unit,
+        coverage=float(((actual >= low) & (actual <= high)).mean()),
+        width=float((high - low).mean()),
+        loss=float(np.maximum(levels * over, (levels - 1) * over).mean()),
+    )
+
+
+def try_out(
+    values: Array, season: int, *, horizon: int, context: int, epochs: float, share: float = 0.2, seed: int = 0,
+    progress: Callable[[float], None] = lambda _share: None,
+) -> Trial:  # fmt: skip
+    """Learn from all but the last `share` of a series, and forecast that from one origin after the other."""
+    learned = round(len(values) * (1 - share))
+    origins = np.arange(learned, len(values) - horizon + 1, max(1, horizon // 2))
+    if not len(origins):
+        raise DataError(f"the last {len(values) - learned} values cannot hold a forecast of {horizon}")
+    model, frame = learn(
+        values[:learned], season, context=context, epochs=epochs, seed=seed, progress=progress
+    )
+    forecasts = {
+        "network": forecast(model, frame, values, origins, horizon=horizon, context=context, seed=seed),
+        "seasonal naive": naive(values, origins, lag=season, horizon=horizon, learned=learned),
+        "naive": naive(values, origins, lag=1, horizon=horizon, learned=learned),
+    }
+    actual = values[origins[:, None] + np.arange(horizon)]
+    unit = float(np.abs(values[season:learned] - values[: learned - season]).mean()) or 1.0
+    return Trial(origins, forecasts, {name: judge(found, actual, unit) for name, found in forecasts.items()})

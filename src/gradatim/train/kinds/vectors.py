@@ -1,0 +1,119 @@
+"""kind = "vector_to_text": sentence vectors decoded back into their sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gradatim.checkpoint.config import ModelConfig
+from gradatim.checkpoint.folder import load_backbone, tokenizer_json
+from gradatim.data import resolve_model
+from gradatim.errors import ConfigError, MissingExtraError
+from gradatim.models.classifier import Classifier
+from gradatim.models.language import VectorDecoder
+from gradatim.models.recurrent import RecurrentConfig
+from gradatim.models.session import TorchSession
+from gradatim.objectives.from_vectors import TextFromVector
+from gradatim.pipelines.classification import pool_windows
+from gradatim.text.pieces import PieceEncoder
+from gradatim.train.build import Materials, Prepared
+from gradatim.types import Array
+
+SHOWN = 8  # examples at the end of a run
+JUDGED = 1000  # sentences decoded in an evaluation, at most
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VectorToTextSettings:
+    """kind = "vector_to_text": a recurrent model learns to write the sentence that a vector was made from.
+
+    encoder  what makes the vectors: the mean of its last states, of length 1
+    """
+
+    encoder: str = "minilm-l6"
+    tied: bool = True
+
+    def prepare(self, materials: Materials) -> Prepared:
+        end = materials.token("</s>", "<|endoftext|>", "[SEP]")
+        if not isinstance(materials.body, RecurrentConfig) or materials.body.bidirectional or end is None:
+            raise ConfigError(
+                '[objective] kind "vector_to_text" needs a recurrent model that reads one way, as preset lstm, and '
+                "a tokenizer with an end token"
+            )
+        train, dev = ([text.strip() for text in texts] for texts in materials.documents(2))
+        bf16 = materials.recipe.bf16()
+        vectors, held = (sentence_vectors(self.encoder, texts, bf16=bf16) for texts in (train, dev))
+        config = ModelConfig(
+            kind="vector_to_text", body=materials.body, tied=self.tied, vector_width=vectors.shape[1],
+            special={"eos": end},
+        )  # fmt: skip
+        model = cast(VectorDecoder, materials.build(config))
+        objective = TextFromVector(materials.plain(train), vectors, end_id=end)
+        longest = int(objective.sizes.max())
+        wanted = [materials.tokenizer.decode(ids) for ids in _ids(materials, dev[:JUDGED])]
+
+        def written(count: int) -> list[str]:
+            rows = decode(model, held[:count], end=end, longest=longest)
+            return [materials.tokenizer.decode(row) for row in rows]
+
+        def metrics() -> Mapping[str, float]:
+            return scores(written(JUDGED), wanted)
+
+        def examples() -> Sequence[str]:
+            return [
+                f"{text}\n  -> {said}" for text, said in zip(wanted[:SHOWN], written(SHOWN), strict=False)
+            ]
+
+        notes = (f"{len(train):,} sentences and their vectors by {self.encoder}, {len(dev):,} held out",)
+        made = Prepared(model, config, objective, None, materials.tokenizer_json, notes, examples=examples)
+        return made.judged(metrics, "bleu")
+
+
+def sentence_vectors(encoder: str, texts: Sequence[str], *, bf16: bool) -> Array:
+    """(texts, width) means of the encoder's last states, of length 1 (Reimers & Gurevych 2019)."""
+    folder = resolve_model(encoder)
+    body = load_backbone(folder)
+    encoded = PieceEncoder(tokenizer_json(folder), max_length=256).encode(texts)
+    session = TorchSession(Classifier(body, body.config.width, 1, pooling=("mean",)), bf16=bf16)
+    rows = session.run(encoded.arrays)["features"]
+    pooled = pool_windows(rows, encoded.arrays["lengths"], encoded.owners, encoded.num_texts)
+    found: Array = pooled / np.linalg.norm(pooled, axis=1, keepdims=True)
+    return found
+
+
+@torch.inference_mode()
+def decode(model: VectorDecoder, vectors: Array, *, end: int, longest: int) -> list[list[int]]:
+    """The likeliest word after each, from these vectors on, until `end` or `longest` words."""
+    training = model.training
+    model.eval()
+    state = model.start(torch.from_numpy(np.asarray(vectors, dtype=np.float32)))
+    ids = torch.full((len(vectors),), end)
+    open_rows = torch.ones(len(vectors), dtype=torch.bool)
+    steps: list[Tensor] = []
+    while len(steps) < longest and open_rows.any():
+        ids = model.advance(ids, state).argmax(-1)
+        open_rows &= ids != end
+        steps.append(ids)
+    model.train(training)
+    rows = torch.stack(steps, dim=1).tolist()
+    return [row[: row.index(end)] if end in row else row for row in rows]
+
+
+def scores(written: Sequence[str], wanted: Sequence[str]) -> dict[str, float]:
+    """BLEU, by sacrebleu, and the share of sentences that came back word for word."""
+    try:
+        from sacrebleu import corpus_bleu
+    except ImportError as error:
+        raise MissingExtraError("BLEU", "train") from error
+    exact = np.mean([one == other for one, other in zip(written, wanted, strict=True)])
+    return {"bleu": corpus_bleu(list(written), [list(wanted)]).score, "exact": float(exact)}
+
+
+def _ids(materials: Materials, texts: Sequence[str]) -> list[list[int]]:
+    packed = materials.plain(list(texts))
+    return [list(map(int, row)) for row in np.split(packed.ids, np.cumsum(packed.sizes)[:-1])]
