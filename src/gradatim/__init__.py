@@ -12,11 +12,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gradatim.ladder.fit import fit as fit
     from gradatim.pipelines.open import load as load
+    from gradatim.pipelines.tasks import pipeline as pipeline
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "fit", "load"]
+__all__ = ["__version__", "fit", "load", "pipeline"]
 
-_HOMES = {"fit": "gradatim.ladder.fit", "load": "gradatim.pipelines.open"}
+_HOMES = {
+    "fit": "gradatim.ladder.fit",
+    "load": "gradatim.pipelines.open",
+    "pipeline": "gradatim.pipelines.tasks",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -101,6 +101,25 @@ class Session(Protocol):
     def run(self, arrays: Arrays) -> Arrays: ...
 
 
+class LanguageSession(Protocol):
+    """A causal language model over packed rows of token ids."""
+
+    @property
+    def longest(self) -> int | None:
+        """How many tokens of a row it can read; None for any number."""
+        ...
+
+    def log_probs(self, ids: Array, targets: Array, sizes: Array) -> Array:
+        """ln p of `targets` (tokens,), each after the tokens of its row up to and with its own of `ids`; 0 where the
+        target is -1. `sizes` are those of the rows.
+        """
+        ...
+
+    def next(self, ids: Array) -> Array:
+        """ln p of every token after these, (vocabulary,)."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Budget:
     """What the chosen model may cost; None means no limit. Latency is p95 per text at batch 1."""

@@ -19,6 +19,7 @@ from gradatim.cli.target import check_target
 from gradatim.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
+    from gradatim.models.language import LanguageModel as CausalModel
     from gradatim.ngram.build import Built
     from gradatim.ngram.model import NgramModel
     from gradatim.ngram.table import NgramTable
@@ -134,15 +135,25 @@ def generate(
 
 @app.command()
 def convert(
-    source: Annotated[Path, typer.Argument(help="A .gradatim or .arpa file.")],
+    source: Annotated[
+        Path, typer.Argument(help="A .gradatim or .arpa file, or a folder of `gradatim train`.")
+    ],
     target: Annotated[Path, typer.Argument(help="A .gradatim or .arpa file to write.")],
 ) -> None:
-    """Turn an ARPA file into a .gradatim file, or back."""
+    """Turn an ARPA file into a .gradatim file, or back; or a network into a file that runs without PyTorch."""
+    from gradatim import __version__
     from gradatim.ngram.arpa import write_arpa
     from gradatim.ngram.model import NgramModel
 
     check_target(target, SUFFIXES)
-    if target.suffix == ".arpa":
+    if source.is_dir():
+        if target.suffix == ".arpa":
+            raise ConfigError("an ARPA file holds n-grams: a network becomes a .gradatim file")
+        from gradatim.export.language import write_language
+
+        network, tokenizer, end = _network(source)
+        write_language(target, network, tokenizer, end=end, provenance={"gradatim": __version__})
+    elif target.suffix == ".arpa":
         write_arpa(target, *_table(source))
     else:
         _write(target, NgramModel.of(*_table(source)), {"source": source.name})
@@ -151,26 +162,15 @@ def convert(
 def _table(path: Path) -> tuple[NgramTable, Vocabulary]:
     """The n-grams of a file and their words."""
     from gradatim.ngram.arpa import read_arpa
+    from gradatim.ngram.model import NgramModel
+    from gradatim.pipelines.open import load_language
 
     if path.name.removesuffix(".gz").endswith(".arpa"):
         return read_arpa(path)
-    model = _read(path)
+    model = load_language(path).model
+    if not isinstance(model, NgramModel):
+        raise ConfigError(f"{path} holds a network, which has no n-grams to write")
     return model.table(), model.vocabulary
-
-
-def _read(path: Path) -> NgramModel:
-    from gradatim.engine.artifact import read_artifact
-    from gradatim.ngram.model import NgramModel
-    from gradatim.ngram.stored import KIND, read_model
-
-    if path.name.removesuffix(".gz").endswith(".arpa"):
-        return NgramModel.of(*_table(path))
-    artifact = read_artifact(path, mapped=True)
-    if artifact.kind != KIND:
-        raise ConfigError(
-            f"{path} holds a model of kind '{artifact.kind}', no language model: use `gradatim predict`"
-        )
-    return read_model(artifact)
 
 
 def _write(path: Path, model: NgramModel, facts: dict[str, Any]) -> None:
@@ -183,22 +183,31 @@ def _write(path: Path, model: NgramModel, facts: dict[str, Any]) -> None:
 def _open(path: Path) -> LanguagePipeline:
     """The model of a file, or of a folder that `gradatim train` made."""
     from gradatim.pipelines.language import LanguagePipeline
+    from gradatim.pipelines.open import load_language
 
     if not path.is_dir():
-        return LanguagePipeline(_read(path))
+        return load_language(path)
+    from gradatim.models.scorer import TorchLanguage
+    from gradatim.pipelines.causal import CausalLanguage
+
+    model, tokenizer, end = _network(path)
+    return LanguagePipeline(CausalLanguage(TorchLanguage(model), tokenizer, end=end))
+
+
+def _network(folder: Path) -> tuple[CausalModel, str, int]:
+    """The model of a folder, its tokenizer, and the token that ends a text."""
     from gradatim.checkpoint.folder import read_model, tokenizer_json
     from gradatim.models.language import LanguageModel
-    from gradatim.models.scorer import LanguageScorer
 
-    read, tokenizer = read_model(path), tokenizer_json(path)
+    read = read_model(folder)
     if read.config.kind != "causal" or not isinstance(read.model, LanguageModel):
         raise ConfigError(
-            f"{path} holds a model of kind '{read.config.kind}', none that predicts the next token"
+            f"{folder} holds a model of kind '{read.config.kind}', none that predicts the next token"
         )
     end = read.config.special.get("eos")
     if end is None:
-        raise ConfigError(f"{path}: config.json names no token that ends a text ('eos' in 'special')")
-    return LanguagePipeline(LanguageScorer(read.model, tokenizer, end=end))
+        raise ConfigError(f"{folder}: config.json names no token that ends a text ('eos' in 'special')")
+    return read.model, tokenizer_json(folder), end
 
 
 def _lines(source: str, columns: Sequence[str]) -> list[str]:

@@ -40,7 +40,7 @@ class OnnxGraph:
 
     def __init__(self, model: bytes, threads: int = 1, precision: Precision = "int8") -> None:
         try:
-            self._session = _load(model, threads, precision)
+            self._session = load_session(model, threads, precision)
         except Exception as error:  # the runtime has no common exception class
             raise ArtifactError(f"model.onnx cannot be loaded by ONNX Runtime: {error}") from error
         self._dtypes = {node.name: _DTYPES.get(node.type) for node in self._session.get_inputs()}
@@ -67,7 +67,8 @@ class OnnxGraph:
         return values
 
 
-def _load(model: bytes, threads: int, precision: Precision) -> Any:
+def load_session(model: bytes, threads: int, precision: Precision = "int8") -> Any:
+    """ONNX Runtime's session of a graph."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1

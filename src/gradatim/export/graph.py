@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,10 @@ from gradatim.types import Array
 OPSET = 24  # Attention with the lengths of its rows
 CONTRIB = "com.microsoft"  # ONNX Runtime's own operators
 IR_VERSION = 11
+STATE = "state"
+
+Axes = Sequence[int | str]  # sizes, or names of those that are free
+TOKENS: Axes = ("rows", "tokens")
 
 
 class Graph:
@@ -41,6 +45,10 @@ class Graph:
             self._made[name] = self.weight(name, np.array(value, np.int64))
         return self._made[name]
 
+    def number(self, name: str, value: float) -> str:
+        """One float32 number."""
+        return self.weight(name, np.array(value, np.float32))
+
     def add(self, op: str, *inputs: str, name: str = "", contrib: bool = False, **attributes: Any) -> str:
         """A node with one output, whose name is returned; an empty input name is an absent input."""
         out = self._fresh(name or op)
@@ -65,7 +73,7 @@ class Graph:
     def steps(self) -> str:
         """0, 1, ... up to the number of tokens of a padded row."""
         if "steps" not in self._made:
-            tokens = self.add("Gather", self._shape(), self.constant("second", 1), axis=0)
+            tokens = self.add("Gather", self.shape(), self.constant("second", 1), axis=0)
             start, step = self.constant("start", 0), self.constant("step", 1)
             self._made["steps"] = self.add("Range", start, tokens, step, name="steps")
         return self._made["steps"]
@@ -75,18 +83,29 @@ class Graph:
         name = f"grid_{width}"
         if name not in self._made:
             last = self.constant(f"width_{width}", [width])
-            self._made[name] = self.add("Concat", self._shape(), last, name=name, axis=0)
+            self._made[name] = self.add("Concat", self.shape(), last, name=name, axis=0)
         return self._made[name]
 
-    def build(self, inputs: Sequence[tuple[str, int]], output: str, num_outputs: int) -> bytes:
-        """The serialised model: int32 inputs (name, rank) with free sizes, and `logits` (rows, outputs)."""
-        self._nodes.append(helper.make_node("Identity", [output], ["logits"], name="logits"))
-        axes = ("rows", "tokens")
+    def build(self, inputs: Mapping[str, Axes], outputs: Mapping[str, tuple[str, Axes]]) -> bytes:
+        """The serialised model. An input has int32 numbers, or float32 where its name begins with "state"; an output is
+        a value made before, under its own name.
+        """
+        self._nodes += [
+            helper.make_node("Identity", [value], [name], name=name) for name, (value, _) in outputs.items()
+        ]
         graph = helper.make_graph(
             self._nodes,
             "gradatim",
-            [helper.make_tensor_value_info(n, TensorProto.INT32, list(axes[:rank])) for n, rank in inputs],
-            [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["rows", num_outputs])],
+            [
+                helper.make_tensor_value_info(
+                    name, TensorProto.FLOAT if name.startswith(STATE) else TensorProto.INT32, axes
+                )
+                for name, axes in inputs.items()
+            ],
+            [
+                helper.make_tensor_value_info(name, TensorProto.FLOAT, axes)
+                for name, (_, axes) in outputs.items()
+            ],
             self._weights,
         )
         opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(CONTRIB, 1)]
@@ -95,7 +114,8 @@ class Graph:
         onnx.checker.check_model(model)
         return bytes(model.SerializeToString())
 
-    def _shape(self) -> str:
+    def shape(self) -> str:
+        """(rows, tokens)."""
         if "shape" not in self._made:
             self._made["shape"] = self.add("Shape", "ids", name="shape")
         return self._made["shape"]

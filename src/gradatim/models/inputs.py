@@ -10,6 +10,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from gradatim.nn.packed import Layout, moved
+from gradatim.text.windows import ragged
 from gradatim.types import Array, Arrays, Encoded
 
 FILL = 64  # a batch has a multiple of so many tokens
@@ -71,13 +72,6 @@ def _filler(tokens: int, longest: int) -> Array:
     """Lengths of rows that hold `tokens` tokens, none longer than `longest` (positions end somewhere)."""
     whole, rest = divmod(tokens, longest)
     return np.array([longest] * whole + [rest] * bool(rest), dtype=np.int64)
-
-
-def ragged(starts: Array, lengths: Array) -> Array:
-    """The indices start, start + 1, ... of every run, one run after another."""
-    begins = np.cumsum(lengths) - lengths
-    tokens: Array = np.arange(lengths.sum()) + np.repeat(starts - begins, lengths)
-    return tokens
 
 
 class PackedTexts:

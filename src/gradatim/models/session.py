@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from gradatim.models.classifier import Classifier, Tagger
-from gradatim.models.inputs import Inputs, ragged
+from gradatim.models.inputs import Inputs
+from gradatim.text.windows import ragged
 from gradatim.types import Array, Arrays
 
 

@@ -7,12 +7,13 @@ import torch
 from torch import Tensor
 
 from gradatim.errors import ConfigError
-from gradatim.models.inputs import Inputs, PackedTexts, ragged
+from gradatim.models.inputs import Inputs, PackedTexts
 from gradatim.models.language import LanguageModel
 from gradatim.nn.stack import Trace
 from gradatim.objectives.base import Batch
 from gradatim.objectives.rows import cut
 from gradatim.objectives.words import WordScored
+from gradatim.text.windows import ragged
 from gradatim.types import Array
 
 

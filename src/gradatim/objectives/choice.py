@@ -8,10 +8,11 @@ from torch import Tensor
 
 from gradatim.errors import DataError
 from gradatim.models.classifier import Classifier
-from gradatim.models.inputs import PackedTexts, ragged
+from gradatim.models.inputs import PackedTexts
 from gradatim.nn.stack import Trace
 from gradatim.objectives.base import Batch, Scored
 from gradatim.objectives.span import IMPOSSIBLE
+from gradatim.text.windows import ragged
 from gradatim.types import Array
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from gradatim.errors import ConfigError
-from gradatim.models.inputs import PackedTexts, ragged
+from gradatim.models.inputs import PackedTexts
 from gradatim.objectives.base import Batch
 from gradatim.objectives.draws import partition
 from gradatim.objectives.rows import cut
 from gradatim.objectives.seq2seq import TeacherForced
+from gradatim.text.windows import ragged
 from gradatim.types import Array
 
 

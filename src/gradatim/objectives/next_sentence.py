@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from gradatim.errors import ConfigError, DataError
-from gradatim.models.inputs import Inputs, PackedTexts, ragged
+from gradatim.models.inputs import Inputs, PackedTexts
 from gradatim.models.language import LanguageModel
 from gradatim.nn.pooling import pool
 from gradatim.nn.stack import Trace
@@ -17,6 +17,7 @@ from gradatim.objectives.base import Batch
 from gradatim.objectives.draws import uniform
 from gradatim.objectives.masked import Masking
 from gradatim.objectives.words import WordScored
+from gradatim.text.windows import ragged
 from gradatim.types import Array
 
 SPECIALS = 3  # tokens of [CLS] A [SEP] B [SEP] that are neither A's nor B's

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from gradatim.models.inputs import PackedTexts, ragged
+from gradatim.models.inputs import PackedTexts
+from gradatim.text.windows import ragged
 from gradatim.types import Array
 
 

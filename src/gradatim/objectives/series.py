@@ -7,9 +7,10 @@ import torch
 from torch import Tensor
 
 from gradatim.models.forecaster import Forecaster
-from gradatim.models.inputs import Inputs, ragged
+from gradatim.models.inputs import Inputs
 from gradatim.nn.stack import Trace
 from gradatim.objectives.base import Batch, Scored
+from gradatim.text.windows import ragged
 from gradatim.types import Array
 
 

@@ -7,9 +7,10 @@ from torch import Tensor
 
 from gradatim.errors import DataError
 from gradatim.models.classifier import Tagger
-from gradatim.models.inputs import PackedTexts, ragged
+from gradatim.models.inputs import PackedTexts
 from gradatim.nn.stack import Trace
 from gradatim.objectives.base import Batch, Scored
+from gradatim.text.windows import ragged
 from gradatim.types import Array
 
 IMPOSSIBLE = -1e9  # a logit of probability 0 whose divergence from itself is 0, which that of -inf is not

@@ -1,13 +1,15 @@
-"""Opens a `.gradatim` file: the encoder and the session its manifest asks for, joined for use."""
+"""Opens a file: the encoder and the session its manifest asks for, joined for use."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 from gradatim.engine.artifact import Artifact, read_artifact
 from gradatim.errors import ArtifactError, ConfigError, did_you_mean
 from gradatim.pipelines.classification import TextClassifier
+from gradatim.pipelines.language import LanguagePipeline
 from gradatim.types import Encoder, Session
 
 _KINDS = ("pieces", "features", "words", "none"), ("onnx", "linear", "ngram", "constant")
@@ -34,6 +36,48 @@ def open_artifact(artifact: Artifact, *, threads: int | None = None) -> TextClas
             f"{artifact.path} does not make a model ({type(error).__name__}: {error}); "
             "make it anew with `gradatim fit`"
         ) from error
+
+
+def load_language(path: str | os.PathLike[str], *, threads: int | None = None) -> LanguagePipeline:
+    """Load a language model, ready to score texts and to write new ones: a `.gradatim` or an ARPA file.
+
+    Raises `ArtifactError` if it is missing, damaged or no language model, `DataError` for a faulty ARPA file.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise ArtifactError(
+            f"{path} is a folder: make it one file with `gradatim lm convert {path} model.gradatim`"
+        )
+    if path.name.removesuffix(".gz").endswith(".arpa"):
+        from gradatim.ngram.arpa import read_arpa
+        from gradatim.ngram.model import NgramModel
+
+        return LanguagePipeline(NgramModel.of(*read_arpa(path)))
+    artifact = read_artifact(path, mapped=True)
+    match artifact.kind:
+        case "ngram-lm":
+            from gradatim.ngram.stored import read_model
+
+            return LanguagePipeline(read_model(artifact))
+        case "causal-onnx":
+            from gradatim.engine.language import OnnxLanguage
+            from gradatim.pipelines.causal import CausalLanguage
+
+            settings: Any = artifact.encoder
+            session = OnnxLanguage(
+                artifact.member("model.onnx"), longest=settings.get("longest"), threads=threads
+            )
+            tokenizer = artifact.member("tokenizer.json").decode("utf-8")
+            try:
+                return LanguagePipeline(CausalLanguage(session, tokenizer, end=int(settings["end"])))
+            except (ConfigError, KeyError, TypeError, ValueError) as error:
+                raise ArtifactError(
+                    f"{path} does not make a model ({type(error).__name__}: {error}); make it anew with "
+                    "`gradatim lm convert`"
+                ) from error
+    raise ArtifactError(
+        f"{path} holds a model of kind '{artifact.kind}', no language model: use `gradatim predict`"
+    )
 
 
 # Each kind imports only what it runs: a linear model starts without ONNX Runtime.

@@ -35,3 +35,10 @@ def windows(lengths: Array, room: int, stride: int = 0) -> Windows:
     starts = rank * (size[owners] - stride) + np.minimum(rank, longer[owners])
     ends = starts + size[owners] + (rank < longer[owners])
     return Windows(owners, starts, ends)
+
+
+def ragged(starts: Array, lengths: Array) -> Array:
+    """The indices start, start + 1, ... of every run, one run after another."""
+    begins = np.cumsum(lengths) - lengths
+    tokens: Array = np.arange(lengths.sum()) + np.repeat(starts - begins, lengths)
+    return tokens

@@ -12,8 +12,10 @@ from gradatim.checkpoint.config import ModelConfig
 from gradatim.models import scorer
 from gradatim.models.language import LanguageModel
 from gradatim.models.presets import Sizes, gpt2, recurrent
-from gradatim.models.scorer import LanguageScorer
+from gradatim.models.scorer import TorchLanguage
 from gradatim.nn.packed import Layout
+from gradatim.pipelines import causal
+from gradatim.pipelines.causal import CausalLanguage
 from gradatim.pipelines.language import LanguagePipeline
 from gradatim.text.tokenizer import preset, train_tokenizer
 
@@ -35,7 +37,7 @@ def made(kind: str) -> LanguageModel:
 
 
 def pipeline(kind: str) -> LanguagePipeline:
-    return LanguagePipeline(LanguageScorer(made(kind), TOKENIZER.to_str(), end=END))
+    return LanguagePipeline(CausalLanguage(TorchLanguage(made(kind)), TOKENIZER.to_str(), end=END))
 
 
 def expected(model: LanguageModel, ids: list[int]) -> float:
@@ -47,7 +49,7 @@ def expected(model: LanguageModel, ids: list[int]) -> float:
 @pytest.mark.parametrize("kind", ["lstm", "gpt2"])
 @pytest.mark.parametrize("tokens", [8192, 5])
 def test_every_text_alone(kind: str, tokens: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scorer, "MAX_TOKENS", tokens)
+    monkeypatch.setattr(causal, "MAX_TOKENS", tokens)
     monkeypatch.setattr(scorer, "CELLS", 60)
     found = pipeline(kind).score(LINES[:4])
     model = made(kind)
