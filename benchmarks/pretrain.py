@@ -67,10 +67,10 @@ def pretrain(name: str, out: Path) -> Path:
     if not tokenizer.is_file():
         texts = [str(data / "english_novels"), str(data / "imdb" / "unsup.jsonl.xz")]
         kind = ["--kind", *KINDS[name], "--size", str(SIZE), "--text", "text", "--out", str(tokenizer)]
-        _gradatim("tokenizer", "train", *texts, *kind)
+        gradatim("tokenizer", "train", *texts, *kind)
     if not (folder / "model" / "config.json").is_file():
         recipe = RECIPES / f"pretrain-{name}.toml"
-        _gradatim("train", str(recipe), f'data.tokenizer="{tokenizer}"', "--out", str(folder), "--resume")
+        gradatim("train", str(recipe), f'data.tokenizer="{tokenizer}"', "--out", str(folder), "--resume")
     return folder
 
 
@@ -114,7 +114,8 @@ def draw(out: Path, models: list[str], picture: Path) -> None:
     figure.savefig(picture, dpi=150)
 
 
-def _gradatim(*command: str) -> None:
+def gradatim(*command: str) -> None:
+    """Run a command of the package to its end."""
     subprocess.run([sys.executable, "-m", "gradatim", *command], check=True, stdout=subprocess.DEVNULL)
 
 

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_public_names() -> None:
-    assert gradatim.__all__ == ["__version__", "fit", "load"]
+    assert gradatim.__all__ == ["__version__", "fit", "load", "pipeline"]
     assert set(gradatim.__all__) <= set(dir(gradatim))
     assert callable(gradatim.load)
     with pytest.raises(AttributeError, match="nonsense"):

@@ -11,11 +11,11 @@ from gradatim.engine.manifest import JSON
 from gradatim.errors import ConfigError
 from gradatim.export.encoder import encoder
 from gradatim.export.graph import STATE, TOKENS, Axes, Graph, array
-from gradatim.export.recurrent import recurrent
+from gradatim.export.recurrent import recurrent, window
 from gradatim.models.backbone import Backbone
 from gradatim.models.heads import LanguageHead
 from gradatim.models.language import LanguageModel
-from gradatim.models.recurrent import RecurrentBackbone
+from gradatim.models.recurrent import RecurrentBackbone, WindowBackbone
 from gradatim.types import Task
 
 KIND = "causal-onnx"
@@ -41,18 +41,25 @@ def to_onnx(model: LanguageModel) -> bytes:
     """
     body: Any = model.body
     head = model.head
-    if not isinstance(body, Backbone | RecurrentBackbone) or not isinstance(head, LanguageHead):
-        raise ConfigError(f"a language model with a {type(body).__name__} cannot be exported so far")
+    if not isinstance(head, LanguageHead):
+        raise ConfigError(
+            f"a language model with a {type(head).__name__} cannot be exported: it is not causal"
+        )
     graph = Graph()
     inputs: dict[str, Axes] = {"ids": TOKENS, "targets": TOKENS, "lengths": ("rows",)}
     ends: dict[str, tuple[str, Axes]] = {}
-    if isinstance(body, RecurrentBackbone):
-        begin = {f"{STATE}{i}": part.shape for i, part in enumerate(body.begin(1).tensors)}
-        inputs |= {name: (shape[0], "rows", shape[2]) for name, shape in begin.items()}
-        x, after = recurrent(graph, body, list(begin))
-        ends = {f"{name}_after": (value, inputs[name]) for name, value in zip(begin, after, strict=True)}
-    else:
+    if isinstance(body, Backbone):
         x = encoder(graph, body, segments=False)
+    else:
+        begin: dict[str, Axes] = {}
+        for part in body.begin(1).tensors:  # (directions, rows, width), or (rows, words)
+            begin[f"{STATE}{len(begin)}"] = (len(part), "rows", part.shape[-1])
+        inputs |= begin
+        if isinstance(body, RecurrentBackbone):
+            x, after = recurrent(graph, body, list(begin))
+        else:
+            x, after = window(graph, body, *begin)
+        ends = {f"{name}_after": (value, begin[name]) for name, value in zip(begin, after, strict=True)}
     flat = graph.add("Reshape", x, graph.constant("flat_states", [-1, body.config.output_width]))
     scores = graph.add("LogSoftmax", _head(graph, body, head, flat), axis=-1)
     column = graph.add("Reshape", "targets", graph.constant("column", [-1, 1]))
@@ -71,7 +78,7 @@ def _head(graph: Graph, body: Any, head: LanguageHead, states: str) -> str:
     """Scores of every word, by the table of word vectors itself where it is tied."""
     if head.scale != 1.0:
         states = graph.add("Mul", states, graph.number("head_scale", head.scale))
-    tied = head.linear.weight is body.embedding.words.weight
+    tied = head.linear.weight is body.embedding.words.weight and not isinstance(body, WindowBackbone)
     table = "words" if tied else graph.weight("head_w", array(head.linear.weight))
     bias = () if head.linear.bias is None else (graph.weight("head_b", array(head.linear.bias)),)
     return graph.add("Gemm", states, table, *bias, name="head", transB=1)

@@ -1,4 +1,4 @@
-"""Word vectors and recurrent layers as nodes of an ONNX graph."""
+"""Word vectors, recurrent layers and windows of words as nodes of an ONNX graph."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from gradatim.export.graph import Graph, array
-from gradatim.models.recurrent import RecurrentBackbone
+from gradatim.models.recurrent import RecurrentBackbone, WindowBackbone
 from gradatim.nn.recurrent import Cell
 from gradatim.types import Array
 
@@ -57,6 +57,37 @@ def recurrent(graph: Graph, body: RecurrentBackbone, states: Sequence[str] = ())
         y = graph.add("Transpose", y, perm=[0, 2, 1, 3])
         x = graph.add("Reshape", y, graph.constant(f"merge{depth}", [0, 0, directions * stack.widths[depth]]))
     return graph.add("Transpose", x, perm=[1, 0, 2]), ends
+
+
+def window(graph: Graph, body: WindowBackbone, before: str) -> tuple[str, list[str]]:
+    """(rows, tokens, hidden) states of a window of words, and the last words of each row, to go on from.
+
+    `before` (1, rows, context - 1) are the words before the first, counted from 1; 0 is none.
+    """
+    config = body.config
+    one, zero = graph.constant("one", [1]), graph.constant("zero", [0])
+    earlier = graph.add("Cast", graph.add("Squeeze", before, zero), to=7)
+    own = graph.add("Add", graph.add("Cast", "ids", to=7), one)
+    read = graph.add("Concat", earlier, own, axis=1)  # (rows, context - 1 + tokens)
+    table = np.pad(array(body.embedding.words.weight), ((1, 0), (0, 0)))  # no word has zeros
+    vectors = graph.add("Gather", graph.weight("words_and_none", table), read, name="lookup")
+    seen = [
+        graph.add(
+            "Gather", vectors, graph.add("Add", graph.steps(), graph.constant(f"shift{k}", [k])), axis=1
+        )
+        for k in range(config.context)
+    ]
+    joined = graph.add(
+        "Reshape",
+        graph.add("Concat", *seen, axis=-1),
+        graph.constant("flat", [-1, config.context * config.width]),
+    )
+    hidden = graph.add("Tanh", graph.linear("hidden", joined, body.linear))
+    starts = graph.add("Unsqueeze", graph.add("Cast", "lengths", to=7), one)
+    places = graph.add("Add", starts, graph.constant("last_words", list(range(config.context - 1))))
+    last = graph.add("Cast", graph.add("GatherElements", read, places, axis=1), to=1)
+    states = graph.add("Reshape", hidden, graph.grid(config.hidden_width))
+    return states, [graph.add("Unsqueeze", last, zero)]
 
 
 def _weights(layer: nn.Module, order: list[int], directions: int) -> dict[str, Array]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 from gradatim.checkpoint.config import BodyConfig
 from gradatim.errors import ConfigError, did_you_mean
 from gradatim.models import presets
 from gradatim.models.backbone import BackboneConfig
-from gradatim.models.recurrent import WindowConfig
+from gradatim.models.recurrent import RecurrentConfig, WindowConfig
+from gradatim.nn.pooling import Pooling
 
 ARCHITECTURES: dict[str, Callable[..., BackboneConfig]] = {
     build.__name__: build
@@ -30,6 +31,7 @@ SIZES = (
 STEPPED = ("num_layers", "width", "hidden_width", "dropout", "hidden_dropout", "word_dropout", "weight_drop")
 WINDOWED = ("width", "hidden_width", "context", "dropout")
 WINDOW = "window"  # the preset of Bengio et al. 2003
+DROPS = ("dropout", "hidden_dropout", "word_dropout", "weight_drop")  # what a recurrent body may have anew
 AXES = ("activation", "gated", "norm", "norm_order", "rotary", "window")
 
 
@@ -37,6 +39,7 @@ AXES = ("activation", "gated", "norm", "norm_order", "rotary", "window")
 class ModelSettings:
     """[model]: `from` a folder, catalog name or hub id, or a `preset`, an architecture ("bert") or a published
     size ("bert-base"), with any of its sizes and axes changed. The vocabulary's size is the tokenizer's.
+    Of several ways of `pooling` the vectors stand side by side.
     """
 
     preset: str | None = None
@@ -60,7 +63,7 @@ class ModelSettings:
     word_dropout: float | None = None
     weight_drop: float | None = None
     context: int | None = None
-    pooling: Literal["first", "last", "mean", "max"] = "mean"
+    pooling: Pooling | list[Pooling] = "mean"
 
     def given(self, names: tuple[str, ...]) -> dict[str, Any]:
         """Those of these settings that were set."""
@@ -89,6 +92,15 @@ class ModelSettings:
                 )
             chosen = presets.Sizes(**given)
         return ARCHITECTURES[family](chosen, **self.given(AXES))
+
+    def begun(self, body: BodyConfig) -> BodyConfig:
+        """The body of `from`: as it is, but for the dropout that a recurrent one may have anew."""
+        given = self.given((*SIZES, *AXES, *STEPPED, "context"))
+        if not given:
+            return body
+        if not isinstance(body, RecurrentConfig) or given.keys() - set(DROPS):
+            raise ConfigError(f"[model] {', '.join(given)}: sizes and axes come with the weights of `from`")
+        return replace(body, **given)
 
     def _before_attention(self, name: str, vocab_size: int) -> BodyConfig:
         """A recurrent body, or a window of words."""

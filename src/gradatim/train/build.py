@@ -25,7 +25,7 @@ from gradatim.models.inputs import PackedTexts
 from gradatim.objectives.base import Objective
 from gradatim.text.pieces import PieceEncoder
 from gradatim.text.tokenizer import parse_tokenizer
-from gradatim.train.architecture import AXES, SIZES, STEPPED, ModelSettings
+from gradatim.train.architecture import ModelSettings
 from gradatim.train.evaluation import held_out
 from gradatim.train.recipe import Recipe
 from gradatim.types import Encoded
@@ -97,8 +97,6 @@ class Materials:
     def __init__(self, model: ModelSettings, data: DataSettings, recipe: Recipe) -> None:
         if (model.preset is None) == (model.from_ is None):
             raise ConfigError("[model] needs either `preset` or `from`")
-        if model.from_ and (given := model.given((*SIZES, *AXES, *STEPPED, "context"))):
-            raise ConfigError(f"[model] {', '.join(given)}: sizes and axes come with the weights of `from`")
         self.settings, self.data, self.recipe = model, data, recipe
         torch.manual_seed(recipe.seed)
         self.folder = resolve_model(model.from_) if model.from_ else None
@@ -106,7 +104,7 @@ class Materials:
         self.tokenizer_json = self._tokenizer()
         self.tokenizer = parse_tokenizer(self.tokenizer_json)
         size = self.tokenizer.get_vocab_size()
-        self.body = self.start.config.body if self.start else model.body(size)
+        self.body = model.begun(self.start.config.body) if self.start else model.body(size)
         if size > self.body.vocab_size:
             raise ConfigError(
                 f"[data] the tokenizer has {size} tokens, the model of `from` {self.body.vocab_size}"

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from gradatim.train.recipe import Recipe
 
-BLOCK = re.compile(r"stack\.blocks\.(\d+)\.")
+BLOCK = re.compile(r"(?:stack\.blocks|recurrent\.layers)\.(\d+)\.")
 
 
 class Optimizer:
@@ -117,7 +117,8 @@ def _rates(names: Iterable[str], recipe: Recipe) -> dict[str, float]:
 def levels(names: Iterable[str]) -> dict[str, int]:
     """How far below the output each parameter lies: the head 0, the top block 1, what is below all blocks last."""
     names = list(names)
-    depths = {name: int(found[1]) for name in names if (found := BLOCK.search(name))}
+    inside = [name for name in names if not name.startswith("head.")]
+    depths = {name: int(found[1]) for name in inside if (found := BLOCK.search(name))}
     top = max(depths.values(), default=-1)
     found_levels = {}
     for name in names:

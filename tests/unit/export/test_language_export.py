@@ -22,7 +22,7 @@ from gradatim.engine.language import OnnxLanguage
 from gradatim.errors import ArtifactError, ConfigError
 from gradatim.export.language import to_onnx, write_language
 from gradatim.models.language import LanguageModel
-from gradatim.models.presets import Sizes, gpt2, recurrent
+from gradatim.models.presets import Sizes, bert, gpt2, recurrent
 from gradatim.models.recurrent import WindowConfig
 from gradatim.models.scorer import TorchLanguage
 from gradatim.pipelines.causal import CausalLanguage
@@ -45,17 +45,19 @@ def run(*arguments: str) -> Result:
     return CliRunner().invoke(app, list(arguments))
 
 
-KINDS = [*STEPPED, "untied", "gpt2"]
+SIZES = Sizes(vocab_size=SIZE, num_layers=2, width=8, num_heads=2, ffn_width=16, max_length=8)
+KINDS = [*STEPPED, "untied", "window", "gpt2"]
 
 
 def made(kind: str) -> LanguageModel:
     torch.manual_seed(0)
-    sizes = Sizes(vocab_size=SIZE, num_layers=2, width=8, num_heads=2, ffn_width=16, max_length=8)
-    body: Any = (
-        gpt2(sizes)
-        if kind == "gpt2"
-        else recurrent(kind.replace("untied", "gru"), vocab_size=SIZE, **STEPPED.get(kind, STEPPED["gru"]))
-    )
+    body: Any
+    if kind == "gpt2":
+        body = gpt2(SIZES)
+    elif kind == "window":
+        body = WindowConfig(vocab_size=SIZE, width=8, hidden_width=8, context=3)
+    else:
+        body = recurrent(kind.replace("untied", "gru"), vocab_size=SIZE, **STEPPED.get(kind, STEPPED["gru"]))
     bias = {"tied": False, "bias": True, "scale": 0.5} if kind == "untied" else {}
     model = ModelConfig(kind="causal", body=body, **bias).build().eval()
     assert isinstance(model, LanguageModel)
@@ -138,10 +140,10 @@ def test_generation_has_the_shapes_of_transformers(tmp_path: Path) -> None:
 
 
 def test_what_is_no_language_model_is_refused(tmp_path: Path) -> None:
-    window = ModelConfig(kind="causal", body=WindowConfig(vocab_size=SIZE, width=8, hidden_width=8)).build()
-    assert isinstance(window, LanguageModel)
+    masked = ModelConfig(kind="masked", body=bert(SIZES)).build()
+    assert isinstance(masked, LanguageModel)
     with pytest.raises(ConfigError, match="cannot be exported"):
-        to_onnx(window)
+        to_onnx(masked)
     with pytest.raises(ArtifactError, match="folder"):
         load_language(tmp_path)
     with pytest.raises(ArtifactError, match="no language model"):

@@ -13,6 +13,7 @@ from gradatim.checkpoint.config import Kind, ModelConfig
 from gradatim.data import load_corpus
 from gradatim.data.choices import Choices, read_choices
 from gradatim.data.scored import load_scored
+from gradatim.errors import ConfigError
 from gradatim.models.inputs import PackedTexts
 from gradatim.objectives.choice import Choice
 from gradatim.objectives.classification import Classification
@@ -23,7 +24,7 @@ from gradatim.pipelines.metrics import default_metric, higher_is_better, score, 
 from gradatim.text.pieces import PieceEncoder
 from gradatim.train.build import Materials, Prepared
 from gradatim.train.kinds.reading import annotated, encoded, logits, one_source
-from gradatim.types import Array, Encoded
+from gradatim.types import Array, Encoded, Examples
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,10 +32,15 @@ class ClassificationSettings:
     """kind = "classification": labelled texts or pairs, judged by `metric` on dev.
 
     The metrics are those of `pipelines.metrics`: "matthews" is CoLA's, "f1" MRPC's.
+
+    examples  how many to learn from, drawn evenly from all labels; all, if not given
+    test      whether to measure on the test split too, once, at the end
     """
 
     smoothing: float = 0.0
     metric: str | None = None
+    examples: int | None = None
+    test: bool = False
 
     def prepare(self, materials: Materials) -> Prepared:
         data, recipe = materials.data, materials.recipe
@@ -42,21 +48,40 @@ class ClassificationSettings:
         source = one_source(materials, "classification")
         corpus = load_corpus(source, **columns, dev=data.dev, test=data.test, seed=recipe.seed)
         pieces = PieceEncoder(materials.tokenizer_json, max_length=data.max_length)
-        train, dev = (pieces.encode(part.texts, part.pairs) for part in (corpus.train, corpus.dev))
-        task = corpus.task
+        learned, task = self._some(corpus.train, recipe.seed), corpus.task
+        train, dev = (pieces.encode(part.texts, part.pairs) for part in (learned, corpus.dev))
         config = _config(materials, "classification", len(task.labels), task.labels)
         model = materials.build(config)
 
-        def metrics() -> Mapping[str, float]:
-            said = _pooled(logits(model, recipe, dev.arrays), dev)
-            return scores(task, corpus.dev.targets, sigmoid(said) if task.multi_label else softmax(said))
+        def judge(texts: Encoded, targets: Array) -> Mapping[str, float]:
+            said = _pooled(logits(model, recipe, texts.arrays), texts)
+            return scores(task, targets, sigmoid(said) if task.multi_label else softmax(said))
 
+        last = corpus.test if self.test else None
+        if self.test and last is None:
+            raise ConfigError("[objective] test: the data has no test split")
         metric = self.metric or default_metric(task)
         uniform = np.full((1, len(task.labels)), 1 / len(task.labels), dtype=np.float32)
         score(metric, task, corpus.dev.targets[:1], uniform)  # refuses what this task does not know
-        objective = Classification(PackedTexts(train), corpus.train.targets, smoothing=self.smoothing)
-        made = Prepared(model, config, objective, None, materials.tokenizer_json, corpus.notes)
-        return made.judged(metrics, metric, higher=higher_is_better(metric))
+        objective = Classification(PackedTexts(train), learned.targets, smoothing=self.smoothing)
+        made = Prepared(
+            model, config, objective, None, materials.tokenizer_json, corpus.notes,
+            test=(lambda: judge(pieces.encode(last.texts, last.pairs), last.targets)) if last else None,
+        )  # fmt: skip
+        return made.judged(lambda: judge(dev, corpus.dev.targets), metric, higher=higher_is_better(metric))
+
+    def _some(self, examples: Examples, seed: int) -> Examples:
+        """So many, of every label as many as there are or its share, in their order."""
+        if self.examples is None or self.examples >= len(examples):
+            return examples
+        if examples.targets.ndim > 1 or self.examples < 1:
+            raise ConfigError("[objective] examples must be at least 1, and each have one label")
+        order = np.random.default_rng(seed).permutation(len(examples))
+        ranks = np.empty(len(order), dtype=np.int64)  # of each example among those of its label
+        for label in np.unique(examples.targets):
+            own = order[examples.targets[order] == label]
+            ranks[own] = np.arange(len(own))
+        return examples.take(np.sort(np.argsort(ranks, kind="stable")[: self.examples]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +141,8 @@ class ChoiceSettings:
 
 
 def _config(materials: Materials, kind: Kind, num_outputs: int, labels: tuple[str, ...] = ()) -> ModelConfig:
-    pooling = (materials.settings.pooling,)
+    chosen = materials.settings.pooling
+    pooling = (chosen,) if isinstance(chosen, str) else tuple(chosen)
     return ModelConfig(
         kind=kind, body=materials.body, num_outputs=num_outputs, labels=labels, pooling=pooling
     )
