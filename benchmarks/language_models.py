@@ -3,8 +3,8 @@
     GRADATIM_DATA=... python -m benchmarks.language_models [--models lstm ...] [--share 1] [--out FOLDER]
 
 Every network is one call of `gradatim train benchmarks/recipes/ptb-lstm.toml` with the changes named in MODELS, whose
-passes take about an hour on two cores; `--share` makes them fewer. Test perplexity and the speed of scoring are those of
-the exported files, which run without torch, each sentence read after those before it (the n-gram model reads sentences
+passes take about an hour on two cores; `--share` makes them fewer. Perplexity and speed of scoring are those of the
+exported files, which run without torch, each sentence read after those before it (the n-gram model reads sentences
 alone). What is finished in FOLDER is not run again,
 what was stopped is resumed.
 """
