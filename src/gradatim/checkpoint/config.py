@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from torch import nn
 
 from gradatim.errors import CheckpointError, ConfigError
 from gradatim.models.backbone import Backbone, BackboneConfig
-from gradatim.models.classifier import Classifier, Tagger
+from gradatim.models.classifier import Classifier, StaticConfig, Tagger, WordVectors
 from gradatim.models.heads import LanguageHead, MaskedHead, RowHead
 from gradatim.models.language import Body, LanguageModel, Seq2Seq, VectorDecoder
-from gradatim.models.layers import LayerHead, Layers
+from gradatim.models.layers import FrozenReader, Layers
 from gradatim.models.recurrent import (
     RecurrentBackbone,
     RecurrentConfig,
@@ -27,7 +27,7 @@ Kind = Literal[
     "body", "masked", "pretraining", "causal", "classification", "choice", "relation", "tagging", "span", "seq2seq",
     "vector_to_text",
 ]  # fmt: skip
-BodyConfig = BackboneConfig | RecurrentConfig | WindowConfig
+BodyConfig = BackboneConfig | RecurrentConfig | WindowConfig | StaticConfig
 ROWS = ("classification", "choice", "relation")  # one vector of logits per row: a Classifier
 TOKENS = ("tagging", "span")  # logits of every token: a Tagger
 
@@ -41,7 +41,7 @@ class ModelConfig:
     activation   of a masked-word head, as is `norm_eps`
     tied         the output matrix is the word vectors; `shared`: decoder and encoder have the same ones
     bias, scale  of the output matrix, and of the states before it
-    layers       of a frozen body whose states a token head reads, through a BiLSTM of `recurrent_width` if above 0
+    layers       of a body that is frozen, through a BiLSTM of `recurrent_width` if above 0
     vector_width of what a text is written from
     labels       names of the outputs, if known
     special      token ids by role: "pad", "bos", "eos", and "start" of a decoder
@@ -66,6 +66,12 @@ class ModelConfig:
     labels: tuple[str, ...] = ()
     special: Mapping[str, int] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        if self.recurrent_width < 0 or (self.recurrent_width and self.layers is None):
+            raise ConfigError(
+                f"recurrent_width {self.recurrent_width} must be at least 0, and above 0 it needs `layers`"
+            )
+
     def build(self) -> nn.Module:
         """The model with fresh weights."""
         if self.kind == "seq2seq":
@@ -79,15 +85,15 @@ class ModelConfig:
                 head_bias=self.bias,
                 head_scale=self.scale,
             )
-        body, width = self.body.build(), self.body.output_width
-        words = body.embedding.words
+        body, width = self._body()
         if self.kind == "body":
-            return body
+            return cast(nn.Module, body)
         if self.kind in ROWS:
             how: dict[str, Any] = {"pooling": self.pooling, "inner": self.inner, "dropout": self.dropout}
             return Classifier(body, width, self.num_outputs, **how)
         if self.kind in TOKENS:
-            return Tagger(body, width, self.num_outputs, dropout=self.dropout, head=self._layer_head())
+            return Tagger(body, width, self.num_outputs, dropout=self.dropout)
+        words: nn.Embedding = body.embedding.words
         if self.kind in ("causal", "vector_to_text"):
             tied = words if self.tied else None
             if tied is not None and width != self.body.width:
@@ -113,33 +119,36 @@ class ModelConfig:
             raise CheckpointError("only a Transformer can be what is asked for, and the body is none")
         return self.body
 
-    def _layer_head(self) -> LayerHead | None:
+    def _body(self) -> tuple[Any, int]:
+        """The body, and the width of what it says; a frozen one with what reads its layers."""
+        body = self.body.build()
         if self.layers is None:
-            return None
-        return LayerHead(
-            self.layers,
-            self.transformer.num_layers,
-            self.body.width,
-            self.num_outputs,
-            recurrent_width=self.recurrent_width,
+            return body, self.body.output_width
+        reader = FrozenReader(
+            body, self.layers, self.body.depth, self.body.output_width, recurrent_width=self.recurrent_width,
             dropout=self.dropout,
-        )
+        )  # fmt: skip
+        return reader, reader.output_width
 
     @classmethod
     def of(cls, model: nn.Module, **more: Any) -> ModelConfig:
         """Read off a model; a `kind` among `more` tells a choice from a classification, a span from tags."""
-        body = model if isinstance(model, Body) else getattr(model, "body", None)
+        body = model if isinstance(model, Body | WordVectors) else getattr(model, "body", None)
+        read: dict[str, Any] = {}
+        if isinstance(body, FrozenReader):
+            read = {"layers": body.layers, "recurrent_width": body.recurrent_width}
+            body = body.body
         if isinstance(model, Seq2Seq):
             encoder, body = model.encoder, model.decoder
             shared = body.embedding.words is encoder.embedding.words
             known = {"kind": "seq2seq", "body": encoder.config, "decoder": body.config, "shared": shared}
             known |= _output(model.head, body)
-        elif not isinstance(body, Body):
+        elif not isinstance(body, Body | WordVectors):
             raise CheckpointError(
                 f"a {type(model).__name__} without a body of a known kind cannot be described"
             )
         else:
-            known = {"body": body.config, **_head(model, body)}
+            known = {"body": body.config, **_head(model, body), **read}
         return cls(**{**known, **more})
 
     def to_dict(self) -> dict[str, Any]:
@@ -160,14 +169,15 @@ class ModelConfig:
 
 def _body(fields: Mapping[str, Any]) -> BodyConfig:
     """A body's configuration, told apart by a field that the others do not have."""
-    if "cell" in fields:
-        return RecurrentConfig(**fields)
-    return WindowConfig(**fields) if "context" in fields else BackboneConfig.from_dict(fields)
+    for field_name, kind in (("cell", RecurrentConfig), ("context", WindowConfig), ("static", StaticConfig)):
+        if field_name in fields:
+            return kind(**fields)
+    return BackboneConfig.from_dict(fields)
 
 
-def _head(model: nn.Module, body: Body) -> dict[str, Any]:
+def _head(model: nn.Module, body: Any) -> dict[str, Any]:
     match model:
-        case Backbone() | RecurrentBackbone() | WindowBackbone():
+        case Backbone() | RecurrentBackbone() | WindowBackbone() | WordVectors():
             return {"kind": "body"}
         case VectorDecoder(head=LanguageHead() as head):
             width = model.enter.in_features
@@ -182,8 +192,6 @@ def _head(model: nn.Module, body: Body) -> dict[str, Any]:
             if isinstance(model, Classifier):
                 inner = _named(head.activation)
                 return {**known, "kind": "classification", "pooling": model.pooling, "inner": inner}
-            if isinstance(head, LayerHead):
-                known |= {"layers": head.layers, "recurrent_width": head.recurrent_width}
             return {**known, "kind": "tagging"}
     raise CheckpointError(f"a {type(model).__name__} cannot be described")
 

@@ -62,6 +62,11 @@ class BackboneConfig:
         return self.width
 
     @property
+    def depth(self) -> int:
+        """Of the layers that a trace shows above the embedding."""
+        return self.num_layers
+
+    @property
     def causal(self) -> bool:
         """Whether a token sees only what is before it."""
         return self.block.causal

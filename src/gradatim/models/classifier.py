@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from gradatim.models.heads import RowHead, TokenHead
 from gradatim.models.inputs import Inputs
-from gradatim.models.layers import LayerHead
 from gradatim.nn.dropout import Dropout
 from gradatim.nn.packed import Layout
 from gradatim.nn.pooling import Pooling, pool
@@ -48,43 +50,39 @@ class Classifier(nn.Module):
 
 
 class Tagger(nn.Module):
-    """body -> head on every token: logits (tokens, outputs) of tags, or of a span's start and end.
+    """body -> head on every token: logits (tokens, outputs) of tags, or of a span's start and end."""
 
-    Under a `LayerHead` the body is a frozen giver of features: no gradients, and no dropout in it.
-    """
-
-    def __init__(
-        self,
-        body: nn.Module,
-        width: int,
-        num_outputs: int,
-        *,
-        dropout: float = 0.1,
-        head: LayerHead | None = None,
-    ) -> None:
+    def __init__(self, body: nn.Module, width: int, num_outputs: int, *, dropout: float = 0.1) -> None:
         super().__init__()
-        self.body = body.requires_grad_(head is None)
-        self.head = head or TokenHead(width, num_outputs, dropout=dropout)
-
-    def train(self, mode: bool = True) -> Tagger:
-        super().train(mode)
-        if isinstance(self.head, LayerHead):
-            self.body.eval()
-        return self
+        self.body = body
+        self.head = TokenHead(width, num_outputs, dropout=dropout)
 
     def forward(self, inputs: Inputs, trace: Trace | None = None) -> Float[Tensor, "tokens outputs"]:
         """Without the tokens that only fill the batch."""
-        if isinstance(self.head, LayerHead):
-            trace = trace or Trace([])
-            with torch.no_grad():
-                states = self.body(inputs.ids, inputs.layout, inputs.segments, trace)
-            hidden = [
-                *trace.hidden[:-1],
-                states,
-            ]  # the last norm of a pre-norm stack is part of its last layer
-            return self.head(hidden, inputs.layout)[: inputs.num_tokens]  # type: ignore[no-any-return]
         states = self.body(inputs.ids, inputs.layout, inputs.segments, trace)
         return self.head(states[: inputs.num_tokens])  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StaticConfig:
+    """Static word vectors and nothing on them: what GloVe and word2vec give."""
+
+    vocab_size: int
+    width: int
+    static: Literal[True] = True  # tells its record from others
+
+    longest: ClassVar[None] = None
+    causal: ClassVar[bool] = False
+    depth: ClassVar[int] = 0
+
+    @property
+    def output_width(self) -> int:
+        """Of the states that a head reads."""
+        return self.width
+
+    def build(self) -> WordVectors:
+        """The body with fresh vectors."""
+        return WordVectors(self.vocab_size, self.width)
 
 
 class WordVectors(nn.Module):
@@ -92,6 +90,7 @@ class WordVectors(nn.Module):
 
     def __init__(self, vocab_size: int, width: int, *, dropout: float = 0.0) -> None:
         super().__init__()
+        self.config = StaticConfig(vocab_size=vocab_size, width=width)
         self.words = nn.Embedding(vocab_size, width)
         self.dropout = Dropout(dropout)
         nn.init.normal_(self.words.weight, std=0.1)
@@ -103,7 +102,10 @@ class WordVectors(nn.Module):
         segments: Tensor | None = None,
         trace: Trace | None = None,
     ) -> Float[Tensor, "tokens width"]:
-        return self.dropout(self.words(ids))  # type: ignore[no-any-return]
+        x: Tensor = self.dropout(self.words(ids))
+        if trace is not None:
+            trace.hidden.append(x)
+        return x
 
 
 def num_parameters(model: nn.Module) -> int:

@@ -1,4 +1,4 @@
-"""The feature-based use of a body: it stays as it is, and a head reads a choice of its layers."""
+"""The feature-based use of a body: it stays as it is, and what stands on it reads a choice of its layers."""
 
 from __future__ import annotations
 
@@ -11,37 +11,38 @@ from torch import Tensor, nn
 
 from gradatim.errors import ConfigError
 from gradatim.nn.dropout import Dropout
-from gradatim.nn.embedding import init_normal
 from gradatim.nn.packed import Layout
 from gradatim.nn.pooling import ScalarMix
 from gradatim.nn.recurrent import Recurrent
+from gradatim.nn.stack import Trace
 
 Layers = Literal[
     "embeddings", "last", "second-to-last", "sum of all", "sum of last four", "concatenation of last four",
     "scalar mix",
 ]  # fmt: skip
-FEWEST = {
+FEWEST = {  # layers a body must have
     "second-to-last": 2,
+    "sum of all": 1,
     "sum of last four": 4,
     "concatenation of last four": 4,
-}  # layers a body must have
+}
 
 
-class LayerHead(nn.Module):
-    """Logits of every token from the states of all layers (Devlin et al. 2019, section 5.3 and table 7).
+class FrozenReader(nn.Module):
+    """A body around one that stays as it is: what that says at a choice of its layers (Devlin et al. 2019, 5.3).
 
     `layers` chooses what is read: "sum of all" is over the blocks, the "scalar mix" is learned and over
     the embeddings too (Peters et al. 2018, eq. 1). With a `recurrent_width` two layers of a BiLSTM, so
-    wide in each direction, stand before the linear one, as in the paper. Raises ConfigError when the body
-    has too few layers for the choice.
+    wide in each direction, read it, as in the paper's table 7. Raises ConfigError when the body has too few layers
+    for the choice.
     """
 
     def __init__(
         self,
+        body: nn.Module,
         layers: Layers,
-        num_layers: int,
+        depth: int,
         width: int,
-        num_outputs: int,
         *,
         recurrent_width: int = 0,
         dropout: float = 0.1,
@@ -49,10 +50,11 @@ class LayerHead(nn.Module):
         super().__init__()
         if layers not in get_args(Layers):
             raise ConfigError(f"layers must be one of {', '.join(get_args(Layers))}, not '{layers}'")
-        if num_layers < FEWEST.get(layers, 1):
-            raise ConfigError(f"the {layers} needs {FEWEST[layers]} layers, and the body has {num_layers}")
+        if depth < FEWEST.get(layers, 0):
+            raise ConfigError(f"the {layers} needs {FEWEST[layers]} layers, and the body has {depth}")
+        self.body = body.requires_grad_(False)
         self.layers, self.recurrent_width = layers, recurrent_width
-        self.mix = ScalarMix(num_layers + 1) if layers == "scalar mix" else None
+        self.mix = ScalarMix(depth + 1) if layers == "scalar mix" else None
         width *= 4 if layers == "concatenation of last four" else 1
         self.dropout = Dropout(dropout)
         self.recurrent = (
@@ -60,17 +62,27 @@ class LayerHead(nn.Module):
             if recurrent_width
             else None
         )
-        self.linear = nn.Linear(2 * recurrent_width or width, num_outputs)
-        init_normal(self.linear)
+        self.output_width = 2 * recurrent_width or width
+
+    def train(self, mode: bool = True) -> FrozenReader:
+        """As any module, but that what is frozen never drops out."""
+        super().train(mode)
+        self.body.eval()
+        return self
 
     def forward(
-        self, hidden: Sequence[Float[Tensor, "tokens width"]], layout: Layout
-    ) -> Float[Tensor, "tokens outputs"]:
-        """`hidden` holds the embeddings and then the states after each block."""
-        states = self._features(hidden)
-        if self.recurrent is not None:
-            states = self.recurrent(self.dropout(states), layout)
-        return self.linear(self.dropout(states))  # type: ignore[no-any-return]
+        self,
+        ids: Tensor,
+        layout: Layout,
+        segments: Tensor | None = None,
+        trace: Trace | None = None,
+    ) -> Float[Tensor, "tokens width"]:
+        trace = trace or Trace([])
+        with torch.no_grad():
+            last = self.body(ids, layout, segments, trace)
+        # The last norm of a pre-norm stack is part of its last layer.
+        states = self._features([*trace.hidden[:-1], last])
+        return states if self.recurrent is None else self.recurrent(self.dropout(states), layout)
 
     def _features(self, hidden: Sequence[Tensor]) -> Tensor:
         match self.layers:

@@ -21,6 +21,7 @@ class _OneWay:
 
     __slots__ = ()
     longest: ClassVar[None] = None  # a row has as many tokens as it likes
+    depth: ClassVar[int] = 1  # a trace shows the embedding and the end
 
     @property
     def causal(self) -> bool:

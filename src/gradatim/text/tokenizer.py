@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +15,7 @@ from gradatim.errors import ConfigError, did_you_mean
 
 Kind = Literal["wordpiece", "bpe", "byte-bpe", "unigram", "word", "character"]
 
+UNKNOWN_WORD = "<unk>"
 PREFIX, SUFFIX, SPACE = "##", "</w>", "▁"  # continues a word, ends a word, begins a word
 MIN_COUNT = 2  # a pair seen once is no pattern
 ALPHABET_SHARE = 4  # single characters fill at most a fourth of the vocabulary; rarer ones are unknown
@@ -122,6 +123,14 @@ def train_tokenizer(
     if tokenizer.get_vocab_size() > size:
         raise ConfigError(f"{too_small}{tokenizer.get_vocab_size()}")
     return tokenizer
+
+
+def word_tokenizer(words: Sequence[str]) -> Tokenizer:
+    """One token for each of these words between white space, after `<unk>`; lower-cased if they all are."""
+    lowercase = all(word == word.lower() for word in words)
+    config = TokenizerConfig(kind="word", specials=(UNKNOWN_WORD,), unknown=UNKNOWN_WORD, lowercase=lowercase)
+    numbers = {word: number for number, word in enumerate(dict.fromkeys((UNKNOWN_WORD, *words)))}
+    return build_tokenizer(models.WordLevel(numbers, unk_token=UNKNOWN_WORD), config)
 
 
 def build_tokenizer(model: models.Model, config: TokenizerConfig) -> Tokenizer:

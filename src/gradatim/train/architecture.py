@@ -31,6 +31,7 @@ SIZES = (
 STEPPED = ("num_layers", "width", "hidden_width", "dropout", "hidden_dropout", "word_dropout", "weight_drop")
 WINDOWED = ("width", "hidden_width", "context", "dropout")
 WINDOW = "window"  # the preset of Bengio et al. 2003
+STATIC = "static"  # of word vectors alone
 DROPS = ("dropout", "hidden_dropout", "word_dropout", "weight_drop")  # what a recurrent body may have anew
 AXES = ("activation", "gated", "norm", "norm_order", "rotary", "window")
 
@@ -39,7 +40,8 @@ AXES = ("activation", "gated", "norm", "norm_order", "rotary", "window")
 class ModelSettings:
     """[model]: `from` a folder, catalog name or hub id, or a `preset`, an architecture ("bert") or a published
     size ("bert-base"), with any of its sizes and axes changed. The vocabulary's size is the tokenizer's.
-    Of several ways of `pooling` the vectors stand side by side.
+    Of several ways of `pooling` the vectors stand side by side. The preset "static" takes its `vectors`, and with
+    them its words, from a file or a catalog name (glove-6b-50d).
     """
 
     preset: str | None = None
@@ -63,6 +65,7 @@ class ModelSettings:
     word_dropout: float | None = None
     weight_drop: float | None = None
     context: int | None = None
+    vectors: str | None = None
     pooling: Pooling | list[Pooling] = "mean"
 
     def given(self, names: tuple[str, ...]) -> dict[str, Any]:
@@ -76,7 +79,7 @@ class ModelSettings:
             return self._before_attention(name, vocab_size)
         family = name if name in ARCHITECTURES else name.partition("-")[0]
         if family not in ARCHITECTURES or name not in {*ARCHITECTURES, *presets.SIZES}:
-            known = [*ARCHITECTURES, *presets.SIZES, *presets.RECURRENT, WINDOW]
+            known = [*ARCHITECTURES, *presets.SIZES, *presets.RECURRENT, WINDOW, STATIC]
             raise ConfigError(
                 f"[model] unknown preset '{name}'{did_you_mean(name, known)}; known: {', '.join(known)}"
             )

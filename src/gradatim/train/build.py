@@ -14,21 +14,25 @@ import numpy as np
 import torch
 from torch import nn
 
-from gradatim.checkpoint.config import ModelConfig
+from gradatim.checkpoint.config import BodyConfig, ModelConfig
 from gradatim.checkpoint.folder import read_model, save_model, tokenizer_json
 from gradatim.data import load_texts, resolve_model
+from gradatim.data.catalog import resolve_data
 from gradatim.data.textfile import decompressed, open_text
 from gradatim.engine.atomic import atomic_file
 from gradatim.errors import ConfigError, DataError
 from gradatim.models.backbone import BackboneConfig
+from gradatim.models.classifier import StaticConfig
 from gradatim.models.inputs import PackedTexts
 from gradatim.objectives.base import Objective
 from gradatim.text.pieces import PieceEncoder
-from gradatim.text.tokenizer import parse_tokenizer
-from gradatim.train.architecture import ModelSettings
+from gradatim.text.tokenizer import parse_tokenizer, word_tokenizer
+from gradatim.train.architecture import STATIC, ModelSettings
 from gradatim.train.evaluation import held_out
 from gradatim.train.recipe import Recipe
 from gradatim.types import Encoded
+from gradatim.vectors.files import load_vectors
+from gradatim.vectors.table import WordVectors
 
 CHUNK = 1000  # documents tokenised together: what a tokeniser returns is ten times the size of its ids
 
@@ -101,10 +105,15 @@ class Materials:
         torch.manual_seed(recipe.seed)
         self.folder = resolve_model(model.from_) if model.from_ else None
         self.start = read_model(self.folder) if self.folder else None
+        self.vectors = self._vectors()
         self.tokenizer_json = self._tokenizer()
         self.tokenizer = parse_tokenizer(self.tokenizer_json)
         size = self.tokenizer.get_vocab_size()
-        self.body = model.begun(self.start.config.body) if self.start else model.body(size)
+        self.body: BodyConfig
+        if self.vectors is not None:
+            self.body = StaticConfig(vocab_size=size, width=self.vectors.width)
+        else:
+            self.body = model.begun(self.start.config.body) if self.start else model.body(size)
         if size > self.body.vocab_size:
             raise ConfigError(
                 f"[data] the tokenizer has {size} tokens, the model of `from` {self.body.vocab_size}"
@@ -115,6 +124,8 @@ class Materials:
             )
 
     def _tokenizer(self) -> str:
+        if self.vectors is not None:
+            return str(word_tokenizer(self.vectors.words).to_str())
         if (name := self.data.tokenizer) is None:
             if self.folder is None:
                 raise ConfigError(
@@ -133,14 +144,31 @@ class Materials:
             raise ConfigError("[objective] this kind needs a Transformer: preset bert or t5, for example")
         return self.body
 
+    def _vectors(self) -> WordVectors | None:
+        """The word vectors of the preset "static"."""
+        static = self.settings.preset == STATIC
+        if static != (self.settings.vectors is not None):
+            raise ConfigError(
+                f'[model] vectors and preset = "{STATIC}" belong together: give both or neither'
+            )
+        if not static:
+            return None
+        if self.data.tokenizer is not None:
+            raise ConfigError(f'[data] tokenizer: the words of preset "{STATIC}" are those of its vectors')
+        return load_vectors(resolve_data(str(self.settings.vectors), "vectors"))
+
     def build(self, config: ModelConfig) -> nn.Module:
         """A fresh model with the body, and the head over the vocabulary, of what `from` names."""
         model = config.build()
+        if self.vectors is not None:
+            self._fill(model, self.vectors)
         if self.start is not None:
             bare = "body." if self.start.config.kind == "body" else ""
             stored = {bare + name: tensor for name, tensor in self.start.model.state_dict().items()}
             if config.kind != "seq2seq":  # an encoder is a body; the decoder has no part in what reads only
                 stored = {re.sub(r"^encoder\.", "body.", name): tensor for name, tensor in stored.items()}
+            if config.layers is not None:  # a frozen body stands inside what reads it
+                stored = {re.sub(r"^body\.", "body.body.", name): tensor for name, tensor in stored.items()}
             scores_words = config.kind in ("masked", "pretraining", "causal", "seq2seq", "vector_to_text")
             own = {
                 name: stored[name]
@@ -155,6 +183,13 @@ class Materials:
                 )
             model.load_state_dict(own, strict=False)
         return model
+
+    def _fill(self, model: nn.Module, vectors: WordVectors) -> None:
+        """Give the table of words its vectors; what is no word has zeros."""
+        numbers = self.tokenizer.get_vocab()
+        table = next(part for part in model.modules() if isinstance(part, nn.Embedding)).weight.data.zero_()
+        own = [numbers[word] for word in vectors.rows]
+        table[own] = torch.from_numpy(vectors.table[list(vectors.rows.values())])
 
     def token(self, *names: str) -> int | None:
         """The id of the first of these tokens that there is."""

@@ -12,7 +12,7 @@ from gradatim.checkpoint.config import ModelConfig
 from gradatim.checkpoint.folder import FAMILIES, family_of, find_family
 from gradatim.errors import CheckpointError
 from gradatim.models.backbone import Backbone, BackboneConfig
-from gradatim.models.classifier import Classifier, Tagger, WordVectors
+from gradatim.models.classifier import Classifier, Tagger
 from gradatim.models.heads import LanguageHead, MaskedHead, RowHead
 from gradatim.models.language import LanguageModel, Seq2Seq
 from gradatim.models.presets import (
@@ -177,4 +177,4 @@ def test_a_model_is_described_and_built_again(kind: str, model: nn.Module) -> No
 
 def test_what_has_no_transformer_body_cannot_be_described() -> None:
     with pytest.raises(CheckpointError, match="Classifier"):
-        ModelConfig.of(Classifier(WordVectors(7, 5), 5, 2))
+        ModelConfig.of(Classifier(nn.Identity(), 5, 2))

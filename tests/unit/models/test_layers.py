@@ -13,7 +13,7 @@ from gradatim.checkpoint.folder import family_of
 from gradatim.errors import CheckpointError, ConfigError
 from gradatim.models.classifier import Tagger
 from gradatim.models.inputs import Inputs
-from gradatim.models.layers import LayerHead, Layers
+from gradatim.models.layers import FrozenReader, Layers
 from gradatim.models.presets import Sizes, bert
 from gradatim.models.session import TorchSession
 from gradatim.nn.stack import Trace
@@ -42,7 +42,7 @@ def test_features_are_what_the_choice_says(layers: Layers) -> None:
     model = build(layers).eval()
     inputs, trace = Inputs.of(ARRAYS), Trace([])
     with torch.no_grad():
-        model.body(inputs.ids, inputs.layout, inputs.segments, trace)
+        model.body.body(inputs.ids, inputs.layout, inputs.segments, trace)
         hidden = torch.stack(trace.hidden)[:, : inputs.num_tokens]
         features = {
             "embeddings": hidden[0],
@@ -61,12 +61,14 @@ def test_features_are_what_the_choice_says(layers: Layers) -> None:
 def test_the_head_learns_and_the_body_does_not(layers: Layers, recurrent_width: int) -> None:
     model = build(layers, recurrent_width).train()
     assert model.head.training
-    assert not any(part.training for part in model.body.modules())
+    assert model.body.training
+    assert not any(part.training for part in model.body.body.modules())
     out = model(Inputs.of(ARRAYS))
     assert out.shape == (LENGTHS.sum(), OUTPUTS)
     out.square().sum().backward()
-    assert all(p.grad is None for p in model.body.parameters())
-    assert all(p.grad is not None for p in model.head.parameters())
+    frozen = {id(p) for p in model.body.body.parameters()}
+    for parameter in model.parameters():
+        assert (parameter.grad is None) == (id(parameter) in frozen)
 
 
 def test_a_session_gives_the_logits_of_tokens_in_their_order() -> None:
@@ -82,6 +84,6 @@ def test_a_session_gives_the_logits_of_tokens_in_their_order() -> None:
 
 def test_what_cannot_be_is_refused() -> None:
     with pytest.raises(ConfigError, match="needs 4 layers, and the body has 3"):
-        LayerHead("sum of last four", 3, WIDTH, OUTPUTS)
+        FrozenReader(BODY.build(), "sum of last four", 3, WIDTH)
     with pytest.raises(CheckpointError, match="layers is 'sum of all'"):
         family_of(ModelConfig(kind="tagging", body=BODY, num_outputs=OUTPUTS, layers="sum of all"))

@@ -13,7 +13,7 @@ import torch
 from gradatim.checkpoint.folder import read_model
 from gradatim.data.questions import Question
 from gradatim.errors import ConfigError, DataError
-from gradatim.models.layers import LayerHead
+from gradatim.models.layers import FrozenReader
 from gradatim.text.pieces import PieceEncoder
 from gradatim.train.build import Materials, Prepared
 from gradatim.train.job import run
@@ -179,7 +179,7 @@ def test_a_finished_run_leaves_its_metrics(here: Path, capsys: pytest.CaptureFix
 
 def test_a_frozen_body_stays_as_it_is(here: Path) -> None:
     made, read = prepare(here, "tagging", "objective.layers=last", "train.epochs=2")
-    assert isinstance(made.model.head, LayerHead)
+    assert isinstance(made.model.body, FrozenReader)
     before = {name: tensor.clone() for name, tensor in made.model.state_dict().items()}
     train(made.model, made.objective, read.train)
     changed = {

@@ -11,7 +11,7 @@ import numpy as np
 
 from gradatim.checkpoint.config import ModelConfig
 from gradatim.data.tagged import Sentence, read_tagged
-from gradatim.errors import ConfigError, MissingExtraError
+from gradatim.errors import MissingExtraError
 from gradatim.models.inputs import PackedTexts
 from gradatim.models.layers import Layers
 from gradatim.objectives.tagging import Tagging
@@ -36,12 +36,6 @@ class TaggingSettings:
     context: Literal["sentence", "document"] = "sentence"
     layers: Layers | None = None
     recurrent_width: int = 0
-
-    def __post_init__(self) -> None:
-        if self.recurrent_width < 0 or (self.recurrent_width and self.layers is None):
-            raise ConfigError(
-                f"recurrent_width {self.recurrent_width} must be at least 0, and above 0 it needs `layers`"
-            )
 
     def prepare(self, materials: Materials) -> Prepared:
         recipe = materials.recipe

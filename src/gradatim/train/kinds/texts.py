@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -15,6 +15,7 @@ from gradatim.data.choices import Choices, read_choices
 from gradatim.data.scored import load_scored
 from gradatim.errors import ConfigError
 from gradatim.models.inputs import PackedTexts
+from gradatim.models.layers import Layers
 from gradatim.objectives.choice import Choice
 from gradatim.objectives.classification import Classification
 from gradatim.objectives.regression import Regression
@@ -33,12 +34,16 @@ class ClassificationSettings:
 
     The metrics are those of `pipelines.metrics`: "matthews" is CoLA's, "f1" MRPC's.
 
+    layers    of a frozen body whose states are pooled, through a BiLSTM of `recurrent_width` if above 0; without it
+              all is fine-tuned
     examples  how many to learn from, drawn evenly from all labels; all, if not given
     test      whether to measure on the test split too, once, at the end
     """
 
     smoothing: float = 0.0
     metric: str | None = None
+    layers: Layers | None = None
+    recurrent_width: int = 0
     examples: int | None = None
     test: bool = False
 
@@ -50,7 +55,10 @@ class ClassificationSettings:
         pieces = PieceEncoder(materials.tokenizer_json, max_length=data.max_length)
         learned, task = self._some(corpus.train, recipe.seed), corpus.task
         train, dev = (pieces.encode(part.texts, part.pairs) for part in (learned, corpus.dev))
-        config = _config(materials, "classification", len(task.labels), task.labels)
+        config = replace(
+            _config(materials, "classification", len(task.labels), task.labels),
+            layers=self.layers, recurrent_width=self.recurrent_width,
+        )  # fmt: skip
         model = materials.build(config)
 
         def judge(texts: Encoded, targets: Array) -> Mapping[str, float]:
