@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, cast
 
@@ -11,6 +11,7 @@ from torch import nn
 from gradatim.errors import CheckpointError, ConfigError
 from gradatim.models.backbone import Backbone, BackboneConfig
 from gradatim.models.classifier import Classifier, StaticConfig, Tagger, WordVectors
+from gradatim.models.elmo import ElmoBackbone, ElmoConfig
 from gradatim.models.heads import LanguageHead, MaskedHead, RowHead
 from gradatim.models.language import Body, LanguageModel, Seq2Seq, VectorDecoder
 from gradatim.models.layers import FrozenReader, Layers
@@ -25,9 +26,10 @@ from gradatim.nn.pooling import Pooling
 
 Kind = Literal[
     "body", "masked", "pretraining", "causal", "classification", "choice", "relation", "tagging", "span", "seq2seq",
-    "vector_to_text",
+    "vector_to_text", "both_ways",
 ]  # fmt: skip
-BodyConfig = BackboneConfig | RecurrentConfig | WindowConfig | StaticConfig
+BodyConfig = BackboneConfig | RecurrentConfig | WindowConfig | StaticConfig | ElmoConfig
+Described = Body | WordVectors | ElmoBackbone
 ROWS = ("classification", "choice", "relation")  # one vector of logits per row: a Classifier
 TOKENS = ("tagging", "span")  # logits of every token: a Tagger
 
@@ -93,6 +95,8 @@ class ModelConfig:
             return Classifier(body, width, self.num_outputs, **how)
         if self.kind in TOKENS:
             return Tagger(body, width, self.num_outputs, dropout=self.dropout)
+        if self.kind == "both_ways":
+            return LanguageModel(body, LanguageHead(width // 2, self.body.vocab_size, bias=True))
         words: nn.Embedding = body.embedding.words
         if self.kind in ("causal", "vector_to_text"):
             tied = words if self.tied else None
@@ -133,7 +137,7 @@ class ModelConfig:
     @classmethod
     def of(cls, model: nn.Module, **more: Any) -> ModelConfig:
         """Read off a model; a `kind` among `more` tells a choice from a classification, a span from tags."""
-        body = model if isinstance(model, Body | WordVectors) else getattr(model, "body", None)
+        body = model if isinstance(model, Described) else getattr(model, "body", None)
         read: dict[str, Any] = {}
         if isinstance(body, FrozenReader):
             read = {"layers": body.layers, "recurrent_width": body.recurrent_width}
@@ -143,7 +147,7 @@ class ModelConfig:
             shared = body.embedding.words is encoder.embedding.words
             known = {"kind": "seq2seq", "body": encoder.config, "decoder": body.config, "shared": shared}
             known |= _output(model.head, body)
-        elif not isinstance(body, Body | WordVectors):
+        elif not isinstance(body, Described):
             raise CheckpointError(
                 f"a {type(model).__name__} without a body of a known kind cannot be described"
             )
@@ -169,15 +173,24 @@ class ModelConfig:
 
 def _body(fields: Mapping[str, Any]) -> BodyConfig:
     """A body's configuration, told apart by a field that the others do not have."""
-    for field_name, kind in (("cell", RecurrentConfig), ("context", WindowConfig), ("static", StaticConfig)):
+    kinds: dict[str, Callable[..., BodyConfig]] = {
+        "cell": RecurrentConfig, "context": WindowConfig, "static": StaticConfig, "filters": _elmo
+    }  # fmt: skip
+    for field_name, kind in kinds.items():
         if field_name in fields:
             return kind(**fields)
     return BackboneConfig.from_dict(fields)
 
 
+def _elmo(**fields: Any) -> ElmoConfig:
+    return ElmoConfig.from_dict(fields)
+
+
 def _head(model: nn.Module, body: Any) -> dict[str, Any]:
+    if isinstance(model, LanguageModel) and isinstance(body, ElmoBackbone):
+        return {"kind": "both_ways"}
     match model:
-        case Backbone() | RecurrentBackbone() | WindowBackbone() | WordVectors():
+        case Backbone() | RecurrentBackbone() | WindowBackbone() | WordVectors() | ElmoBackbone():
             return {"kind": "body"}
         case VectorDecoder(head=LanguageHead() as head):
             width = model.enter.in_features

@@ -18,14 +18,15 @@ FILL = 64  # a batch has a multiple of so many tokens
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """A packed batch: flat ids, optional segments, the layout, and which text owns each row.
+    """A packed batch: flat ids (of models that read letters, a row of them a word), optional segments, the layout,
+    and which text owns each row.
 
     Last rows that no text owns, none longer than the longest that has an owner, may fill the batch up
     to a multiple of `FILL` tokens: matrix kernels are prepared per shape, and shapes that come back
     make training a fifth faster. `owners` and `num_tokens` count without them.
     """
 
-    ids: Int[Tensor, " tokens"]
+    ids: Int[Tensor, "tokens ..."]
     layout: Layout
     segments: Int[Tensor, " tokens"] | None
     owners: Int[Tensor, " rows"]
@@ -41,7 +42,7 @@ class Inputs:
         missing = -num_tokens % fill
         layout = Layout.of(np.concatenate([lengths, _filler(missing, int(lengths.max(initial=1)))]))
         columns = {
-            name: torch.from_numpy(np.pad(np.asarray(arrays[name], dtype=np.int64), (0, missing)))
+            name: torch.from_numpy(_longer(np.asarray(arrays[name], dtype=np.int64), missing))
             for name in ("ids", "segments")
             if name in arrays
         }
@@ -66,6 +67,11 @@ class Inputs:
         totals = logits.new_zeros(self.num_texts).index_add(0, self.owners, weights)
         summed = logits.new_zeros(self.num_texts, logits.shape[1])
         return summed.index_add(0, self.owners, logits * weights[:, None]) / totals[:, None]
+
+
+def _longer(array: Array, by: int) -> Array:
+    """With so many zeros more in the first axis."""
+    return np.pad(array, [(0, by), *[(0, 0)] * (array.ndim - 1)])
 
 
 def _filler(tokens: int, longest: int) -> Array:

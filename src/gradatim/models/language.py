@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from gradatim.errors import ConfigError
 from gradatim.models.backbone import Backbone, BackboneConfig
+from gradatim.models.elmo import ElmoBackbone
 from gradatim.models.heads import LanguageHead, MaskedHead, RowHead
 from gradatim.models.recurrent import RecurrentBackbone, WindowBackbone
 from gradatim.nn.multihead import Memory
@@ -28,9 +29,11 @@ class LanguageModel(nn.Module):
     (Devlin et al. 2019, section 3.1, task 2); it is the objective that calls it.
     """
 
-    def __init__(self, body: Body, head: LanguageHead | MaskedHead, relation: RowHead | None = None) -> None:
+    def __init__(
+        self, body: Body | ElmoBackbone, head: LanguageHead | MaskedHead, relation: RowHead | None = None
+    ) -> None:
         super().__init__()
-        self.body = body
+        self.body = cast(Body, body)  # one that reads both ways is never run a token at a time
         self.head = head
         self.relation = relation
 

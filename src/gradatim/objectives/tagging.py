@@ -24,7 +24,7 @@ class Tagging(Scored[Tagger]):
     """
 
     def __init__(self, texts: PackedTexts, words: Array, tags: Array) -> None:
-        if words.shape != texts.ids.shape or words.max(initial=-1) >= len(tags):
+        if len(words) != len(texts.ids) or words.max(initial=-1) >= len(tags):
             raise DataError(
                 f"`words` must name one of the {len(tags)} tagged words for each of the {len(texts.ids)} tokens"
             )

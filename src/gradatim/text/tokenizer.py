@@ -28,7 +28,8 @@ class TokenizerConfig:
     `specials` get the first ids, in this order; `unknown` and `mask` name two of them, "" if there is
     none. `single` and `pair` are templates of special tokens around `$A` and `$B`, `:1` giving the
     segment. `sentinels` are `<extra_id_0>` and on, which take the last ids, the first of them the
-    highest. `lowercase` of the kinds "wordpiece" and "bpe" strips accents too, as BERT does.
+    highest. `lowercase` of the kinds "wordpiece" and "bpe" strips accents too, as BERT does; `punctuation` of the kind
+    "word" makes every punctuation mark a word.
     """
 
     kind: Kind
@@ -39,6 +40,7 @@ class TokenizerConfig:
     pair: str = "$A $B"
     sentinels: int = 0
     lowercase: bool = False
+    punctuation: bool = False
 
     def __post_init__(self) -> None:
         framed = [part.partition(":")[0] for part in f"{self.single} {self.pair}".split()]
@@ -80,6 +82,8 @@ PRESETS = {
     ),
     # Words between spaces, as the language models before them
     "word": TokenizerConfig(kind="word", specials=("<unk>", "</s>"), unknown="<unk>"),
+    # Peters et al. 2018: what is predicted; what is read are letters
+    "elmo": TokenizerConfig(kind="word", specials=("<unk>",), unknown="<unk>", punctuation=True),
     "character": TokenizerConfig(kind="character", specials=("<unk>", "</s>"), unknown="<unk>"),
 }  # fmt: skip
 _FAMILY_OF = {"wordpiece": "bert", "bpe": "transformer", "byte-bpe": "gpt2", "unigram": "t5"}
@@ -196,7 +200,8 @@ def _dressed(model: models.Model, config: TokenizerConfig) -> Tokenizer:
             tokenizer.decoder = decoders.Metaspace(SPACE, prepend_scheme="always")
         case "word":
             tokenizer.normalizer = normalizers.Sequence(lower) if lower else None
-            tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+            marks = [pre_tokenizers.Punctuation()] if config.punctuation else []
+            tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), *marks])
         case "character":
             tokenizer.normalizer = normalizers.Sequence(lower) if lower else None
             tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex("(?m)."), "isolated")

@@ -10,6 +10,7 @@ from gradatim.checkpoint.config import BodyConfig
 from gradatim.errors import ConfigError, did_you_mean
 from gradatim.models import presets
 from gradatim.models.backbone import BackboneConfig
+from gradatim.models.elmo import ElmoConfig
 from gradatim.models.recurrent import RecurrentConfig, WindowConfig
 from gradatim.nn.pooling import Pooling
 
@@ -29,9 +30,11 @@ SIZES = (
     "attention_dropout",
 )
 STEPPED = ("num_layers", "width", "hidden_width", "dropout", "hidden_dropout", "word_dropout", "weight_drop")
+LETTERED = ("num_layers", "width", "dropout")
 WINDOWED = ("width", "hidden_width", "context", "dropout")
 WINDOW = "window"  # the preset of Bengio et al. 2003
 STATIC = "static"  # of word vectors alone
+ELMO = "elmo"
 DROPS = ("dropout", "hidden_dropout", "word_dropout", "weight_drop")  # what a recurrent body may have anew
 AXES = ("activation", "gated", "norm", "norm_order", "rotary", "window")
 
@@ -75,11 +78,11 @@ class ModelSettings:
     def body(self, vocab_size: int) -> BodyConfig:
         """The configuration of a preset; raises ConfigError naming the sizes that it needs."""
         name = str(self.preset)
-        if name in presets.RECURRENT or name == WINDOW:
+        if name in presets.RECURRENT or name in (WINDOW, ELMO):
             return self._before_attention(name, vocab_size)
         family = name if name in ARCHITECTURES else name.partition("-")[0]
         if family not in ARCHITECTURES or name not in {*ARCHITECTURES, *presets.SIZES}:
-            known = [*ARCHITECTURES, *presets.SIZES, *presets.RECURRENT, WINDOW, STATIC]
+            known = [*ARCHITECTURES, *presets.SIZES, *presets.RECURRENT, WINDOW, STATIC, ELMO]
             raise ConfigError(
                 f"[model] unknown preset '{name}'{did_you_mean(name, known)}; known: {', '.join(known)}"
             )
@@ -107,7 +110,8 @@ class ModelSettings:
 
     def _before_attention(self, name: str, vocab_size: int) -> BodyConfig:
         """A recurrent body, or a window of words."""
-        takes, preset = (WINDOWED, {}) if name == WINDOW else (STEPPED, presets.RECURRENT[name])
+        takes = {WINDOW: WINDOWED, ELMO: LETTERED}.get(name, STEPPED)
+        preset = {ELMO: {"hidden_width": 0}}.get(name, presets.RECURRENT.get(name, {}))
         given = self.given(tuple(dict.fromkeys((*SIZES, *AXES, *STEPPED, *WINDOWED))))
         if strange := [key for key in given if key not in takes]:
             raise ConfigError(
@@ -115,6 +119,8 @@ class ModelSettings:
             )
         if missing := [size for size in ("width", "hidden_width") if size not in {**preset, **given}]:
             raise ConfigError(f"[model] preset '{name}' has no sizes of its own: give {', '.join(missing)}")
+        if name == ELMO:
+            return ElmoConfig(vocab_size=vocab_size, **given)
         if name == WINDOW:
             return WindowConfig(vocab_size=vocab_size, **given)
         return presets.recurrent(name, vocab_size=vocab_size, **given)

@@ -23,8 +23,10 @@ from gradatim.engine.atomic import atomic_file
 from gradatim.errors import ConfigError, DataError
 from gradatim.models.backbone import BackboneConfig
 from gradatim.models.classifier import StaticConfig
+from gradatim.models.elmo import ElmoConfig
 from gradatim.models.inputs import PackedTexts
 from gradatim.objectives.base import Objective
+from gradatim.text.characters import CharacterEncoder
 from gradatim.text.pieces import PieceEncoder
 from gradatim.text.tokenizer import parse_tokenizer, word_tokenizer
 from gradatim.train.architecture import STATIC, ModelSettings
@@ -212,14 +214,16 @@ class Materials:
 
     def rows(self, texts: list[str]) -> PackedTexts:
         """Texts with their special tokens, every window of at most `max_length` tokens as a text of its own."""
-        return _packed(self._pieces().encode, texts)
+        return _packed(self.encoder().encode, texts)
 
     def plain(self, texts: list[str]) -> PackedTexts:
         """Texts without special tokens, whole."""
-        return _packed(self._pieces().documents, texts)
+        return _packed(self.encoder().documents, texts)
 
-    def _pieces(self) -> PieceEncoder:
-        return PieceEncoder(self.tokenizer_json, max_length=self.data.max_length)
+    def encoder(self) -> PieceEncoder:
+        """What makes texts readable for the body: word pieces, or the letters of words."""
+        kind = CharacterEncoder if isinstance(self.body, ElmoConfig) else PieceEncoder
+        return kind(self.tokenizer_json, max_length=self.data.max_length)
 
     def language(
         self, config: ModelConfig, objective: Callable[[list[str]], Objective[Any]], *, fewest: int = 1

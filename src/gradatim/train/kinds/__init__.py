@@ -7,6 +7,7 @@ from typing import Protocol, runtime_checkable
 
 from gradatim.train.build import Materials, Prepared
 from gradatim.train.kinds.language import (
+    BothWaysSettings,
     CausalSettings,
     MaskedSettings,
     NextSentenceSettings,
@@ -32,6 +33,7 @@ KINDS: Mapping[str, type[ObjectiveSettings]] = {
     "tagging": TaggingSettings,
     "span": SpanSettings,
     "causal": CausalSettings,
+    "both_ways": BothWaysSettings,
     "masked": MaskedSettings,
     "next_sentence": NextSentenceSettings,
     "span_corruption": SpanCorruptionSettings,

@@ -10,13 +10,18 @@ import numpy as np
 from gradatim.checkpoint.config import ModelConfig
 from gradatim.errors import ConfigError
 from gradatim.models.backbone import BackboneConfig
+from gradatim.models.elmo import ElmoConfig
 from gradatim.models.presets import decoder
+from gradatim.objectives.base import IGNORED
+from gradatim.objectives.both_ways import BothWays
 from gradatim.objectives.causal import CausalLanguage
 from gradatim.objectives.corruption import SpanCorruption
 from gradatim.objectives.masked import MaskedLanguage, Masking
 from gradatim.objectives.next_sentence import NextSentence
 from gradatim.objectives.streams import StreamedLanguage
-from gradatim.train.build import Materials, Prepared
+from gradatim.text.characters import letters_of, number_words
+from gradatim.text.pieces import PieceEncoder
+from gradatim.train.build import CHUNK, Materials, Prepared
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "<s>", "</s>", "<pad>", "<unk>", "<mask>")
 SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]”’]*\s+|\n\s*\n")
@@ -58,6 +63,40 @@ class CausalSettings:
         config = ModelConfig(
             kind="causal", body=materials.body, tied=tied, special={} if end is None else {"eos": end}
         )
+        return materials.language(config, objective)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BothWaysSettings:
+    """kind = "both_ways": every word of plain text from those before and from those after it (ELMo).
+
+    The tokenizer, of kind "elmo", names the words that are predicted; read are the letters of any.
+    """
+
+    def prepare(self, materials: Materials) -> Prepared:
+        if not isinstance(materials.body, ElmoConfig):
+            raise ConfigError('[objective] kind "both_ways" needs preset elmo')
+        unknown = materials.token("<unk>")
+
+        def objective(texts: list[str]) -> BothWays:
+            encoder = PieceEncoder(materials.tokenizer_json, max_length=materials.data.max_length)
+            places: dict[str, int] = {}
+            words, targets, sizes = [], [], []
+            for begin in range(0, len(texts), CHUNK):
+                some = texts[begin : begin + CHUNK]
+                found = encoder.encode(some, spans=True)
+                owners = np.repeat(found.owners, found.arrays["lengths"])
+                spans = (found.arrays[name].tolist() for name in ("starts", "ends"))
+                names = [some[i][a:b] for i, a, b in zip(owners.tolist(), *spans, strict=True)]
+                words.append(number_words(names, places).astype(np.int32))
+                targets.append(found.arrays["ids"].astype(np.int32))
+                sizes.append(np.bincount(owners, minlength=len(some)))
+            following = np.concatenate(targets)
+            following[following == unknown] = IGNORED
+            letters, length = letters_of(places), materials.data.max_length
+            return BothWays(letters, np.concatenate(words), following, np.concatenate(sizes), length)
+
+        config = ModelConfig(kind="both_ways", body=materials.body)
         return materials.language(config, objective)
 
 

@@ -42,7 +42,7 @@ class TaggingSettings:
         train, dev, note = annotated(materials, read_tagged, "sentences")
         found = {tag for sentence in train for tag in sentence.tags}
         labels = tuple(sorted(found, key=_outside_first if entities([*found]) else str))
-        pieces = PieceEncoder(materials.tokenizer_json, max_length=materials.data.max_length)
+        pieces = materials.encoder()
         inputs, words = self._tokens(pieces, train)
         held, held_words = self._tokens(pieces, dev)
         config = ModelConfig(

@@ -52,7 +52,7 @@ class ClassificationSettings:
         columns = {"text": data.text, "text_pair": data.text_pair, "label": data.label}
         source = one_source(materials, "classification")
         corpus = load_corpus(source, **columns, dev=data.dev, test=data.test, seed=recipe.seed)
-        pieces = PieceEncoder(materials.tokenizer_json, max_length=data.max_length)
+        pieces = materials.encoder()
         learned, task = self._some(corpus.train, recipe.seed), corpus.task
         train, dev = (pieces.encode(part.texts, part.pairs) for part in (learned, corpus.dev))
         config = replace(
@@ -103,7 +103,7 @@ class RegressionSettings:
         columns = {"text": data.text, "text_pair": data.text_pair, "score": data.label}
         source = one_source(materials, "regression")
         train, dev, notes = load_scored(source, **columns, dev=data.dev, seed=recipe.seed)
-        pieces = PieceEncoder(materials.tokenizer_json, max_length=data.max_length)
+        pieces = materials.encoder()
         inputs, held = (pieces.encode(part.texts, part.pairs) for part in (train, dev))
         config = _config(materials, "classification", 1)
         model = materials.build(config)
@@ -129,7 +129,7 @@ class ChoiceSettings:
 
     def prepare(self, materials: Materials) -> Prepared:
         train, dev, note = annotated(materials, read_choices, "questions")
-        pieces = PieceEncoder(materials.tokenizer_json, max_length=materials.data.max_length)
+        pieces = materials.encoder()
         held = _read_together(pieces, dev)
         counts, answers = _counts(dev)
         config = _config(materials, "choice", 1)

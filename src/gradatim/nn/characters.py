@@ -1,0 +1,56 @@
+"""A word from its letters: convolutions, the largest value over places, highways."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+
+class CharacterCNN(nn.Module):
+    """Vectors of words from their letters (Kim et al. 2016, sections 2.2 and 2.3), each different word once.
+
+    `filters` are pairs: how many letters a filter sees, and how many there are of it.
+    """
+
+    def __init__(
+        self,
+        num_symbols: int,
+        width: int,
+        filters: Sequence[tuple[int, int]],
+        *,
+        symbol_width: int = 16,
+        num_highways: int = 1,
+    ) -> None:
+        super().__init__()
+        self.symbols = nn.Embedding(num_symbols, symbol_width)
+        self.filters = nn.ModuleList(nn.Conv1d(symbol_width, count, size) for size, count in filters)
+        inner = sum(count for _, count in filters)
+        self.highways = nn.ModuleList(nn.Linear(inner, 2 * inner) for _ in range(num_highways))
+        for highway in self.highways:
+            nn.init.constant_(
+                highway.get_parameter("bias")[inner:], -2.0
+            )  # carries at first (Srivastava et al. 2015)
+        self.linear = nn.Linear(inner, width)
+
+    def forward(self, letters: Int[Tensor, "words letters"]) -> Float[Tensor, "words width"]:
+        own, places = distinct_rows(letters)
+        symbols = self.symbols(own).transpose(1, 2)
+        x = torch.cat([torch.relu(part(symbols).amax(-1)) for part in self.filters], dim=-1)
+        for highway in self.highways:
+            new, gate = highway(x).chunk(2, dim=-1)
+            x = torch.lerp(x, torch.relu(new), torch.sigmoid(gate))
+        made: Tensor = self.linear(x)
+        return made.index_select(0, places)
+
+
+def distinct_rows(rows: Int[Tensor, "rows columns"]) -> tuple[Tensor, Tensor]:
+    """The rows that differ, and which of them each row is: by 64-bit hashes, whose order is of no account."""
+    powers = torch.full((rows.shape[1],), 0x9E3779B97F4A7C15 - (1 << 64), device=rows.device).cumprod(0)
+    keys = ((rows + 1) * powers).sum(1)
+    _, places = torch.unique(keys, return_inverse=True)
+    first = torch.zeros(int(places.max()) + 1 if len(places) else 0, dtype=torch.long, device=rows.device)
+    first[places] = torch.arange(len(places), device=rows.device)
+    return rows[first], places

@@ -1,0 +1,56 @@
+"""Texts to packed words, each as the bytes of its letters: for models that read words letter by letter."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+
+from gradatim.text.pieces import PieceEncoder
+from gradatim.types import Array, Encoded
+
+LETTERS = 50  # symbols of a word, what opens and closes it included; longer ones lose their middle
+OPENS, CLOSES, NOTHING = 256, 257, 258  # after the 256 bytes
+SYMBOLS = 259
+
+
+class CharacterEncoder(PieceEncoder):
+    """As `PieceEncoder` with a tokenizer of words, but `ids` are (words, LETTERS): the bytes of each word (UTF-8)."""
+
+    def encode(
+        self, texts: Sequence[str], pairs: Sequence[str] | None = None, *, spans: bool = False
+    ) -> Encoded:
+        found = super().encode(texts, pairs, spans=True)
+        arrays = dict(found.arrays)
+        sides = (texts, pairs or texts)
+        owners = np.repeat(found.owners, arrays["lengths"])
+        words = [
+            sides[origin][owner][start:end] if origin < 2 else ""
+            for origin, owner, start, end in zip(
+                *(array.tolist() for array in (arrays["origins"], owners, arrays["starts"], arrays["ends"])),
+                strict=True,
+            )
+        ]
+        places: dict[str, int] = {}
+        numbers = number_words(words, places)
+        arrays["ids"] = letters_of(places)[numbers]
+        if not spans:
+            arrays = {name: arrays[name] for name in ("ids", "segments", "lengths")}
+        return Encoded(arrays, found.owners, found.num_texts, found.cut)
+
+
+def number_words(words: Sequence[str], places: dict[str, int]) -> Array:
+    """The number of each word, (words,), in order of first appearance; `places` holds those known, and grows."""
+    return np.fromiter((places.setdefault(word, len(places)) for word in words), np.int64, len(words))
+
+
+def letters_of(words: Collection[str]) -> Array:
+    """The symbols of words, (words, LETTERS), int16."""
+    table = np.full((len(words), LETTERS), NOTHING, dtype=np.int16)
+    for row, word in zip(table, words, strict=True):
+        data = word.encode("utf-8", "replace")
+        if len(data) > LETTERS - 2:
+            half = LETTERS // 2 - 1
+            data = data[:half] + data[len(data) - half :]
+        row[: len(data) + 2] = [OPENS, *data, CLOSES]
+    return table
