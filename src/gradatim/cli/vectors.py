@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gradatim.cli import contexts
 from gradatim.cli.progress import bar
 from gradatim.cli.target import check_target
 from gradatim.errors import ConfigError, DataError, MissingExtraError
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from gradatim.vectors.table import WordVectors
 
 app = typer.Typer(help="Learn word vectors, look at them, test them, convert them.", no_args_is_help=True)
+app.command(name="contexts")(contexts.command)
 SUFFIXES = (".txt", ".bin")
 Source = Annotated[
     str, typer.Argument(help="A GloVe or word2vec file (.txt, .bin; also .gz), a folder, or glove-6b-50d.")

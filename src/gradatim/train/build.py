@@ -23,10 +23,9 @@ from gradatim.engine.atomic import atomic_file
 from gradatim.errors import ConfigError, DataError
 from gradatim.models.backbone import BackboneConfig
 from gradatim.models.classifier import StaticConfig
-from gradatim.models.elmo import ElmoConfig
+from gradatim.models.elmo import encoder_for
 from gradatim.models.inputs import PackedTexts
 from gradatim.objectives.base import Objective
-from gradatim.text.characters import CharacterEncoder
 from gradatim.text.pieces import PieceEncoder
 from gradatim.text.tokenizer import parse_tokenizer, word_tokenizer
 from gradatim.train.architecture import STATIC, ModelSettings
@@ -222,8 +221,7 @@ class Materials:
 
     def encoder(self) -> PieceEncoder:
         """What makes texts readable for the body: word pieces, or the letters of words."""
-        kind = CharacterEncoder if isinstance(self.body, ElmoConfig) else PieceEncoder
-        return kind(self.tokenizer_json, max_length=self.data.max_length)
+        return encoder_for(self.body, self.tokenizer_json, self.data.max_length)
 
     def language(
         self, config: ModelConfig, objective: Callable[[list[str]], Objective[Any]], *, fewest: int = 1

@@ -1,0 +1,90 @@
+"""`gradatim vectors contexts`: one word in many sentences, each time with the vector that its context gives it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gradatim.cli.target import check_target
+from gradatim.errors import DataError, MissingExtraError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+MOST = 40  # occurrences of each source
+LABELLED = 12  # of each source, in the picture
+
+
+def command(
+    model: Annotated[
+        str, typer.Argument(help="A model folder, catalog name or hub id: ELMo, BERT, GPT, an LSTM.")
+    ],
+    word: Annotated[str, typer.Argument(help="The word, bank for example.")],
+    sources: Annotated[list[str], typer.Argument(help="Text, a sentence a line; each source gets a colour.")],
+    layer: Annotated[int, typer.Option(help="Whose states; 0 is the embedding, -1 the last.")] = -1,
+    out: Annotated[Path, typer.Option(help="The picture to write, a PNG.")] = Path("contexts.png"),
+) -> None:
+    """Draw the vectors of a word by context: of static vectors all would lie in one point."""
+    try:
+        import torch  # noqa: F401
+    except ImportError:
+        raise MissingExtraError("gradatim vectors contexts", "train") from None
+    import numpy as np
+
+    from gradatim.checkpoint.folder import read_model, tokenizer_json
+    from gradatim.data import resolve_model
+    from gradatim.data.plain import plain_texts
+    from gradatim.models.contexts import occurrences
+    from gradatim.models.elmo import encoder_for
+
+    check_target(out)
+    folder = resolve_model(model)
+    read = read_model(folder, bare=True)
+    body: Any = getattr(read.model, "body", read.model)
+    encoder = encoder_for(body.config, tokenizer_json(folder), body.config.longest or 512)
+    rows: list[np.ndarray] = []
+    labels: list[str] = []
+    groups: list[int] = []
+    for number, source in enumerate(sources):
+        lines = [line for _, text in plain_texts(source, ()) for line in text.split("\n") if line.strip()]
+        found = occurrences(body, encoder, lines, word, layer=layer)[:MOST]
+        rows += [one.vector for one in found]
+        labels += [one.around for one in found]
+        groups += [number] * len(found)
+        print(f"{source}: {len(found)} times {word!r}")
+    if len(rows) < 3:
+        raise DataError(f"{word!r} occurs {len(rows)} times: three at least make a picture")
+    _draw(np.stack(rows), labels, groups, sources, word, out)
+    print(f"picture written to {out}")
+
+
+def _draw(
+    rows: np.ndarray, labels: list[str], groups: list[int], sources: list[str], word: str, out: Path
+) -> None:
+    import matplotlib
+
+    matplotlib.use("agg")
+    from matplotlib import pyplot as plt
+    from sklearn.decomposition import PCA
+
+    places = PCA(2, random_state=0).fit_transform(rows)
+    figure, axis = plt.subplots(figsize=(10, 6.5), layout="constrained")
+    for number, source in enumerate(sources):
+        own = [i for i, group in enumerate(groups) if group == number]
+        axis.scatter(*places[own].T, s=18, color=f"C{number}", label=Path(source).stem)
+        for i in own[:LABELLED]:
+            axis.annotate(
+                labels[i],
+                places[i],
+                xytext=(4, 3),
+                textcoords="offset points",
+                fontsize=7.5,
+                color=f"C{number}",
+            )
+    axis.set_title(f"{word!r} by context, on the principal axes of its vectors", loc="left")
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.legend(frameon=False)
+    figure.savefig(out, dpi=150)
+    plt.close(figure)
