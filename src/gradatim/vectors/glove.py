@@ -16,7 +16,7 @@ from gradatim.vectors.table import Floats32
 
 TOKENS = 1 << 21  # words whose neighbours are counted at once
 HELD = 1 << 26  # pairs counted before equal ones are added up
-PAIRS = 2048  # between two updates: their vectors stay in the cache
+PAIRS = 256  # between two updates: their vectors stay in the cache
 FLOOR = np.float32(1.0)  # of the squares summed by AdaGrad, as GloVe's code has it
 
 
@@ -26,13 +26,14 @@ class Glove:
 
     width    numbers of a vector
     window   words on each side that count; one k words away counts 1/k
-    most     count from which on a pair weighs as much as any (x_max, eq. 9), and the `power` below it
+    most     count from which on a pair weighs as much as any (x_max, eq. 9; 100 there, for billions of words), and the
+             `power` below it
     rate     of AdaGrad
     """
 
     width: int = 100
     window: int = 10
-    most: float = 100.0
+    most: float = 10.0
     power: float = 0.75
     rate: float = 0.05
     epochs: int = 15
