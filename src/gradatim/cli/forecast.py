@@ -48,7 +48,7 @@ def command(
     except ImportError:
         raise MissingExtraError("gradatim forecast", "train") from None
     from gradatim.data.series import load_series
-    from gradatim.train.forecasting import forecast, learn, try_out
+    from gradatim.train.forecasting import look_ahead, try_out
 
     check_target(out)
     series = load_series(data, column)
@@ -60,12 +60,7 @@ def command(
     with bar("trying") as progress:
         trial = try_out(series.values, season, horizon=ahead, progress=progress, **settings)
     with bar("learning all") as progress:
-        model, frame = learn(series.values, season, progress=progress, **settings)
-    import numpy as np
-
-    future = forecast(
-        model, frame, series.values, np.array([len(series.values)]), horizon=ahead, context=context, seed=seed
-    )[0]
+        future = look_ahead(series.values, season, horizon=ahead, progress=progress, **settings)
     out.mkdir(parents=True, exist_ok=True)
     _write(out / TABLE, future)
     _draw(series, trial, future, out / PICTURE)

@@ -19,7 +19,9 @@ from gradatim.errors import ConfigError, DataError, MissingExtraError
 if TYPE_CHECKING:
     import numpy as np
 
+    from gradatim.vectors.glove import Glove
     from gradatim.vectors.table import WordVectors
+    from gradatim.vectors.word2vec import Word2Vec
 
 app = typer.Typer(help="Learn word vectors, look at them, test them, convert them.", no_args_is_help=True)
 app.command(name="contexts")(contexts.command)
@@ -57,20 +59,10 @@ def train(
     from gradatim.data.plain import line_blocks
     from gradatim.vectors.corpus import read_words, sentences
     from gradatim.vectors.files import save_vectors
-    from gradatim.vectors.glove import Glove
     from gradatim.vectors.table import WordVectors
-    from gradatim.vectors.word2vec import Word2Vec
 
     check_target(out, SUFFIXES)
-    if glove and cbow:
-        raise ConfigError("--glove and --cbow are two ways to learn: choose one")
-    chosen: dict[str, int] = {"width": width, "seed": seed}
-    chosen |= {name: value for name, value in (("window", window), ("epochs", epochs)) if value is not None}
-    settings: Glove | Word2Vec
-    if glove:
-        settings = Glove(**chosen)
-    else:  # rates as word2vec's code has them
-        settings = Word2Vec(**chosen, negatives=negatives, cbow=cbow, rate=0.05 if cbow else 0.025)
+    settings = _settings(glove, cbow, negatives, width=width, window=window, epochs=epochs, seed=seed)
     blocks = line_blocks(corpus, text or ())
     found = read_words(blocks if raw else sentences(blocks), min_count=min_count)
     cores = threads or len(os.sched_getaffinity(0))
@@ -176,6 +168,20 @@ def picture(
     chosen = _load(source).take(words)
     _draw(list(chosen.words), _flattened(chosen.unit, method), method, out)
     print(f"picture written to {out}")
+
+
+def _settings(glove: bool, cbow: bool, negatives: int, **given: int | None) -> Glove | Word2Vec:
+    """How to learn; what is not given is the method's own."""
+    from gradatim.vectors.glove import Glove
+    from gradatim.vectors.word2vec import Word2Vec
+
+    if glove and cbow:
+        raise ConfigError("--glove and --cbow are two ways to learn: choose one")
+    chosen = {name: value for name, value in given.items() if value is not None}
+    if glove:
+        return Glove(**chosen)
+    rate = 0.05 if cbow else 0.025  # as word2vec's code has them
+    return Word2Vec(**chosen, negatives=negatives, cbow=cbow, rate=rate)
 
 
 def _load(source: str) -> WordVectors:

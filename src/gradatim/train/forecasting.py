@@ -145,6 +145,17 @@ def forecast(
     return np.moveaxis(found, 0, -1)
 
 
+def look_ahead(
+    values: Array, season: int, *, horizon: int, context: int, epochs: float, seed: int = 0,
+    progress: Callable[[float], None] = lambda _share: None,
+) -> Array:  # fmt: skip
+    """Quantiles `LEVELS` (horizon, levels) of the values after the last, by a network that has read all of them."""
+    model, frame = learn(values, season, context=context, epochs=epochs, seed=seed, progress=progress)
+    end = np.array([len(values)])
+    found: Array = forecast(model, frame, values, end, horizon=horizon, context=context, seed=seed)[0]
+    return found
+
+
 def naive(values: Array, origins: Array, *, lag: int, horizon: int, learned: int) -> Array:
     """The value `lag` before, again and again, with the quantiles of its errors on the first `learned` moments."""
     steps = np.arange(horizon)
