@@ -17,7 +17,7 @@ def test_a_series_is_forecast(tmp_path: Path) -> None:
     file, out = tmp_path / "series.csv", tmp_path / "out"
     file.write_text("day,value\n" + "\n".join(f"d{i},{value:.4f}" for i, value in enumerate(values)))
     command = ["forecast", str(file), "--season", "8", "--epochs", "1", "--out", str(out), "--json"]
-    done = CliRunner(catch_exceptions=False).invoke(app, command)
+    done = CliRunner().invoke(app, command)
     assert done.exit_code == 0, done.output
     scores = json.loads(done.stdout)
     assert scores.keys() == {"network", "seasonal naive", "naive"}
