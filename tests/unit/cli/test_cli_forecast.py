@@ -23,7 +23,7 @@ def test_a_series_is_forecast(tmp_path: Path) -> None:
     assert scores.keys() == {"network", "seasonal naive", "naive"}
     assert all(0 <= score["coverage"] <= 1 and score["mae"] > 0 for score in scores.values())
     assert (out / "forecast.png").read_bytes().startswith(b"\x89PNG")
-    rows = list(csv.reader((out / "forecast.csv").open()))
+    rows = list(csv.reader((out / "forecast.csv").read_text().splitlines()))
     assert rows[0] == ["step", "quantile_0.1", "quantile_0.5", "quantile_0.9"]
     assert len(rows) == 1 + 8
     assert all(float(low) <= float(middle) <= float(high) for _, low, middle, high in rows[1:])
