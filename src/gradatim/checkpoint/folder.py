@@ -21,6 +21,7 @@ from gradatim.checkpoint.rules import Rule, Same, Weight, copies, left_out, to_o
 from gradatim.checkpoint.tensors import read_json, read_tensors, shards, write_files
 from gradatim.errors import CheckpointError, ConfigError, did_you_mean
 from gradatim.models.backbone import Backbone
+from gradatim.models.recurrent import RecurrentBackbone
 
 T = TypeVar("T")
 FORMAT = 1  # of our own folders
@@ -69,11 +70,23 @@ def read_model(folder: Path, *, bare: bool = False) -> Checkpoint:
 
 
 def load_backbone(folder: Path) -> Backbone:
-    """The encoder (or the causal body) of a folder's model, whatever head stands on it."""
-    model = read_model(folder, bare=True).model
-    body = model if isinstance(model, Backbone) else getattr(model, "encoder", None) or model.body
-    assert isinstance(body, Backbone)
+    """The Transformer of a folder's model, encoder or causal, whatever head stands on it; raises CheckpointError."""
+    body = load_body(folder)
+    if not isinstance(body, Backbone):
+        raise CheckpointError(f"{folder} holds a {type(body).__name__}, and a Transformer is needed")
     return body
+
+
+def load_body(folder: Path) -> Backbone | RecurrentBackbone:
+    """The body of a folder's model, whatever head stands on it; raises CheckpointError for one of another kind."""
+    model = read_model(folder, bare=True).model
+    bodies = (model, getattr(model, "encoder", None), getattr(model, "body", None))
+    for body in bodies:
+        if isinstance(body, Backbone | RecurrentBackbone):
+            return body
+    raise CheckpointError(
+        f"{folder} holds a {type(model).__name__}, which has no body that could be fine-tuned"
+    )
 
 
 def save_model(

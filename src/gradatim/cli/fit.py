@@ -39,6 +39,10 @@ Encoder = Annotated[
 Teacher = Annotated[
     str | None, typer.Option(help="A larger encoder to teach the students.", rich_help_panel=How)
 ]
+Language = Annotated[
+    str | None,
+    typer.Option(help="A recurrent language model to fine-tune (ULMFiT).", rich_help_panel=How),
+]
 Augment = Annotated[
     bool, typer.Option("--augment/--no-augment", help="Edited texts for the students.", rich_help_panel=How)
 ]
@@ -85,6 +89,7 @@ def command(
     tolerance: Tolerance = 0.005,
     encoder: Encoder = "minilm-l6",
     teacher: Teacher = None,
+    language_model: Language = None,
     augment: Augment = True,
     vectors: Vectors = None,
     max_length: MaxLength = 256,

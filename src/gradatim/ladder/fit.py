@@ -38,6 +38,7 @@ from gradatim.ladder.rungs.majority import MajorityRung
 from gradatim.ladder.rungs.ngram import NgramRung
 from gradatim.ladder.rungs.students import EncoderStudent, LstmStudent
 from gradatim.ladder.rungs.teacher import TeacherRung
+from gradatim.ladder.rungs.ulmfit import UlmfitRung
 from gradatim.ladder.state import ClimbFolder
 from gradatim.ladder.table import LadderTable
 from gradatim.pipelines.metrics import METRICS, default_metric, higher_is_better
@@ -51,6 +52,7 @@ RUNGS: tuple[Rung, ...] = (
     BiLstmRung(),
     FrozenRung(),
     FinetunedRung(),
+    UlmfitRung(),
     TeacherRung(),
     EncoderStudent(None),
     EncoderStudent(3),
@@ -58,10 +60,12 @@ RUNGS: tuple[Rung, ...] = (
     LstmStudent(),
     Int8Rung(),
 )
-TAUGHT = {
-    TeacherRung.name,
-    EncoderStudent(None).name,
-}  # rungs that there are only where `Settings.teacher` names one
+# Rungs that there are only where this field of `Settings` names something, and what that is.
+NEEDS = {
+    TeacherRung.name: ("teacher", "an encoder"),
+    EncoderStudent(None).name: ("teacher", "an encoder"),
+    UlmfitRung.name: ("language_model", "a folder of `gradatim train`"),
+}
 KINDS = list(dict.fromkeys(map(type, RUNGS)))
 STUDENT = re.compile(r"student-(\d+)l")  # a student may be asked for by any number of layers
 
@@ -130,7 +134,7 @@ def fit(source: str | Path | Corpus, *, table: LadderTable | None = None, **opti
     `force` the nearest model is written all the same).
     """
     budget, settings, plan = _parse(options)
-    rungs = named_rungs(plan.rungs, taught=settings.teacher is not None)
+    rungs = named_rungs(plan.rungs, settings)
     _check_early(budget, settings, plan)
     if isinstance(source, Corpus):
         corpus = source
@@ -260,18 +264,25 @@ def _check_early(budget: Budget, settings: Settings, plan: Plan) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
 
 
-def named_rungs(names: Sequence[str] | None, *, taught: bool) -> list[Rung]:
+def named_rungs(names: Sequence[str] | None, settings: Settings) -> list[Rung]:
     """Rungs in order, all that there are unless some are named; raises ConfigError for an unknown one."""
     known: dict[str, Rung] = {rung.name: rung for rung in RUNGS}
+    there = {name for name, (field, _) in NEEDS.items() if getattr(settings, field) is not None}
     for name in names or ():
         if depth := STUDENT.fullmatch(name):
             known.setdefault(name, EncoderStudent(int(depth[1])))
         if name not in known:
             raise ConfigError(f"unknown rung '{name}'{did_you_mean(name, known)}; known: {', '.join(known)}")
-        if name in TAUGHT and not taught:
-            raise ConfigError(f"the rung '{name}' needs a teacher: name an encoder with --teacher")
+        if name in NEEDS and name not in there:
+            field, what = NEEDS[name]
+            option = field.replace("_", "-")
+            raise ConfigError(
+                f"the rung '{name}' needs a {field.replace('_', ' ')}: name {what} with --{option}"
+            )
     asked = [
-        rung for name, rung in known.items() if (name in names if names else taught or name not in TAUGHT)
+        rung
+        for name, rung in known.items()
+        if (name in names if names else name not in NEEDS or name in there)
     ]
     return sorted(asked, key=_height)
 

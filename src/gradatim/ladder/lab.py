@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from tokenizers import Tokenizer
 
-from gradatim.checkpoint.folder import load_backbone, tokenizer_json
+from gradatim.checkpoint.folder import load_backbone, load_body, tokenizer_json
 from gradatim.data import resolve_model
 from gradatim.engine.artifact import write_artifact
 from gradatim.engine.atomic import atomic_file
@@ -20,9 +20,10 @@ from gradatim.ladder.decision import fit_decision, quality
 from gradatim.ladder.rung import Problem
 from gradatim.ladder.rungs.logistic import Regressions
 from gradatim.ladder.rungs.majority import log_prior
-from gradatim.models.backbone import Backbone
+from gradatim.models.backbone import Backbone, BackboneConfig
 from gradatim.models.classifier import Classifier, num_parameters
 from gradatim.models.inputs import PackedTexts
+from gradatim.models.recurrent import RecurrentBackbone
 from gradatim.models.session import TorchSession
 from gradatim.nn.pooling import Pooling
 from gradatim.pipelines.classification import pool_windows
@@ -50,9 +51,11 @@ class Lab:
         known = Tokenizer.from_str(self.tokenizer).token_to_id
         self.mask = next((name for name in MASKS if known(name) is not None), "")
         self._probes: dict[Pooling, tuple[Array, Array, float]] = {}
-        body = self.bert()
+        body = self.body()
         self.config, self.parameters = body.config, dense_parameters(body)
-        length = min(problem.settings.max_length, self.config.max_length)
+        length = problem.settings.max_length
+        if isinstance(self.config, BackboneConfig):
+            length = min(length, self.config.max_length)
         self.pieces = PieceEncoder(self.tokenizer, max_length=length)
         self.bf16 = Recipe(precision=problem.settings.precision).bf16()
 
@@ -73,8 +76,12 @@ class Lab:
         lab.problem = problem
         return lab
 
+    def body(self) -> Backbone | RecurrentBackbone:
+        """A fresh copy of what was pretrained: an encoder of the BERT family, or a recurrent language model."""
+        return load_body(self.folder)
+
     def bert(self) -> Backbone:
-        """A fresh copy of the pretrained encoder, which is of the BERT family."""
+        """The same, where only a Transformer will do; raises CheckpointError for another."""
         return load_backbone(self.folder)
 
     @functools.cached_property
@@ -143,11 +150,14 @@ class Lab:
         decision = fit_decision(dev_logits, targets, multi_label=task.multi_label)
         return quality(self.problem.metric, task, targets, dev_logits, decision)
 
-    def classifier(self, body: Backbone, pooling: Pooling, *, probed: bool = True) -> Classifier:
-        """A classifier on `body` whose head starts from the frozen probe."""
-        model = Classifier(body, body.config.width, len(self.corpus.task.labels), pooling=(pooling,))
+    def classifier(
+        self, body: Backbone | RecurrentBackbone, *pooling: Pooling, probed: bool = True
+    ) -> Classifier:
+        """A classifier on `body`, pooled in these ways; of a single one the head may start from the frozen probe."""
+        width, labels = body.config.output_width, len(self.corpus.task.labels)
+        model = Classifier(body, width, labels, pooling=pooling)
         if probed:
-            weights, bias, _ = self.probe(pooling)
+            weights, bias, _ = self.probe(*pooling)
             with torch.no_grad():
                 model.head.linear.weight.copy_(torch.from_numpy(np.asarray(weights.T, dtype=np.float32)))
                 model.head.linear.bias.copy_(torch.from_numpy(np.asarray(bias, dtype=np.float32)))

@@ -17,7 +17,8 @@ class Settings:
     """What the user may turn, beside the data and the budget.
 
     `encoder` names a local folder, a catalog name or a hub id of the BERT family; `teacher`, named alike, is
-    an encoder that teaches the students and may be larger than anything shipped; `vectors` is a file or catalog
+    an encoder that teaches the students and may be larger than anything shipped; `language_model` is the folder of a
+    recurrent one that `gradatim train` made, for the rung ulmfit; `vectors` is a file or catalog
     name of static vectors or None (trained). `unlabelled` are extra texts for distillation, `augment` adds
     edited ones. `tolerance` is the loss in metric that int8 may cause on dev, `max_length` the window in
     tokens, specials included, `precision` "auto", "bf16" or "fp32" for training.
@@ -25,6 +26,7 @@ class Settings:
 
     encoder: str = "minilm-l6"
     teacher: str | None = None
+    language_model: str | None = None
     vectors: str | None = None
     unlabelled: Sequence[str] = ()
     unlabelled_pairs: Sequence[str] | None = None

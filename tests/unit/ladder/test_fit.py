@@ -12,10 +12,14 @@ import pytest
 import gradatim
 from gradatim.errors import ConfigError, GradatimError
 from gradatim.ladder import fit as fitting
+from gradatim.ladder.rung import Settings
 from gradatim.types import Corpus, Examples, Task
 
 EXAMPLES = Examples(["good film", "bad film"] * 8, None, np.array([1, 0] * 8))
 CORPUS = Corpus("tiny", Task(("bad", "good")), EXAMPLES, EXAMPLES, EXAMPLES, digest="d")
+
+
+TAUGHT = Settings(teacher="large", language_model="lstm")
 
 
 def fit(folder: Path, **options: Any) -> Any:
@@ -34,14 +38,14 @@ def test_rungs_come_in_the_order_of_the_ladder_and_students_by_depth() -> None:
         "student-4l",
         "teacher",
     ]
-    found = [rung.name for rung in fitting.named_rungs(asked, taught=True)]
+    found = [rung.name for rung in fitting.named_rungs(asked, TAUGHT)]
     assert found == [
         "linear", "teacher", "student", "student-5l", "student-4l", "student-2l", "student-bilstm", "int8"
     ]  # fmt: skip
-    assert [rung.name for rung in fitting.named_rungs(None, taught=True)] == [
-        rung.name for rung in fitting.RUNGS
-    ]
-    assert not {"teacher", "student"} & {rung.name for rung in fitting.named_rungs(None, taught=False)}
+    assert [rung.name for rung in fitting.named_rungs(None, TAUGHT)] == [rung.name for rung in fitting.RUNGS]
+    assert not {"teacher", "student", "ulmfit"} & {
+        rung.name for rung in fitting.named_rungs(None, Settings())
+    }
 
 
 @pytest.mark.parametrize(
@@ -54,6 +58,7 @@ def test_rungs_come_in_the_order_of_the_ladder_and_students_by_depth() -> None:
         ({"precision": "int4"}, "precision is auto, bf16 or fp32"),
         ({"rungs": ["linaer"]}, "did you mean 'linear'"),
         ({"rungs": ["student"]}, "--teacher"),
+        ({"rungs": ["ulmfit"]}, "--language-model"),
         ({"metric": "accuracyy"}, "did you mean 'accuracy'"),
     ],
 )

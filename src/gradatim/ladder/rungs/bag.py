@@ -32,7 +32,7 @@ class BagRung:
         began = time.perf_counter()
         lab = Lab.of(problem)
         notes, width, vectors = start_from(problem.settings.vectors, lab.tokenizer, WIDTH)
-        body = WordVectors(lab.config.embedding.vocab_size, width)
+        body = WordVectors(lab.config.vocab_size, width)
         model = Classifier(body, width, len(problem.corpus.task.labels), dropout=0.2)
         if vectors is not None:
             body.words.weight.data.copy_(vectors)

@@ -44,14 +44,14 @@ class BiLstmRung:
 
     def cost_s(self, problem: Problem) -> float:
         lab = Lab.of(problem)
-        model = build_bilstm(lab.config.embedding.vocab_size, len(problem.corpus.task.labels))
+        model = build_bilstm(lab.config.vocab_size, len(problem.corpus.task.labels))
         return 1.0 + SLOWER * lab.seconds(dense_parameters(model), EPOCHS)
 
     def fit(self, problem: Problem) -> list[Candidate]:
         began = time.perf_counter()
         lab = Lab.of(problem)
         notes, width, vectors = start_from(problem.settings.vectors, lab.tokenizer, WIDTH)
-        vocab_size, num_labels = lab.config.embedding.vocab_size, len(problem.corpus.task.labels)
+        vocab_size, num_labels = lab.config.vocab_size, len(problem.corpus.task.labels)
         model = build_bilstm(vocab_size, num_labels, width, vectors)
         epochs = lab.affordable(EPOCHS, SLOWER * lab.seconds(dense_parameters(model), 1))
         recipe = Recipe(epochs=epochs, rate=2e-3, weight_decay=1e-4, seed=problem.seed, precision="fp32")

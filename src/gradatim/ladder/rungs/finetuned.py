@@ -7,13 +7,13 @@ import time
 from gradatim.ladder.lab import Lab
 from gradatim.ladder.rung import Problem
 from gradatim.ladder.teacher import save_teacher
+from gradatim.models.classifier import Classifier
 from gradatim.nn.pooling import Pooling
 from gradatim.objectives.classification import Classification
 from gradatim.train.loop import train
 from gradatim.train.recipe import Recipe
 from gradatim.types import Candidate
 
-POOLING: Pooling = "mean"
 FEWEST, MOST = 2.0, 10.0  # epochs
 LARGE = 20_000  # texts from which batches are twice as large
 RATE, WIDTH = 1e-4, 384  # a wider encoder takes a rate as much lower
@@ -26,6 +26,7 @@ class FinetunedRung:
     can_shorten = True
     steps = 1200  # optimiser steps, about, within sensible numbers of epochs
     batch_size = 32
+    pooling: tuple[Pooling, ...] = ("mean",)
     probed = True
 
     def lab(self, problem: Problem) -> Lab:
@@ -45,18 +46,27 @@ class FinetunedRung:
     def fit(self, problem: Problem) -> list[Candidate]:
         began = time.perf_counter()
         lab, num_texts = self.lab(problem), len(problem.corpus.train)
-        model = lab.classifier(lab.bert(), POOLING, probed=self.probed)
-        epochs = lab.affordable(self.epochs(num_texts), lab.seconds(lab.parameters, 1))
-        recipe = Recipe(
+        model = lab.classifier(lab.body(), *self.pooling, probed=self.probed)
+        wanted = self.epochs(num_texts)
+        epochs = lab.affordable(wanted, self.cost_s(problem) / wanted)
+        recipe = self.recipe(problem, lab, epochs)
+        objective = Classification(lab.texts, problem.corpus.train.targets)
+        done = train(model, objective, recipe, progress=problem.progress)
+        self.keep(model, lab, problem)
+        notes = (f"{epochs:.3g} epochs at {done.tokens_per_s:,.0f} tokens/s",)
+        return [lab.export(model, self.name, self.name, time.perf_counter() - began, notes=notes)]
+
+    def recipe(self, problem: Problem, lab: Lab, epochs: float) -> Recipe:
+        """How it is trained."""
+        return Recipe(
             epochs=epochs,
-            batch_size=self.batch(num_texts),
+            batch_size=self.batch(len(problem.corpus.train)),
             rate=RATE * WIDTH / lab.config.width,
             average=0.2,
             seed=problem.seed,
             precision=problem.settings.precision,
         )
-        objective = Classification(lab.texts, problem.corpus.train.targets)
-        done = train(model, objective, recipe, progress=problem.progress)
+
+    def keep(self, model: Classifier, lab: Lab, problem: Problem) -> None:
+        """Leave the weights where students find them."""
         save_teacher(model, lab.tokenizer, problem.shared / self.name)
-        notes = (f"{epochs:.3g} epochs at {done.tokens_per_s:,.0f} tokens/s",)
-        return [lab.export(model, self.name, self.name, time.perf_counter() - began, notes=notes)]

@@ -188,7 +188,7 @@ class LstmStudent:
 
     def cost_s(self, problem: Problem) -> float:
         lab = Lab.of(problem)
-        model = build_bilstm(lab.config.embedding.vocab_size, len(problem.corpus.task.labels))
+        model = build_bilstm(lab.config.vocab_size, len(problem.corpus.task.labels))
         return SLOWER * lab.seconds(dense_parameters(model), _readings(problem)[1])
 
     def fit(self, problem: Problem) -> list[Candidate]:
