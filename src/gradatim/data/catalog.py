@@ -21,6 +21,8 @@ from gradatim.data.named import rows_of
 from gradatim.data.package import Package, sha256_of, unpack
 from gradatim.errors import SourceError, did_you_mean
 
+CALLED = {"vectors": "word vectors"}  # kinds by another name than their own
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -123,8 +125,8 @@ def resolve_data(name: str | Path, kind: str) -> Path:
     known = [entry.name for entry in entries().values() if entry.kind == kind]
     if str(name) not in known:
         raise SourceError(
-            f"no {kind} {str(name)!r}: there is no such file or folder, and the catalog has {', '.join(known)}"
-            f"{did_you_mean(str(name), known)}"
+            f"no {CALLED.get(kind, kind)} {str(name)!r}: there is no such file or folder, and the catalog has "
+            f"{', '.join(known)}{did_you_mean(str(name), known)}"
         )
     return fetch(str(name))
 

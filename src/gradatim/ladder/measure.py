@@ -55,6 +55,8 @@ def measure(candidate: Candidate, problem: Problem, texts: Path) -> Measurement:
     """
     artifact, corpus, threads = Path(candidate.artifact), problem.corpus, str(problem.threads)
     environment = {**os.environ, **dict.fromkeys(THREAD_LIMITS, threads)}
+    # First: the choice between int8 and fp32, made once on each machine, is then behind the model.
+    cold_start_s = _cold_start(artifact, corpus.dev, environment)
     out = artifact.with_suffix(ANSWERS)
     program = [sys.executable, "-m", "gradatim.ladder.measure"]
     _finish([*program, str(artifact), str(texts), str(out), threads], environment, artifact)
@@ -71,7 +73,7 @@ def measure(candidate: Candidate, problem: Problem, texts: Path) -> Measurement:
         texts_per_s=figures["texts_per_s"],
         size_mb=artifact.stat().st_size / 1e6,
         peak_mb=figures["peak_mb"],
-        cold_start_s=_cold_start(artifact, corpus.dev, environment),
+        cold_start_s=cold_start_s,
         cut_tokens=int(figures["cut_tokens"]),
         extra=scores(*answers),
     )

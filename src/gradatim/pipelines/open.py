@@ -15,21 +15,28 @@ from gradatim.types import Encoder, Session
 _KINDS = ("pieces", "features", "words", "none"), ("onnx", "linear", "ngram", "constant")
 
 
-def load(path: str | os.PathLike[str], *, threads: int | None = None) -> TextClassifier:
+def load(
+    path: str | os.PathLike[str], *, threads: int | None = None, precision: str | None = None
+) -> TextClassifier:
     """Load a `.gradatim` model, ready to be called with texts.
 
-    `threads` limits the cores a neural model uses (default: all that this process may use). Raises
-    `ArtifactError` if the file is missing, damaged, or made by another version.
+    `threads` limits the cores a neural model uses (default: all that this process may use). A model in int8 runs in the
+    `precision` named, "int8" or "fp32", or else in whichever this processor is faster with; answers differ by what
+    rounding makes of them. Raises `ArtifactError` if the file is missing, damaged, or made by another version.
     """
-    return open_artifact(read_artifact(Path(path)), threads=threads)
+    return open_artifact(read_artifact(Path(path)), threads=threads, precision=precision)
 
 
-def open_artifact(artifact: Artifact, *, threads: int | None = None) -> TextClassifier:
+def open_artifact(
+    artifact: Artifact, *, threads: int | None = None, precision: str | None = None
+) -> TextClassifier:
     """The classifier inside an artifact that was read before."""
     if threads is not None and threads < 1:
         raise ConfigError(f"threads must be at least 1, not {threads}")
+    if precision not in (None, "int8", "fp32"):
+        raise ConfigError(f"precision is int8 or fp32, not '{precision}'")
     try:
-        encoder, session = _encoder(artifact), _session(artifact, threads)
+        encoder, session = _encoder(artifact), _session(artifact, threads, precision)
         return TextClassifier(encoder, session, artifact.task, artifact.decision)
     except (ConfigError, KeyError, TypeError, ValueError) as error:
         raise ArtifactError(
@@ -104,12 +111,12 @@ def _encoder(artifact: Artifact) -> Encoder:
             raise ConfigError(f"unknown encoder kind '{kind}'{did_you_mean(str(kind), _KINDS[0])}")
 
 
-def _session(artifact: Artifact, threads: int | None) -> Session:
+def _session(artifact: Artifact, threads: int | None, precision: Any) -> Session:
     match artifact.kind:
         case "onnx":
             from gradatim.engine.onnx import OnnxSession
 
-            return OnnxSession(artifact.member("model.onnx"), threads)
+            return OnnxSession(artifact.member("model.onnx"), threads, precision=precision)
         case "linear":
             from gradatim.engine.linear import LinearSession
 

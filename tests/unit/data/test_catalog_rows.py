@@ -13,10 +13,10 @@ from gradatim.errors import SourceError
 def test_every_row_is_pinned_and_complete() -> None:
     assert set(entries()) == {
         "minilm-l6", "mpnet-base", "glove-6b-50d", "movie-snippets", "product-snippets", "editorial-snippets",
-        "tweets", "tatoeba-en-fr", "tatoeba-en-es",
+        "tweets", "tatoeba-en-fr", "tatoeba-en-es", "mauna-loa-co2",
     }  # fmt: skip
     for entry in entries().values():
-        assert entry.kind in {"model", "vectors", "labelled", "translation"}
+        assert entry.kind in {"model", "vectors", "series", "labelled", "translation"}
         assert (entry.table is not None) == (entry.kind in {"labelled", "translation"})
         assert entry.licence
         assert entry.citation

@@ -13,7 +13,7 @@ import torch
 from gradatim.checkpoint.folder import save_model
 from gradatim.data import resolve_model
 from gradatim.engine.artifact import read_artifact
-from gradatim.errors import GradatimError, SourceError
+from gradatim.errors import ConfigError, GradatimError, SourceError
 from gradatim.ladder import lab as labs
 from gradatim.ladder.lab import POOLINGS, Lab
 from gradatim.ladder.rung import Problem, Settings
@@ -217,3 +217,18 @@ def test_int8_keeps_the_products_that_cost_most_in_fp32(
         assert name in small.notes[0]
     wanted, found = (load(file.artifact).logits(TEXTS) for file in (source, small))
     assert np.corrcoef(wanted[:, 0], found[:, 0])[0, 1] > 0.99
+
+
+def test_a_file_in_int8_runs_in_the_precision_asked_for(encoder: Path, tmp_path: Path) -> None:
+    problem = make_problem(encoder, tmp_path)
+    (source,) = FrozenRung().fit(problem)
+    (small,) = Int8Rung().fit(replace(problem, below=((source, 0.0),)))
+    exact = load(source.artifact, precision="int8").logits(
+        TEXTS
+    )  # holds fp32 alone: there is nothing to choose
+    np.testing.assert_array_equal(exact, load(source.artifact).logits(TEXTS))
+    eight, plain = (load(small.artifact, precision=how).logits(TEXTS) for how in ("int8", "fp32"))
+    assert not np.array_equal(eight, plain)
+    assert np.abs(plain - exact).mean() <= np.abs(eight - exact).mean()
+    with pytest.raises(ConfigError, match="not 'int4'"):
+        load(small.artifact, precision="int4")
