@@ -29,8 +29,9 @@ class OnnxSession:
     Packed rows are padded here and nowhere else: sorted by length, and cut into the calls that cost least,
     so the order in which texts arrive costs nothing. Calls run side by side, each on one core; a single row
     has all `threads` to itself (default: the cores this process may use), unless several callers have been
-    here at once just now: then each keeps to one core. May be used from several threads. An int8 model runs in the
-    `precision` named, or else in the one that this processor is faster with.
+    here at once just now: then each keeps to one core. May be used from several threads. A model that holds both
+    forms runs in the `precision` named, or else in the one that this processor is faster with; `precision` is then
+    that, and None of any other model.
     """
 
     def __init__(
@@ -38,8 +39,10 @@ class OnnxSession:
     ) -> None:
         self._threads = threads or available_cores()
         self._wide = OnnxGraph(model, self._threads)
-        self.precision: Precision = precision or faster(model, self._wide, self._threads)
-        if self.precision == "fp32" and self._wide.timed_on:
+        self.precision: Precision | None = None
+        if self._wide.timed_on:
+            self.precision = precision or faster(model, self._wide, self._threads)
+        if self.precision == "fp32":
             self._wide = OnnxGraph(model, self._threads, "fp32")
         self._narrow = self._wide if self._threads == 1 else None
         self._model = b"" if self._narrow else model
@@ -86,7 +89,7 @@ class OnnxSession:
         """The graph on one core, loaded when it is first needed."""
         with self._lock:
             if self._narrow is None:
-                self._narrow, self._model = OnnxGraph(self._model, 1, self.precision), b""
+                self._narrow, self._model = OnnxGraph(self._model, 1, self.precision or "int8"), b""
             return self._narrow
 
     def _workers(self) -> ThreadPoolExecutor:
