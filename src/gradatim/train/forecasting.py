@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ from gradatim.types import Array
 LEVELS = (0.1, 0.5, 0.9)  # the quantiles of a forecast: the outer ones bound an interval of 80 %
 PATHS = 200  # futures drawn for each forecast
 FEWEST = 4  # seasons that a series must have to learn from
+CALIBRATED = 0.15  # share of a series on which the width of intervals is found
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +88,42 @@ class Trial:
     scores: dict[str, Score]
 
 
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """A network that has read a series, and by how much its intervals must be wider (or narrower) than it says."""
+
+    model: Forecaster
+    frame: Frame
+    context: int
+    stretch: float = 1.0
+
+
 def learn(
-    values: Array, season: int, *, context: int, epochs: float, seed: int = 0,
+    values: Array, season: int, *, horizon: int, context: int, epochs: float, seed: int = 0,
     progress: Callable[[float], None] = lambda _share: None,
-) -> tuple[Forecaster, Frame]:  # fmt: skip
-    """A network that has read the whole of `values`, in windows of `context` moments."""
+) -> Learned:  # fmt: skip
+    """A network that has read the whole of `values`, in windows of `context` moments.
+
+    How wide its intervals must be is found with a first network, on the last part of `values`, which that has not read
+    (split conformal prediction, Papadopoulos et al. 2002, with the interval itself as the scale of an error).
+    """
+    held = max(2 * horizon, round(CALIBRATED * len(values)))
+    known = len(values) - held
+    stretch = 1.0
+    if known >= FEWEST * season + 2:
+        first = _trained(values[:known], season, context, epochs, seed, lambda share: progress(share / 2))
+        origins = np.arange(known, len(values) - horizon + 1, max(1, horizon // 4))
+        low, middle, high = np.moveaxis(forecast(first, values, origins, horizon=horizon, seed=seed), -1, 0)
+        error = values[origins[:, None] + np.arange(horizon)] - middle
+        room = np.where(error > 0, high - middle, middle - low)
+        stretch = float(np.quantile(np.abs(error) / np.maximum(room, 1e-12), LEVELS[-1] - LEVELS[0]))
+    done = _trained(values, season, context, epochs, seed, lambda share: progress((1 + share) / 2))
+    return replace(done, stretch=stretch)
+
+
+def _trained(
+    values: Array, season: int, context: int, epochs: float, seed: int, progress: Callable[[float], None]
+) -> Learned:
     if len(values) < FEWEST * season + 2:
         raise DataError(
             f"{len(values)} values are too few to learn a season of {season} from: at least {FEWEST * season + 2}"
@@ -104,24 +137,16 @@ def learn(
         epochs=epochs, batch_size=16, rate=3e-3, schedule="cosine", average=0.2, seed=seed, precision="fp32"
     )
     train(model, objective, recipe, progress=progress)
-    return model.eval(), frame
+    return Learned(model.eval(), frame, context)
 
 
 @torch.inference_mode()
-def forecast(
-    model: Forecaster,
-    frame: Frame,
-    values: Array,
-    origins: Array,
-    *,
-    horizon: int,
-    context: int,
-    seed: int = 0,
-) -> Array:
+def forecast(learned: Learned, values: Array, origins: Array, *, horizon: int, seed: int = 0) -> Array:
     """Quantiles `LEVELS` (origins, horizon, levels) of the values from each origin on, from those before it.
 
     Futures are drawn step by step, each step on what the one before gave.
     """
+    model, frame, context = learned.model, learned.frame, learned.context
     rng = np.random.default_rng(seed)
     features, _ = frame.known(values[: int(origins.max())])
     begins = np.maximum(origins - frame.first - context, 0)
@@ -141,8 +166,11 @@ def forecast(
         added = drawn.loc.numpy() + drawn.scale.numpy() * rng.standard_t(drawn.df.numpy())
         paths[:, step] = before[:, 1] + frame.unit * added
         before = np.concatenate([before[:, 1:], paths[:, step, None]], axis=1)
-    found: Array = np.quantile(paths.reshape(len(origins), PATHS, horizon), LEVELS, axis=1)
-    return np.moveaxis(found, 0, -1)
+    found: Array = np.moveaxis(
+        np.quantile(paths.reshape(len(origins), PATHS, horizon), LEVELS, axis=1), 0, -1
+    )
+    middle = found[..., 1:2]
+    return middle + learned.stretch * (found - middle)
 
 
 def look_ahead(
@@ -150,9 +178,9 @@ def look_ahead(
     progress: Callable[[float], None] = lambda _share: None,
 ) -> Array:  # fmt: skip
     """Quantiles `LEVELS` (horizon, levels) of the values after the last, by a network that has read all of them."""
-    model, frame = learn(values, season, context=context, epochs=epochs, seed=seed, progress=progress)
-    end = np.array([len(values)])
-    found: Array = forecast(model, frame, values, end, horizon=horizon, context=context, seed=seed)[0]
+    settings: dict[str, Any] = {"horizon": horizon, "context": context, "epochs": epochs, "seed": seed}
+    learned = learn(values, season, progress=progress, **settings)
+    found: Array = forecast(learned, values, np.array([len(values)]), horizon=horizon, seed=seed)[0]
     return found
 
 
@@ -196,11 +224,10 @@ def try_out(
     origins = np.arange(learned, len(values) - horizon + 1, max(1, horizon // 2))
     if not len(origins):
         raise DataError(f"the last {len(values) - learned} values cannot hold a forecast of {horizon}")
-    model, frame = learn(
-        values[:learned], season, context=context, epochs=epochs, seed=seed, progress=progress
-    )
+    settings: dict[str, Any] = {"horizon": horizon, "context": context, "epochs": epochs, "seed": seed}
+    network = learn(values[:learned], season, progress=progress, **settings)
     forecasts = {
-        "network": forecast(model, frame, values, origins, horizon=horizon, context=context, seed=seed),
+        "network": forecast(network, values, origins, horizon=horizon, seed=seed),
         "seasonal naive": naive(values, origins, lag=season, horizon=horizon, learned=learned),
         "naive": naive(values, origins, lag=1, horizon=horizon, learned=learned),
     }

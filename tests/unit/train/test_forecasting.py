@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from gradatim.data.series import load_series
 from gradatim.errors import DataError
 from gradatim.models.forecaster import Forecaster
 from gradatim.nn.packed import Layout
-from gradatim.train.forecasting import PATHS, Frame, forecast, judge, naive, try_out
+from gradatim.train.forecasting import Frame, Learned, forecast, judge, naive, try_out
 from gradatim.types import Array
 
 
@@ -77,12 +78,13 @@ def test_a_season_with_a_trend_is_learned() -> None:
 def test_a_forecast_reads_nothing_after_its_origin_and_repeats() -> None:
     torch.manual_seed(0)
     values = wave(100)
-    frame, model = Frame.of(values, 12), Forecaster(5).eval()
+    learned = Learned(Forecaster(5).eval(), Frame.of(values, 12), context=24)
     other = np.concatenate([values[:80], np.full(20, 1e6)])
-    settings = {"horizon": 5, "context": 24}
-    one, two = (forecast(model, frame, given, np.array([60, 80]), **settings) for given in (values, other))
+    one, two = (forecast(learned, given, np.array([60, 80]), horizon=5) for given in (values, other))
     np.testing.assert_array_equal(one, two)
-    assert PATHS > 50
+    wider = forecast(replace(learned, stretch=2.0), values, np.array([60, 80]), horizon=5)[0]
+    np.testing.assert_allclose(wider[:, 1], one[0, :, 1])
+    np.testing.assert_allclose(wider[:, 2] - wider[:, 0], 2 * (one[0, :, 2] - one[0, :, 0]))
 
 
 def test_the_distribution_is_proper_whatever_the_network_says() -> None:
