@@ -10,12 +10,11 @@ not run again, what was stopped is resumed.
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
 from pathlib import Path
 
-from benchmarks.finetune import RECIPES, run
-from benchmarks.pretrain import gradatim
+from benchmarks.finetune import run
+from benchmarks.pretrain import tokenizer, trained
 from gradatim.train.journal import read_log
 
 SIZE = 10_000
@@ -27,7 +26,8 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--out", type=Path, default=Path("runs/elmo-benchmark"))
     options = parser.parse_args()
-    model = pretrain(options.out)
+    words = tokenizer(options.out / "words.json", SIZE, "elmo")
+    model = trained("pretrain-elmo", options.out / "elmo", {"data.tokenizer": f'"{words}"'})
     log = [record for record in read_log(options.out / "elmo" / "log.jsonl") if "score" in record]
     print(f"ELMo: {log[-1]['tokens']:,} words, held-out loss of both directions {-log[-1]['score']:.3f}\n")
     print("| task, dev | GloVe | ELMo | gain |\n|---|---:|---:|---:|")
@@ -43,21 +43,6 @@ def main() -> None:
         cells = [f"{statistics.mean(s):.1f} ({min(s):.1f}-{max(s):.1f})" for s in found.values()]
         gain = statistics.mean(found["elmo"]) - statistics.mean(found["glove"])
         print(f"| {name} | {cells[0]} | {cells[1]} | {gain:+.1f} |", flush=True)
-
-
-def pretrain(out: Path) -> Path:
-    """The finished ELMo."""
-    out.mkdir(parents=True, exist_ok=True)
-    words, folder = out / "words.json", out / "elmo"
-    if not words.is_file():
-        data = Path(os.environ["GRADATIM_DATA"])
-        texts = [str(data / "english_novels"), str(data / "imdb" / "unsup.jsonl.xz")]
-        options = ["--kind", "elmo", "--size", str(SIZE), "--text", "text", "--out", str(words)]
-        gradatim("tokenizer", "train", *texts, *options)
-    if not (folder / "model" / "config.json").is_file():
-        recipe = RECIPES / "pretrain-elmo.toml"
-        gradatim("train", str(recipe), f'data.tokenizer="{words}"', "--out", str(folder), "--resume")
-    return folder / "model"
 
 
 if __name__ == "__main__":

@@ -5,8 +5,7 @@
 Every network is one call of `gradatim train benchmarks/recipes/ptb-lstm.toml` with the changes named in MODELS, whose
 passes take about an hour on two cores; `--share` makes them fewer. Perplexity and speed of scoring are those of the
 exported files, which run without torch, each sentence read after those before it (the n-gram model reads sentences
-alone). What is finished in FOLDER is not run again,
-what was stopped is resumed.
+alone). What is finished in FOLDER is not run again, what was stopped is resumed.
 """
 
 from __future__ import annotations
@@ -17,8 +16,7 @@ import os
 import time
 from pathlib import Path
 
-from benchmarks.finetune import RECIPES
-from benchmarks.pretrain import gradatim
+from benchmarks.pretrain import gradatim, trained
 from gradatim.checkpoint.folder import read_model
 from gradatim.models.classifier import num_parameters
 from gradatim.pipelines.open import load_language
@@ -75,11 +73,11 @@ def main() -> None:
         published, changes = MODELS[name]
         epochs = float(changes["train.epochs"]) * options.share
         folder = out / name
-        if not (folder / "model" / "config.json").is_file():
-            settings = {**changes, "train.epochs": f"{epochs:g}", "data.tokenizer": f'"{words}"'}
-            learn(settings, folder)
-        model, file = read_model(folder / "model").model, out / f"{name}.gradatim"
-        gradatim("lm", "convert", str(folder / "model"), str(file))
+        made = trained(
+            "ptb-lstm", folder, {**changes, "train.epochs": f"{epochs:g}", "data.tokenizer": f'"{words}"'}
+        )
+        model, file = read_model(made).model, out / f"{name}.gradatim"
+        gradatim("lm", "convert", str(made), str(file))
         perplexity, speed = scored(file, test, carried=True)
         spent = seconds_of(folder)
         print(
@@ -87,12 +85,6 @@ def main() -> None:
             f"| {speed:,.0f} | {published} |",
             flush=True,
         )
-
-
-def learn(settings: dict[str, str], folder: Path) -> None:
-    """One run of the recipe, resumed if it was stopped; what a preset does not know is left out of it."""
-    changes = [f"{key}={value}" for key, value in settings.items()]
-    gradatim("train", str(RECIPES / "ptb-lstm.toml"), *changes, "--out", str(folder), "--resume")
 
 
 def seconds_of(folder: Path) -> float:

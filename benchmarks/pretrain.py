@@ -14,6 +14,7 @@ import os
 import statistics
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -62,16 +63,28 @@ def main() -> None:
 
 def pretrain(name: str, out: Path) -> Path:
     """The folder of a finished pretraining run."""
-    tokenizer, folder = out / f"{name}-8k.json", out / name
-    data = Path(os.environ["GRADATIM_DATA"])
-    if not tokenizer.is_file():
+    pieces = tokenizer(out / f"{name}-8k.json", SIZE, *KINDS[name])
+    trained(f"pretrain-{name}", out / name, {"data.tokenizer": f'"{pieces}"'})
+    return out / name
+
+
+def tokenizer(target: Path, size: int, *kind: str) -> Path:
+    """A tokenizer of this kind, learned on the novels and IMDB's unlabelled reviews."""
+    if not target.is_file():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        data = Path(os.environ["GRADATIM_DATA"])
         texts = [str(data / "english_novels"), str(data / "imdb" / "unsup.jsonl.xz")]
-        kind = ["--kind", *KINDS[name], "--size", str(SIZE), "--text", "text", "--out", str(tokenizer)]
-        gradatim("tokenizer", "train", *texts, *kind)
+        options = ["--kind", *kind, "--size", str(size), "--text", "text", "--out", str(target)]
+        gradatim("tokenizer", "train", *texts, *options)
+    return target
+
+
+def trained(recipe: str, folder: Path, changes: Mapping[str, str]) -> Path:
+    """The finished model of a recipe with changes, trained now or earlier; what was stopped is resumed."""
     if not (folder / "model" / "config.json").is_file():
-        recipe = RECIPES / f"pretrain-{name}.toml"
-        gradatim("train", str(recipe), f'data.tokenizer="{tokenizer}"', "--out", str(folder), "--resume")
-    return folder
+        settings = [f"{key}={value}" for key, value in changes.items()]
+        gradatim("train", str(RECIPES / f"{recipe}.toml"), *settings, "--out", str(folder), "--resume")
+    return folder / "model"
 
 
 def twin(model: Path, folder: Path) -> Path:

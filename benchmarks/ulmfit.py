@@ -10,11 +10,10 @@ again, what was stopped is resumed.
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 
-from benchmarks.finetune import RECIPES, run
-from benchmarks.pretrain import gradatim, twin
+from benchmarks.finetune import run
+from benchmarks.pretrain import tokenizer, trained, twin
 
 SIZE = 8000
 ALL = 25_000
@@ -34,8 +33,9 @@ def main() -> None:
     parser.add_argument("--steps-at", type=int, default=2000, help="labels at which steps are left out")
     options = parser.parse_args()
     out, few = options.out, options.steps_at
-    pretrained = language("pretrain", {"data.tokenizer": f'"{tokenizer(out)}"'}, out)
-    adapted = language("adapt", {"model.from": f'"{pretrained}"'}, out)
+    pieces = tokenizer(out / "pieces.json", SIZE, "gpt2")
+    pretrained = trained("ulmfit-pretrain", out / "pretrain", {"data.tokenizer": f'"{pieces}"'})
+    adapted = trained("ulmfit-adapt", out / "adapt", {"model.from": f'"{pretrained}"'})
     fresh = twin(adapted, out / "fresh")
     print("| labelled reviews | ULMFiT, test accuracy | the same network from nothing |\n|---:|---:|---:|")
     for labels in options.labels:
@@ -51,28 +51,6 @@ def main() -> None:
     }
     for name, (folder, start, changes) in variants.items():
         print(f"| {name} | {classify(out, folder, few, start, **changes):.1f} |", flush=True)
-
-
-def tokenizer(out: Path) -> Path:
-    """The pieces of all three steps."""
-    target = out / "pieces.json"
-    if not target.is_file():
-        out.mkdir(parents=True, exist_ok=True)
-        data = Path(os.environ["GRADATIM_DATA"])
-        texts = [str(data / "english_novels"), str(data / "imdb" / "unsup.jsonl.xz")]
-        options = ["--kind", "gpt2", "--size", str(SIZE), "--text", "text", "--out", str(target)]
-        gradatim("tokenizer", "train", *texts, *options)
-    return target
-
-
-def language(step: str, changes: dict[str, str], out: Path) -> Path:
-    """The finished model of one of the first two steps."""
-    folder = out / step
-    if not (folder / "model" / "config.json").is_file():
-        settings = [f"{key}={value}" for key, value in changes.items()]
-        recipe = RECIPES / f"ulmfit-{step}.toml"
-        gradatim("train", str(recipe), *settings, "--out", str(folder), "--resume")
-    return folder / "model"
 
 
 def classify(out: Path, name: str, labels: int, start: Path, **changes: str) -> float:

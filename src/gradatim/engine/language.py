@@ -12,7 +12,7 @@ from gradatim.errors import ArtifactError
 from gradatim.types import Array
 
 CELLS = 1 << 23  # log probabilities held at once
-STATE, AFTER = "state", "_after"
+STATE, AFTER = "state", "_after"  # inputs that are carried, and the outputs that they become
 
 
 class OnnxLanguage:

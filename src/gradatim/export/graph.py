@@ -10,12 +10,12 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
+from gradatim.engine.language import STATE
 from gradatim.types import Array
 
 OPSET = 24  # Attention with the lengths of its rows
 CONTRIB = "com.microsoft"  # ONNX Runtime's own operators
 IR_VERSION = 11
-STATE = "state"
 
 Axes = Sequence[int | str]  # sizes, or names of those that are free
 TOKENS: Axes = ("rows", "tokens")

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from gradatim.engine.artifact import write_artifact
+from gradatim.engine.language import AFTER, STATE
 from gradatim.engine.manifest import JSON
 from gradatim.errors import ConfigError
 from gradatim.export.encoder import encoder
-from gradatim.export.graph import STATE, TOKENS, Axes, Graph, array
+from gradatim.export.graph import TOKENS, Axes, Graph, array
 from gradatim.export.recurrent import recurrent, window
 from gradatim.models.backbone import Backbone
 from gradatim.models.heads import LanguageHead
@@ -59,7 +60,7 @@ def to_onnx(model: LanguageModel) -> bytes:
             x, after = recurrent(graph, body, list(begin))
         else:
             x, after = window(graph, body, *begin)
-        ends = {f"{name}_after": (value, begin[name]) for name, value in zip(begin, after, strict=True)}
+        ends = {f"{name}{AFTER}": (value, begin[name]) for name, value in zip(begin, after, strict=True)}
     flat = graph.add("Reshape", x, graph.constant("flat_states", [-1, body.config.output_width]))
     scores = graph.add("LogSoftmax", _head(graph, body, head, flat), axis=-1)
     column = graph.add("Reshape", "targets", graph.constant("column", [-1, 1]))

@@ -111,13 +111,14 @@ class ModelSettings:
     def _before_attention(self, name: str, vocab_size: int) -> BodyConfig:
         """A recurrent body, or a window of words."""
         takes = {WINDOW: WINDOWED, ELMO: LETTERED}.get(name, STEPPED)
-        preset = {ELMO: {"hidden_width": 0}}.get(name, presets.RECURRENT.get(name, {}))
+        preset = presets.RECURRENT.get(name, {})
         given = self.given(tuple(dict.fromkeys((*SIZES, *AXES, *STEPPED, *WINDOWED))))
         if strange := [key for key in given if key not in takes]:
             raise ConfigError(
                 f"[model] preset '{name}' has no {', '.join(strange)}; it has {', '.join(takes)}"
             )
-        if missing := [size for size in ("width", "hidden_width") if size not in {**preset, **given}]:
+        needed = [size for size in ("width", "hidden_width") if size in takes]
+        if missing := [size for size in needed if size not in {**preset, **given}]:
             raise ConfigError(f"[model] preset '{name}' has no sizes of its own: give {', '.join(missing)}")
         if name == ELMO:
             return ElmoConfig(vocab_size=vocab_size, **given)
