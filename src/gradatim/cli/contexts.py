@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gradatim.cli.extra import need_training
 from gradatim.cli.target import check_target
-from gradatim.errors import DataError, MissingExtraError
+from gradatim.errors import DataError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,10 +28,7 @@ def command(
     out: Annotated[Path, typer.Option(help="The picture to write, a PNG.")] = Path("contexts.png"),
 ) -> None:
     """Draw the vectors of a word by context: of static vectors all would lie in one point."""
-    try:
-        import torch  # noqa: F401
-    except ImportError:
-        raise MissingExtraError("gradatim vectors contexts", "train") from None
+    need_training("gradatim vectors contexts")
     import numpy as np
 
     from gradatim.checkpoint.folder import read_model, tokenizer_json

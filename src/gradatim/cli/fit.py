@@ -10,6 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
+from gradatim.cli.extra import need_training
+
 Data, Limits, How, Files = "Data", "Budget", "How to climb", "Files"  # panels of the help
 
 Source = Annotated[str, typer.Argument(help="A file, a folder, a catalog or data set name.")]
@@ -113,7 +115,7 @@ def command(
     data = options.pop("data")
     options["rungs"] = [name.strip() for name in rungs.split(",")] if rungs else None
     options["command"] = f"gradatim {shlex.join(sys.argv[1:])}"
-    _need_training_extra()
+    need_training("gradatim fit", "datasets", "sklearn", "onnx")
     options |= _unlabelled(options.pop("unlabelled"), text, text_pair)
     from gradatim.ladder.fit import fit
 
@@ -129,12 +131,3 @@ def _unlabelled(source: str | None, text: str | None, text_pair: str | None) -> 
 
     texts, pairs = load_texts(source, text=text, text_pair=text_pair, pairs=text_pair is not None)
     return {"unlabelled": texts, "unlabelled_pairs": pairs}
-
-
-def _need_training_extra() -> None:
-    from importlib.util import find_spec
-
-    from gradatim.errors import MissingExtraError
-
-    if any(find_spec(name) is None for name in ("torch", "datasets", "sklearn", "onnx")):
-        raise MissingExtraError("gradatim fit", "train")

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gradatim.cli.extra import need_training
 from gradatim.cli.progress import bar
 from gradatim.cli.target import check_target
-from gradatim.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from gradatim.data.series import Series
@@ -43,10 +43,7 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="The scores, on stdout.")] = False,
 ) -> None:
     """Forecast a numeric series with a recurrent network, tried on its last fifth beside naive forecasts."""
-    try:
-        import torch  # noqa: F401
-    except ImportError:
-        raise MissingExtraError("gradatim forecast", "train") from None
+    need_training("gradatim forecast")
     from gradatim.data.series import load_series
     from gradatim.train.forecasting import look_ahead, try_out
 

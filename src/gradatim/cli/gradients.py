@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gradatim.cli.extra import need_training
 from gradatim.cli.target import check_target
-from gradatim.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from gradatim.nn.recurrent import Cell
@@ -32,10 +32,7 @@ def command(
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ) -> None:
     """Plot the gradient that reaches earlier states of RNN, GRU and LSTM, and who learns to recall."""
-    try:
-        import torch  # noqa: F401
-    except ImportError:
-        raise MissingExtraError("gradatim lm gradients", "train") from None
+    need_training("gradatim lm gradients")
     from gradatim.train.gradients import copy_memory, gradient_norms
 
     check_target(out)

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from gradatim.cli.extra import need_training
+
 
 def command(
     recipe: Annotated[Path, typer.Argument(help="A TOML file: [model], [data], [objective], [train].")],
@@ -19,7 +21,7 @@ def command(
     resume: Annotated[bool, typer.Option("--resume", help="Continue a run that was stopped.")] = False,
 ) -> None:
     """Train a model by a recipe; under `accelerate launch -m gradatim train`, in several processes."""
-    _need_training_extra()
+    need_training("gradatim train", "accelerate", "datasets", "safetensors")
     from gradatim.train.recipe_file import read_recipe
 
     read = read_recipe(recipe, changes or ())
@@ -27,12 +29,3 @@ def command(
     from gradatim.train.job import run
 
     run(read, folder, resume=resume)
-
-
-def _need_training_extra() -> None:
-    from importlib.util import find_spec
-
-    from gradatim.errors import MissingExtraError
-
-    if any(find_spec(name) is None for name in ("torch", "accelerate", "datasets", "safetensors")):
-        raise MissingExtraError("gradatim train", "train")
