@@ -3,7 +3,7 @@
     GRADATIM_DATA=... python -m benchmarks.vectors [--epochs 2] [--threads 2]
 
 Text: the novels and IMDB's unlabelled reviews. gensim (pip install gensim) gets the sentences as lists of words, made
-before its clock starts. Similarity is the mean of Spearman's correlation over the sets, weighted by pairs.
+before its clock starts. GloVe stands alone: gensim has none, and its words/s count every pass over the pairs. Similarity is the mean of Spearman's correlation over the sets, weighted by pairs.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import numpy as np
 from gradatim.data.plain import line_blocks
 from gradatim.pipelines.word_tests import analogies, similarity
 from gradatim.vectors.corpus import Words, read_words, sentences
+from gradatim.vectors.glove import Glove
 from gradatim.vectors.table import WordVectors
 from gradatim.vectors.word2vec import Word2Vec
 
@@ -41,15 +42,17 @@ def main() -> None:
     print(
         "| | words/s | similarity | WS-353 | MEN | SimLex | RW | analogies |\n|---|---:|---:|---:|---:|---:|---:|---:|"
     )
+
+    def row(name: str, table: np.ndarray, seconds: float, epochs: int) -> None:
+        speed = len(text.ids) * epochs / seconds
+        print(f"| {name} | {speed:,.0f} | {scores(WordVectors(text.words, table), data)} |", flush=True)
+
     for cbow in (False, True):
-        name = "CBOW" if cbow else "skip-gram"
         for system, learn in (("gradatim", ours), ("gensim", theirs)):
-            table, seconds = learn(text, cbow, options)
-            speed = len(text.ids) * options.epochs / seconds
-            print(
-                f"| {name}, {system} | {speed:,.0f} | {scores(WordVectors(text.words, table), data)} |",
-                flush=True,
-            )
+            row(f"{'CBOW' if cbow else 'skip-gram'}, {system}", *learn(text, cbow, options), options.epochs)
+    glove = Glove(width=WIDTH)
+    learned = timed(lambda: glove.learn(text.ids, text.rows, text.counts, threads=options.threads))
+    row(f"GloVe, gradatim, {glove.epochs} passes over pairs", *learned, glove.epochs)
 
 
 def ours(text: Words, cbow: bool, options: argparse.Namespace) -> tuple[np.ndarray, float]:

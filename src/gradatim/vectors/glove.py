@@ -13,6 +13,7 @@ from gradatim.errors import ConfigError, DataError
 from gradatim.text.hashing import Ints
 from gradatim.types import Array
 from gradatim.vectors.table import Floats32
+from gradatim.vectors.updates import summed_by_row
 
 TOKENS = 1 << 21  # words whose neighbours are counted at once
 HELD = 1 << 26  # pairs counted before equal ones are added up
@@ -152,11 +153,7 @@ class _Run:
         self._descend(np.concatenate([first, second]), np.concatenate([d_one, d_other]))
 
     def _descend(self, rows: Ints, gradients: Floats32) -> None:
-        order = np.argsort(rows, kind="stable")
-        rows = rows[order]
-        begins = np.flatnonzero(np.diff(rows, prepend=-1))
-        summed = np.add.reduceat(gradients[order], begins, axis=0)
-        rows = rows[begins]
+        rows, summed = summed_by_row(rows, gradients)
         squares = self.squares[rows]
         summed *= np.float32(self.settings.rate)  # before it is squared, as GloVe's code has it
         self.table[rows] -= summed / np.sqrt(squares)

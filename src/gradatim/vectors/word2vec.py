@@ -13,12 +13,12 @@ from gradatim.errors import ConfigError, DataError
 from gradatim.text.hashing import Ints
 from gradatim.types import Array
 from gradatim.vectors.table import Floats32
+from gradatim.vectors.updates import summed_by_row
 
 BLOCK = 16  # words whose windows make one small product
-WORDS = 1024  # between two updates: more are faster, and frequent words overshoot
-SHARED = (
-    256  # negative words drawn for all of them, each weighted so that the expected gradient is the paper's
-)
+WORDS = 2048  # between two updates: more are faster, and frequent words overshoot
+GROUP = 256  # of them share their negative words,
+SHARED = 48  # as many as this, each weighted so that the expected gradient is the paper's
 FAR = np.float32(
     0.5
 )  # the longest step of a vector: many updates at once would overshoot where one by one they settle
@@ -70,8 +70,8 @@ class Word2Vec:
         Several threads update the same vectors without waiting for each other (Recht et al. 2011): with one
         alone the same seed gives the same vectors.
 
-        Differs: words are taken 1,024 at a time, whose updates are added up (a vector's to a length of 0.5 at most),
-        and share 256 negative words.
+        Differs: words are taken 2,048 at a time, whose updates are added up (a vector's to a length of 0.5 at most);
+        256 in a row share 48 negative words.
         """
         if len(ids) < 2:
             raise DataError("two words at least are needed to learn vectors")
@@ -120,7 +120,8 @@ class _Run:
         """One step for `WORDS` words; `words` has as many more on both sides as the window is wide."""
         window, around = self.settings.window, self.inputs[words]
         centres = words[window : window + WORDS]
-        negative = np.minimum(np.searchsorted(self.noise, rng.random(SHARED)), len(self.noise) - 1)
+        drawn = rng.random(WORDS // GROUP * SHARED)
+        negative = np.minimum(np.searchsorted(self.noise, drawn), len(self.noise) - 1)
         near = self._near(sentences, rng)
         learn = self._cbow if self.settings.cbow else self._skip_gram
         d_around, d_centres, d_negative = learn(
@@ -142,28 +143,41 @@ class _Run:
         self, around: Floats32, centres: Floats32, negative: Floats32, near: Array, rate: np.float32
     ) -> tuple[Floats32, Floats32, Floats32]:
         """log s(u_w . v_c) + sum log s(-u_n . v_c) for every word c around a word w (eq. 4); steps up its gradient."""
-        windows, own = _windows(around, self.settings.window), centres.reshape(-1, BLOCK, centres.shape[1])
+        window, own = self.settings.window, centres.reshape(-1, BLOCK, centres.shape[1])
+        windows = _windows(around, window)
         wrong = np.where(near, rate * _sigmoid(-(own @ windows.transpose(0, 2, 1))), np.float32(0))
         d_around = _overlapped(wrong.transpose(0, 2, 1) @ own, len(around))
-        pairs = _overlapped(near.sum(1, dtype=np.float32)[..., None], len(around))  # of each word as v_c
-        weight = pairs * (rate * np.float32(self.settings.negatives / len(negative)))
-        taken = weight * _sigmoid(around @ negative.T)
-        return d_around - taken @ negative, (wrong @ windows).reshape(centres.shape), -(taken.T @ around)
+        inner = slice(window, -window)
+        pairs = _overlapped(near.sum(1, dtype=np.float32)[..., None], len(around))[
+            inner
+        ]  # of each word as v_c
+        d_inner, d_negative = self._away(around[inner], negative, rate * pairs)
+        d_around[inner] += d_inner
+        return d_around, (wrong @ windows).reshape(centres.shape), d_negative
 
     def _cbow(
         self, around: Floats32, centres: Floats32, negative: Floats32, near: Array, rate: np.float32
     ) -> tuple[Floats32, Floats32, Floats32]:
-        """log s(u_w . h) + sum log s(-u_n . h), h being the mean of the vectors around w; steps up its gradient."""
-        size = near.sum(2, keepdims=True, dtype=np.float32)
-        share = near / np.maximum(size, 1)
-        h = (share @ _windows(around, self.settings.window)).reshape(centres.shape)
-        there = (size > 0).reshape(-1, 1)
-        wrong = rate * _sigmoid(-(centres * h).sum(1, keepdims=True)) * there
-        taken = (
-            (rate * np.float32(self.settings.negatives / len(negative))) * _sigmoid(h @ negative.T) * there
-        )
-        d_h = (wrong * centres - taken @ negative).reshape(-1, BLOCK, centres.shape[1])
-        return _overlapped(share.transpose(0, 2, 1) @ d_h, len(around)), wrong * h, -(taken.T @ h)
+        """log s(u_w . h) + sum log s(-u_n . h), h being the mean of the vectors around w; steps up its gradient.
+
+        Differs, as word2vec's code does: each vector of the mean takes the whole step of h, not its share.
+        """
+        there = near.astype(np.float32)
+        size = there.sum(2).reshape(-1, 1)
+        h = (there @ _windows(around, self.settings.window)).reshape(centres.shape) / np.maximum(size, 1)
+        rates = rate * (size > 0)
+        wrong = rates * _sigmoid(-np.einsum("ij,ij->i", centres, h))[:, None]
+        d_h, d_negative = self._away(h, negative, rates)
+        d_h += wrong * centres
+        d_around = there.transpose(0, 2, 1) @ d_h.reshape(-1, BLOCK, centres.shape[1])
+        return _overlapped(d_around, len(around)), wrong * h, d_negative
+
+    def _away(self, h: Floats32, negative: Floats32, rates: Floats32) -> tuple[Floats32, Floats32]:
+        """Steps of h (words, width) and of the negative words away from each other, at a rate of each word's own."""
+        grouped, noise = h.reshape(-1, GROUP, h.shape[1]), negative.reshape(-1, SHARED, h.shape[1])
+        taken = _sigmoid(grouped @ noise.transpose(0, 2, 1))
+        taken *= rates.reshape(-1, GROUP, 1) * np.float32(-self.settings.negatives / SHARED)
+        return (taken @ noise).reshape(h.shape), (taken.transpose(0, 2, 1) @ grouped).reshape(negative.shape)
 
 
 def _windows(array: Array, window: int) -> Array:
@@ -189,17 +203,18 @@ def _overlapped(parts: Array, size: int) -> Array:
 
 def _add(table: Floats32, rows: Ints, values: Floats32) -> None:
     """Add values to rows, of which some come more than once; no row goes further than `FAR`."""
-    order = np.argsort(rows, kind="stable")
-    rows = rows[order]
-    first = np.flatnonzero(np.diff(rows, prepend=-1))
-    summed = np.add.reduceat(values[order], first, axis=0)
-    length = np.sqrt(np.einsum("ij,ij->i", summed, summed))
-    summed *= (FAR / np.maximum(length, FAR))[:, None]
-    table[rows[first]] += summed
+    rows, step = summed_by_row(rows, values)
+    length = np.sqrt(np.einsum("ij,ij->i", step, step))
+    step *= (FAR / np.maximum(length, FAR))[:, None]
+    table[rows] += step
 
 
 def _sigmoid(x: Array) -> Array:
-    return np.float32(1) / (np.float32(1) + np.exp(-np.clip(x, -30, 30)))  # type: ignore[no-any-return]
+    """1 / (1 + exp(-x)), in the place of x."""
+    np.clip(x, -30, 30, out=x)
+    np.exp(np.negative(x, out=x), out=x)
+    x += 1
+    return np.reciprocal(x, out=x)
 
 
 def _padded(array: Ints, fill: int, window: int) -> Ints:

@@ -8,7 +8,7 @@ import pytest
 from gradatim.errors import ConfigError, DataError
 from gradatim.vectors.corpus import read_words, sentences
 from gradatim.vectors.table import WordVectors
-from gradatim.vectors.word2vec import SHARED, WORDS, Word2Vec, _padded, _Run
+from gradatim.vectors.word2vec import GROUP, SHARED, WORDS, Word2Vec, _padded, _Run
 
 VOCABULARY, WIDTH, WINDOW = 30, 6, 3
 
@@ -20,7 +20,7 @@ def sigmoid(x: float) -> float:
 @pytest.mark.parametrize("cbow", [False, True])
 def test_an_update_is_the_gradient_of_the_paper(cbow: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
-    ids, rows = rng.integers(0, VOCABULARY, 200), np.sort(rng.integers(0, 20, 200))
+    ids, rows = rng.integers(0, VOCABULARY, 600), np.sort(rng.integers(0, 60, 600))
     settings = Word2Vec(width=WIDTH, window=WINDOW, cbow=cbow, negatives=4)
     draws = np.random.default_rng(1)
     run = _Run(settings, np.bincount(ids, minlength=VOCABULARY), draws)
@@ -30,7 +30,8 @@ def test_an_update_is_the_gradient_of_the_paper(cbow: bool, monkeypatch: pytest.
     near = run._near(places, draws)
     monkeypatch.setattr(run, "_near", lambda _sentences, _rng: near)
     state = draws.bit_generator.state
-    negative = np.minimum(np.searchsorted(run.noise, draws.random(SHARED)), VOCABULARY - 1)
+    drawn = np.searchsorted(run.noise, draws.random(WORDS // GROUP * SHARED))
+    negatives = np.minimum(drawn, VOCABULARY - 1).reshape(-1, SHARED)
     draws.bit_generator.state = state
     v, u = run.inputs.astype(float), run.outputs.astype(float)
     d_v, d_u = np.zeros_like(v), np.zeros_like(u)
@@ -43,15 +44,17 @@ def test_an_update_is_the_gradient_of_the_paper(cbow: bool, monkeypatch: pytest.
             h = v[around].mean(0)
             d_h = (1 - sigmoid(u[centre] @ h)) * u[centre]
             d_u[centre] += (1 - sigmoid(u[centre] @ h)) * h
-            for n in negative:
+            for n in negatives[at // GROUP]:
                 d_h -= share * sigmoid(u[n] @ h) * u[n]
                 d_u[n] -= share * sigmoid(u[n] @ h) * h
-            np.add.at(d_v, around, d_h / len(around))
+            np.add.at(d_v, around, d_h)
         elif not cbow:
-            for c in around:
+            for place in np.flatnonzero(near[block, inside]):
+                stands = 16 * block + int(place) - WINDOW
+                c = words[stands + WINDOW]
                 d_v[c] += (1 - sigmoid(u[centre] @ v[c])) * u[centre]
                 d_u[centre] += (1 - sigmoid(u[centre] @ v[c])) * v[c]
-                for n in negative:
+                for n in negatives[stands // GROUP]:
                     d_v[c] -= share * sigmoid(u[n] @ v[c]) * u[n]
                     d_u[n] -= share * sigmoid(u[n] @ v[c]) * v[c]
     rate = 1e-3  # no vector goes as far as it may
@@ -62,7 +65,9 @@ def test_an_update_is_the_gradient_of_the_paper(cbow: bool, monkeypatch: pytest.
 
 def test_no_vector_goes_further_than_it_may() -> None:
     run = _Run(Word2Vec(width=4), np.array([2000, 2]), np.random.default_rng(0))
-    words, rows = (_padded(array, -1 * i, 5) for i, array in enumerate((np.arange(1024) % 2, np.zeros(1024))))
+    words, rows = (
+        _padded(array, -1 * i, 5) for i, array in enumerate((np.arange(WORDS) % 2, np.zeros(WORDS)))
+    )
     before = run.inputs.copy()
     for _ in range(3):
         run.update(words, rows, 10.0, np.random.default_rng(2))
