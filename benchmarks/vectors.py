@@ -3,7 +3,8 @@
     GRADATIM_DATA=... python -m benchmarks.vectors [--epochs 2] [--threads 2]
 
 Text: the novels and IMDB's unlabelled reviews. gensim (pip install gensim) gets the sentences as lists of words, made
-before its clock starts. GloVe stands alone: gensim has none, and its words/s count every pass over the pairs. Similarity is the mean of Spearman's correlation over the sets, weighted by pairs.
+before its clock starts. GloVe stands alone, since gensim has none; its words/s count every pass over the pairs.
+Similarity is the mean of Spearman's correlation over the sets, weighted by pairs.
 """
 
 from __future__ import annotations

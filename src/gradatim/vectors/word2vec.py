@@ -78,9 +78,9 @@ class Word2Vec:
         rng, *draws = np.random.default_rng(self.seed).spawn(threads + 1)
         run = _Run(self, counts, rng)
         for epoch in range(self.epochs):
-            kept = rng.random(len(ids)) < run.keep[ids]
+            kept = rng.random(len(ids), dtype=np.float32) < run.keep[ids]
             words, sentences = (
-                _padded(array[kept], fill, self.window) for array, fill in ((ids, 0), (rows, -1))
+                _padded(array.compress(kept), fill, self.window) for array, fill in ((ids, 0), (rows, -1))
             )
             total = len(words) - 2 * self.window
 
@@ -110,7 +110,8 @@ class _Run:
         )
         self.outputs: Floats32 = np.zeros((size, width), dtype=np.float32)
         share = np.maximum(counts, 1) / counts.sum()
-        self.keep = np.sqrt(settings.sample / share) + settings.sample / share  # as word2vec's code has it
+        keep = np.sqrt(settings.sample / share) + settings.sample / share  # as word2vec's code has it
+        self.keep = keep.astype(np.float32)
         self.noise = np.cumsum(share**POWER)
         self.noise /= self.noise[-1]
         window = settings.window
