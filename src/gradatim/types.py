@@ -121,6 +121,49 @@ class LanguageSession(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Candidates:
+    """The likeliest next tokens of every row, the best first.
+
+    `scores` are logits and `norm` is the logarithm of the sum of all exp(logits), so that log p is their
+    difference; `attention`, where the model gives it, is how much the step looked at each token of the source.
+    """
+
+    ids: Array  # (rows, count) integers
+    scores: Array  # (rows, count)
+    norm: Array  # (rows,)
+    attention: Array | None = None  # (rows, source)
+
+    @property
+    def log_probs(self) -> Array:
+        """ln p, (rows, count)."""
+        difference: Array = self.scores - self.norm[:, None]
+        return difference
+
+
+class DecodeState(Protocol):
+    """What a model remembers of the rows that it writes."""
+
+    def reorder(self, rows: Array) -> DecodeState:
+        """The state of these rows, which may come back several times or not at all."""
+        ...
+
+
+class Stepper(Protocol):
+    """A model that writes: a token at a time for many rows, handing over `count` candidates for each."""
+
+    @property
+    def vocab_size(self) -> int: ...
+
+    def begin(self, batch: Arrays, count: int) -> tuple[Candidates, DecodeState]:
+        """Read sources or prompts, packed; the candidates for the first token of each."""
+        ...
+
+    def advance(self, ids: Array, state: DecodeState, count: int) -> tuple[Candidates, DecodeState]:
+        """One more token for every row, (rows,), and the candidates for the one after it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class Budget:
     """What the chosen model may cost; None means no limit. Latency is p95 per text at batch 1."""
 

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from gradatim.errors import ConfigError
 from gradatim.nn.block import BlockConfig
-from gradatim.nn.embedding import Embedding, EmbeddingConfig, init_normal
+from gradatim.nn.embedding import Embedding, EmbeddingConfig
+from gradatim.nn.initial import init_by_width, init_normal
 from gradatim.nn.multihead import Memory
 from gradatim.nn.packed import Layout
 from gradatim.nn.stack import Stack, Trace
@@ -23,7 +24,8 @@ class BackboneConfig:
     """What a token is made of (`embedding`), what each layer does (`block`), and how many there are.
 
     `buckets` and `max_distance` describe a relative bias that all layers share (0 buckets: none);
-    `final_norm` closes a pre-norm stack.
+    `final_norm` closes a pre-norm stack. Fresh weights have the standard deviation `init_std`, or, if None, each
+    the one that keeps states at their size.
     """
 
     embedding: EmbeddingConfig
@@ -32,6 +34,7 @@ class BackboneConfig:
     buckets: int = 0
     max_distance: int = 128
     final_norm: bool = False
+    init_std: float | None = 0.02
 
     def __post_init__(self) -> None:
         if self.embedding.width != self.block.width:
@@ -99,7 +102,10 @@ class Backbone(nn.Module):
             max_distance=config.max_distance,
             final_norm=config.final_norm,
         )
-        init_normal(self)
+        if config.init_std is None:
+            init_by_width(self, self.embedding.words, scaled=config.embedding.scaled)
+        else:
+            init_normal(self, config.init_std)
 
     def forward(
         self,

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from gradatim.nn.block import ACTIVATIONS
 from gradatim.nn.dropout import Dropout
-from gradatim.nn.embedding import init_normal
+from gradatim.nn.initial import init_normal
 
 
 class LanguageHead(nn.Module):

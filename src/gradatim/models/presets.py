@@ -107,14 +107,15 @@ def t5(
         "activation": "relu", "activation_dropout": sizes.dropout,
     }  # fmt: skip
     built = _build(sizes, {"positions": "none"}, {**block, **axes}, buckets=buckets, final_norm=True)
-    return replace(built, max_distance=max_distance)
+    return replace(built, max_distance=max_distance, init_std=None)
 
 
 def transformer(sizes: Sizes, **axes: Any) -> BackboneConfig:
     """The Transformer (Vaswani et al. 2017); `norm_order="pre"` closes it with a norm (Xiong et al. 2020)."""
     embedding = {"positions": "interleaved", "scaled": True}
     block = {"norm_eps": 1e-5, "activation": "relu", **axes}
-    return _build(sizes, embedding, block, final_norm=block.get("norm_order") == "pre")
+    built = _build(sizes, embedding, block, final_norm=block.get("norm_order") == "pre")
+    return replace(built, init_std=None)
 
 
 def marian(
@@ -125,7 +126,8 @@ def marian(
 ) -> BackboneConfig:
     """Marian's Transformer (Junczys-Dowmunt et al. 2018): sinusoids in halves, SiLU."""
     embedding = {"positions": "halves", "scaled": scaled}
-    return _build(sizes, embedding, {"norm_eps": 1e-5, "activation": "silu", **axes})
+    built = _build(sizes, embedding, {"norm_eps": 1e-5, "activation": "silu", **axes})
+    return replace(built, init_std=None)
 
 
 def decoder(config: BackboneConfig, *, num_layers: int | None = None) -> BackboneConfig:

@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
@@ -97,12 +96,3 @@ class Embedding(nn.Module):
         if config.num_segments:
             x = x + (self.segments.weight[0] if segments is None else self.segments(segments))
         return self.dropout(self.norm(x))  # type: ignore[no-any-return]
-
-
-def init_normal(module: nn.Module, std: float = 0.02) -> None:
-    """BERT's initialisation, in place: normal weights, zero biases, unit norms."""
-    for part in module.modules():
-        if isinstance(part, nn.Linear | nn.Embedding):
-            torch.nn.init.normal_(part.weight, std=std)
-        if isinstance(part, nn.Linear) and part.bias is not None:
-            torch.nn.init.zeros_(part.bias)

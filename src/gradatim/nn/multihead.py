@@ -47,6 +47,11 @@ class Attention(nn.Module):
             self.qkv = nn.Linear(config.width, 3 * inner, bias=config.bias)
         self.out = nn.Linear(inner, config.width, bias=config.bias)
 
+    @property
+    def queries(self) -> Tensor:
+        """The weights that make queries, (inner, width), as a view."""
+        return self.q.weight if hasattr(self, "q") else self.qkv.weight[: self.out.in_features]
+
     def forward(
         self,
         x: Float[Tensor, "tokens width"],

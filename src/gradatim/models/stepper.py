@@ -1,0 +1,70 @@
+"""A torch model that writes, as a `Stepper`: what `decode` drives, and what the exported file must equal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from gradatim.models.inputs import Inputs
+from gradatim.models.language import LanguageModel, Seq2Seq
+from gradatim.types import Array, Arrays, Candidates
+
+
+@dataclass(frozen=True, slots=True)
+class TorchState:
+    """A model's own state, reordered by numpy arrays."""
+
+    own: Any
+
+    def reorder(self, rows: Array) -> TorchState:
+        return TorchState(self.own.reorder(torch.from_numpy(rows)))
+
+
+class TorchStepper:
+    """Candidates by a model in memory.
+
+    A `LanguageModel` goes on from the ids of the batch, which are prompts; a `Seq2Seq` reads them as sources and
+    writes after `start`.
+    """
+
+    def __init__(
+        self, model: LanguageModel | Seq2Seq, *, start: int | None = None, bf16: bool = False
+    ) -> None:
+        self.model, self.start, self.bf16 = model.eval(), start, bf16
+
+    @property
+    def vocab_size(self) -> int:
+        return self.model.head.output.out_features
+
+    def begin(self, batch: Arrays, count: int) -> tuple[Candidates, TorchState]:
+        inputs = Inputs.of({"ids": batch["ids"], "lengths": batch["lengths"]}, fill=1).to(self._device)
+        with torch.inference_mode(), self._cast():
+            if isinstance(self.model, LanguageModel):
+                logits, own = self.model.begin(inputs.ids, inputs.layout)
+            else:
+                own = self.model.begin(inputs.ids, inputs.layout)
+                logits = self.model.advance(torch.full_like(own.lengths, self.start or 0), own)
+        return best(logits, count), TorchState(own)
+
+    def advance(self, ids: Array, state: TorchState, count: int) -> tuple[Candidates, TorchState]:
+        with torch.inference_mode(), self._cast():
+            logits = self.model.advance(torch.from_numpy(ids).to(self._device), state.own)
+        return best(logits, count), state
+
+    @property
+    def _device(self) -> torch.device:
+        return next(self.model.parameters()).device
+
+    def _cast(self) -> torch.autocast:
+        return torch.autocast(self._device.type, torch.bfloat16, enabled=self.bf16)
+
+
+def best(logits: Float[Tensor, "rows vocabulary"], count: int) -> Candidates:
+    """The `count` highest of each row."""
+    logits = logits.float()
+    scores, ids = logits.topk(count) if count > 1 else logits.max(dim=1, keepdim=True)
+    return Candidates(*(part.cpu().numpy() for part in (ids, scores, logits.logsumexp(1))))
