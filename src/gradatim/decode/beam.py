@@ -13,14 +13,19 @@ from gradatim.types import Array, Arrays, Candidates, Stepper
 
 @dataclass(slots=True)
 class _Pool:
-    """The best texts of one row that were found, at most as many as there are beams."""
+    """The best texts of one row that were found, at most as many as there are beams.
+
+    The row has `source` tokens, and a history begins with `before` tokens that were not written.
+    """
 
     search: Search
-    source: int  # tokens of it
+    source: int
+    before: int
     texts: list[Written] = field(default_factory=list)
 
-    def add(self, ids: Array, log_prob: float, ended: bool, attention: Array | None) -> None:
-        """A text of these tokens, the end among them."""
+    def add(self, history: Array, log_prob: float, ended: bool, attention: Array | None) -> None:
+        """A text with its end."""
+        ids = history[self.before :]
         score = log_prob / len(ids) ** self.search.length_penalty
         if attention is not None:
             attention = attention[:, : self.source]
@@ -74,21 +79,27 @@ class _Beams:
 
 
 def beam_search(
-    stepper: Stepper, batch: Arrays, search: Search, prefix: Array | None = None
+    stepper: Stepper,
+    batch: Arrays,
+    search: Search,
+    *,
+    prefix: Array | None = None,
+    before: Array | None = None,
 ) -> list[list[Written]]:
     """The `search.best` texts of each row of the batch, the best first (Sutskever et al. 2014, section 3.2).
 
-    `prefix` as for `walk`.
+    `prefix` and `before` as for `walk`.
     """
-    candidates, state = stepper.begin(batch, search.candidates(0, stepper.vocab_size))
-    num_rows = len(candidates.ids)
-    pools = [_Pool(search, int(length)) for length in batch["lengths"]]
-    beams = _Beams(np.arange(num_rows), np.zeros((num_rows, 1)), np.zeros((num_rows, 1, 0), dtype=np.int64))
+    first = 0 if before is None else before.shape[1]
+    candidates, state = stepper.begin(batch, search.candidates(0, first, stepper.vocab_size))
+    pools = [_Pool(search, int(length), first) for length in batch["lengths"]]
+    history = np.zeros((len(pools), 0), dtype=np.int64) if before is None else before
+    beams = _Beams(np.arange(len(pools)), np.zeros((len(pools), 1)), history[:, None])
     for written in range(1, search.max_length + 1):
         width = beams.sums.shape[1]
         if prefix is not None and written <= prefix.shape[1]:
             candidates = forced(candidates, np.repeat(prefix[beams.rows, written - 1], width))
-        beams, parents = _extended(beams, candidates, search, pools)
+        beams, parents = _extended(beams, candidates, written - 1, pools)
         if written == search.max_length:
             break
         best = beams.sums.max(axis=1)
@@ -98,7 +109,7 @@ def beam_search(
             return [pool.texts[: search.best] for pool in pools]
         state = state.reorder((np.arange(len(parents))[:, None] * width + parents)[keep].ravel())
         beams = beams.take(keep)
-        count = search.candidates(written, stepper.vocab_size)
+        count = search.candidates(written, first, stepper.vocab_size)
         candidates, state = stepper.advance(beams.history[:, :, -1].ravel(), state, count)
     for number, beam in np.argwhere(beams.sums > -np.inf):
         looked = None if beams.looked is None else beams.looked[number, beam]
@@ -109,17 +120,18 @@ def beam_search(
 
 
 def _extended(
-    beams: _Beams, candidates: Candidates, search: Search, pools: list[_Pool]
+    beams: _Beams, candidates: Candidates, written: int, pools: list[_Pool]
 ) -> tuple[_Beams, Array]:
     """The best texts one token longer, and which of the beams each comes from; what has ended goes into the pools.
 
     Of the best 2 x beams continuations those that end count if they are among the first half; so many others are
     always left to go on from.
     """
+    search = pools[0].search
     rows, width = beams.sums.shape
     count = candidates.ids.shape[1]
     history = beams.history.reshape(rows * width, -1)
-    log_probs = limited(candidates.log_probs, candidates.ids, history, search)
+    log_probs = limited(candidates.log_probs, candidates.ids, history, written, search)
     sums = (beams.sums[:, :, None] + log_probs.reshape(rows, width, count)).reshape(rows, -1)
     ranked = np.argsort(-sums, axis=1, kind="stable")[:, : 2 * search.beams]
     sums = np.take_along_axis(sums, ranked, axis=1)

@@ -10,15 +10,18 @@ from gradatim.types import Array, Candidates
 NEVER = np.float32(-np.inf)
 
 
-def limited(scores: Array, ids: Array, history: Array, search: Search) -> Array:
-    """Scores (rows, count) of candidates after these tokens (rows, written), -inf where one is ruled out."""
-    written = history.shape[1]
+def limited(scores: Array, ids: Array, history: Array, written: int, search: Search) -> Array:
+    """Scores (rows, count) of candidates after these tokens (rows, read), -inf where one is ruled out.
+
+    Of `history`, -1 where a row has none, the last `written` tokens were written.
+    """
+    read = history.shape[1]
     scores = scores.copy()
-    if search.repetition != 1 and written:
+    if search.repetition != 1 and read:
         seen = (ids[:, :, None] == history[:, None, :]).any(axis=2)
         weaker = np.where(scores < 0, scores * search.repetition, scores / search.repetition)
         scores = np.where(seen, weaker, scores)
-    if search.no_repeat and written >= search.no_repeat:
+    if search.no_repeat and read >= search.no_repeat:
         scores[repeats(ids, history, search.no_repeat)] = NEVER
     if search.banned:
         scores[np.isin(ids, search.banned)] = NEVER
@@ -29,10 +32,9 @@ def limited(scores: Array, ids: Array, history: Array, search: Search) -> Array:
 
 def repeats(ids: Array, history: Array, run: int) -> Array:
     """Which candidates (rows, count) would end a run of tokens that a row has had before."""
-    written = history.shape[1]
     starts = np.lib.stride_tricks.sliding_window_view(history, run, axis=1)  # (rows, runs, run)
-    last = history[:, written - run + 1 :]
-    alike = (starts[:, :, : run - 1] == last[:, None, :]).all(axis=2)
+    last = history[:, history.shape[1] - run + 1 :]
+    alike = ((starts[:, :, : run - 1] == last[:, None, :]) & (last >= 0)[:, None, :]).all(axis=2)
     found: Array = ((ids[:, :, None] == starts[:, None, :, -1]) & alike[:, None, :]).any(axis=2)
     return found
 

@@ -69,12 +69,12 @@ class Search:
         if self.min_length > self.max_length:
             raise ConfigError(f"min_length {self.min_length} is more than max_length {self.max_length}")
 
-    def candidates(self, written: int, vocab_size: int) -> int:
+    def candidates(self, written: int, before: int, vocab_size: int) -> int:
         """How many candidates a row needs after so many tokens, so that what is ruled out is made up for."""
         if self.sample and not self.top_k:
             return vocab_size
         chosen = self.top_k if self.sample else 2 * self.beams if self.beams > 1 else 1
-        history = written if self.no_repeat or self.repetition != 1 else 0
+        history = before + written if self.no_repeat or self.repetition != 1 else 0
         return min(vocab_size, chosen + history + len(self.banned) + (written + 1 < self.min_length))
 
 

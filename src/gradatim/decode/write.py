@@ -11,15 +11,22 @@ from gradatim.types import Array, Arrays, Stepper
 
 
 def write(
-    stepper: Stepper, batch: Arrays, search: Search, prefix: Array | None = None
+    stepper: Stepper,
+    batch: Arrays,
+    search: Search,
+    *,
+    prefix: Array | None = None,
+    before: Array | None = None,
 ) -> list[list[Written]]:
     """The `search.best` texts of each row, the best first.
 
-    `prefix` (rows, longest), -1 where a row's is over, is what each text must begin with; it costs nothing.
+    `prefix` (rows, longest), -1 where a row's is over, is what each text must begin with; it costs nothing. `before`
+    (rows, longest), each row at the right behind -1, are tokens that count as written where none may be repeated:
+    a prompt, where a model goes on from one.
     """
     if search.beams > 1:
-        return beam_search(stepper, batch, search, prefix)
-    steps = list(walk(stepper, batch, search, prefix))
+        return beam_search(stepper, batch, search, prefix=prefix, before=before)
+    steps = list(walk(stepper, batch, search, prefix=prefix, before=before))
     return [[_joined(steps, row, int(source), search)] for row, source in enumerate(batch["lengths"])]
 
 

@@ -67,7 +67,7 @@ def batch(*sources: int) -> Arrays:
 
 
 def found(search: Search, *sources: int, prefix: Array | None = None) -> list[list[Written]]:
-    return write(Table(), batch(*sources), search, prefix)
+    return write(Table(), batch(*sources), search, prefix=prefix)
 
 
 def alike(one: Written, other: Written) -> bool:
