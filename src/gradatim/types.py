@@ -149,16 +149,19 @@ class DecodeState(Protocol):
 
 
 class Stepper(Protocol):
-    """A model that writes: a token at a time for many rows, handing over `count` candidates for each."""
+    """A model that writes: a token at a time for many rows, handing over `count` candidates for each.
+
+    Its state is a `DecodeState` of its own kind.
+    """
 
     @property
     def vocab_size(self) -> int: ...
 
-    def begin(self, batch: Arrays, count: int) -> tuple[Candidates, DecodeState]:
+    def begin(self, batch: Arrays, count: int) -> tuple[Candidates, Any]:
         """Read sources or prompts, packed; the candidates for the first token of each."""
         ...
 
-    def advance(self, ids: Array, state: DecodeState, count: int) -> tuple[Candidates, DecodeState]:
+    def advance(self, ids: Array, state: Any, count: int) -> tuple[Candidates, Any]:
         """One more token for every row, (rows,), and the candidates for the one after it."""
         ...
 

@@ -14,7 +14,7 @@ from gradatim.cli.target import check_target
 from gradatim.errors import DataError
 
 app = typer.Typer(help="Train a tokenizer, or look at what one does.", no_args_is_help=True)
-KINDS = "wordpiece, bpe, byte-bpe, unigram, word, character; or bert, transformer, gpt, gpt2, roberta, t5."
+KINDS = "wordpiece, bpe, byte-bpe, unigram, word, character; or bert, transformer, gpt, gpt2, roberta, t5, marian."
 BATCH_TEXTS = 1000
 
 

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from gradatim.data.annotated import SETS, annotated_files
 from gradatim.data.columns import choose_columns
 from gradatim.data.source import find_source
 from gradatim.data.tables import SUFFIXES
-from gradatim.data.textfile import decompressed, open_text
+from gradatim.data.textfile import decompressed, is_plain, open_text
 from gradatim.errors import DataError
 
 
 def plain_texts(source: str, columns: Sequence[str] = ()) -> Iterator[tuple[str, str]]:
     """Where it stands, and text: the lines of a text file with their ends, or the cells of a table, one at a time.
 
-    `source` is a file, a folder of them, or a data set's name; `columns` those of a table that hold text
-    (default: the one that looks so). Raises DataError and SourceError.
+    `source` is a file, a folder of them, or a data set's name (of a parallel text both sides); `columns` those of a
+    table that hold text (default: the one that looks so). Raises DataError and SourceError.
     """
     path = Path(source).expanduser()
     if path.is_dir():
@@ -26,10 +27,13 @@ def plain_texts(source: str, columns: Sequence[str] = ()) -> Iterator[tuple[str,
             raise DataError(f"{path} holds no file of type {', '.join(SUFFIXES)}")
         for file in files:
             yield from plain_texts(str(file), columns)
-    elif path.is_file() and decompressed(path).suffix.lower() == ".txt":
+    elif path.is_file() and is_plain(path):
         with open_text(path) as lines:
             for line in lines:
                 yield str(path), line  # with its end: byte-level tokens may hold it
+    elif source in SETS and all(map(is_plain, files := annotated_files(source).get("train", []))):
+        for file in files:
+            yield from plain_texts(str(file))
     else:
         table = find_source(source).tables["train"]
         names: Sequence[str | None] = columns or [None]

@@ -12,7 +12,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from gradatim.data.textfile import decompressed, open_text
+from gradatim.data.textfile import decompressed, is_plain, open_text
 from gradatim.errors import DataError, MissingExtraError
 
 Row = tuple[int, Sequence[Any]]  # line (or row) number in the source, from 1, and the cells
@@ -68,7 +68,7 @@ def open_table(path: Path) -> Table:
             return _records_table(path)
         case ".parquet":
             return _parquet_table(path)
-        case ".txt":
+        case _ if is_plain(path):
             return text_table(path)
         case other:
             raise DataError(

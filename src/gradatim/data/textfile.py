@@ -24,6 +24,12 @@ def decompressed(path: Path) -> Path:
     return path.with_suffix("") if path.suffix.lower() in _OPENERS else path
 
 
+def is_plain(path: Path) -> bool:
+    """Whether a file is lines of text by its name: `.txt`, or a language as parallel texts have it, `.en`."""
+    suffix = decompressed(path).suffix.lower()
+    return suffix == ".txt" or (len(suffix) == 3 and suffix[1:].isalpha())
+
+
 @contextmanager
 def open_text(path: Path, encoding: str = "utf-8") -> Iterator[io.TextIOWrapper]:
     """A text stream that keeps line ends and skips a byte order mark.

@@ -95,6 +95,12 @@ class PackedTexts:
     def __len__(self) -> int:
         return len(self.sizes)
 
+    def ended(self, token: int) -> PackedTexts:
+        """The same texts, each one row, with this token at its end."""
+        ids = np.insert(self.ids, np.cumsum(self.lengths), token)
+        rows = np.arange(len(self))
+        return PackedTexts(Encoded({"ids": ids, "lengths": self.lengths + 1}, rows, len(self)))
+
     def take(self, texts: Array) -> Inputs:
         """The batch of these texts, in this order."""
         rows = np.concatenate([np.arange(self.first_row[t], self.first_row[t + 1]) for t in texts])

@@ -13,8 +13,8 @@ from gradatim.models.inputs import Inputs, PackedTexts
 from gradatim.models.language import LanguageModel, VectorDecoder
 from gradatim.nn.stack import Trace
 from gradatim.objectives.base import Batch
+from gradatim.objectives.rows import tokens_of
 from gradatim.objectives.words import WordScored
-from gradatim.text.windows import ragged
 from gradatim.types import Array
 
 
@@ -28,19 +28,15 @@ class TextFromVector(WordScored[LanguageModel]):
         if len(vectors) != len(texts):
             raise DataError(f"{len(vectors)} vectors are not one for each of {len(texts)} texts")
         self.vectors = torch.from_numpy(np.asarray(vectors, dtype=np.float32))
-        lasts = np.cumsum(texts.sizes)
-        self.ids = np.insert(np.asarray(texts.ids), lasts, end_id)  # the end of one text begins the next
-        self.lengths = texts.sizes + 1
-        self.starts = np.cumsum(self.lengths) - self.lengths
-        self.end_id = end_id
+        self.texts, self.end_id = texts.ended(end_id), end_id
 
     @property
     def sizes(self) -> Array:
-        return self.lengths
+        return self.texts.sizes
 
     def collate(self, rows: Array, seed: int = 0) -> Batch:
-        lengths = self.lengths[rows]
-        following = self.ids[ragged(self.starts[rows], lengths)].astype(np.int64)
+        lengths = self.sizes[rows]
+        following = self.texts.ids[tokens_of(self.texts, rows)].astype(np.int64)
         begins = np.cumsum(lengths) - lengths
         read = np.roll(following, 1)
         read[begins] = self.end_id

@@ -52,6 +52,16 @@ class PieceEncoder:
             )
         self.max_length, self.stride, self.truncate = max_length, stride, truncate
 
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """What makes the pieces."""
+        return self._tokenizer
+
+    @property
+    def room(self) -> int:
+        """Tokens of a text that fit into a row, without the special ones."""
+        return self.max_length - self._single.num_specials
+
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any], tokenizer_json: str) -> PieceEncoder:
         """The encoder that wrote these `settings`."""

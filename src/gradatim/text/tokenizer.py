@@ -80,6 +80,12 @@ PRESETS = {
         specials=("<pad>", "</s>", "<unk>"), unknown="<unk>",
         single="$A </s>", pair="$A </s> $B </s>", sentinels=100,
     ),
+    # Junczys-Dowmunt et al. 2018, as Tiedemann & Thottingal 2020 ship it
+    "marian": TokenizerConfig(
+        kind="unigram",
+        specials=("</s>", "<unk>", "<pad>"), unknown="<unk>",
+        single="$A </s>", pair="$A </s> $B </s>",
+    ),
     # Words between spaces, as the language models before them
     "word": TokenizerConfig(kind="word", specials=("<unk>", "</s>"), unknown="<unk>"),
     # Peters et al. 2018: what is predicted; what is read are letters

@@ -43,6 +43,7 @@ AXES = ("activation", "gated", "norm", "norm_order", "rotary", "window")
 class ModelSettings:
     """[model]: `from` a folder, catalog name or hub id, or a `preset`, an architecture ("bert") or a published
     size ("bert-base"), with any of its sizes and axes changed. The vocabulary's size is the tokenizer's.
+    An encoder-decoder has `decoder_layers`, as many as `num_layers` unless given (Kasai et al. 2021: deep, shallow).
     Of several ways of `pooling` the vectors stand side by side. The preset "static" takes its `vectors`, and with
     them its words, from a file or a catalog name (glove-6b-50d).
     """
@@ -68,6 +69,7 @@ class ModelSettings:
     word_dropout: float | None = None
     weight_drop: float | None = None
     context: int | None = None
+    decoder_layers: int | None = None
     vectors: str | None = None
     pooling: Pooling | list[Pooling] = "mean"
 

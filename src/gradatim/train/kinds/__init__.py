@@ -13,6 +13,7 @@ from gradatim.train.kinds.language import (
     NextSentenceSettings,
     SpanCorruptionSettings,
 )
+from gradatim.train.kinds.pairs import Seq2SeqSettings
 from gradatim.train.kinds.spans import SpanSettings
 from gradatim.train.kinds.tagging import TaggingSettings
 from gradatim.train.kinds.texts import ChoiceSettings, ClassificationSettings, RegressionSettings
@@ -38,4 +39,5 @@ KINDS: Mapping[str, type[ObjectiveSettings]] = {
     "next_sentence": NextSentenceSettings,
     "span_corruption": SpanCorruptionSettings,
     "vector_to_text": VectorToTextSettings,
+    "seq2seq": Seq2SeqSettings,
 }

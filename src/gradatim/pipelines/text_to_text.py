@@ -1,0 +1,136 @@
+"""Texts in, texts out: translation, summaries and whatever else a model has learned to write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+
+from gradatim.decode.search import Search, Written
+from gradatim.decode.write import write
+from gradatim.text.parts import parts
+from gradatim.text.pieces import PieceEncoder
+from gradatim.text.tokenizer import parse_tokenizer
+from gradatim.types import Array, Stepper
+
+MAX_CELLS = 4096  # rows x the longest of them, of sources that are read together
+MAX_ROWS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A text that was written: its tokens, ln p of all of them, and the score by which it was chosen.
+
+    `attention` (tokens, source tokens) is what each token of it looked at, where the model tells; `ended` is False
+    where the longest length cut it off.
+    """
+
+    text: str
+    tokens: tuple[str, ...]
+    log_prob: float
+    score: float
+    ended: bool
+    attention: Array | None = None
+
+
+class TextToText:
+    """Reads a text and writes another.
+
+    `target` is the tokenizer.json of what is written, `end` the token that ends it; `prefix` names the task to a
+    model that knows several (Raffel et al. 2020, section 2.4). A text longer than `pieces` can read is cut between
+    sentences and written part by part: nothing is left out. Of a text without letters nothing is written.
+    """
+
+    def __init__(
+        self, stepper: Stepper, pieces: PieceEncoder, target: str, *, end: int, prefix: str = ""
+    ) -> None:
+        self.stepper, self.pieces, self.end, self.prefix = stepper, pieces, end, prefix
+        self.target = parse_tokenizer(target)
+
+    def __call__(self, texts: Sequence[str], search: Search | None = None) -> list[str]:
+        """The best text for each."""
+        return [outputs[0].text for outputs in self.outputs(texts, search)]
+
+    def outputs(
+        self, texts: Sequence[str], search: Search | None = None, *, begin: Sequence[str] | None = None
+    ) -> list[list[Output]]:
+        """The `search.best` texts for each, the best first; one where the text was read in parts.
+
+        `begin` is what each of them must begin with.
+        """
+        rows = [(number, part) for number, text in enumerate(texts) for part in self._parts(text)]
+        first = [begin[number] if begin else "" for number, _ in rows]
+        for row in range(1, len(rows)):
+            first[row] = "" if rows[row][0] == rows[row - 1][0] else first[row]
+        found = self._written([part for _, part in rows], first, search or Search(end=self.end))
+        outputs = [[_nothing()] for _ in texts]
+        for number, own in groupby(range(len(rows)), key=lambda row: rows[row][0]):
+            places = list(own)
+            spaced = [rows[row][1][-1:].isspace() for row in places]
+            outputs[number] = (
+                found[places[0]] if len(places) == 1 else [_joined([found[row][0] for row in places], spaced)]
+            )
+        return outputs
+
+    def _parts(self, text: str) -> list[str]:
+        if not text.strip():
+            return []
+        room = self.pieces.room
+        if self.prefix:
+            room -= len(self.pieces.tokenizer.encode(self.prefix, add_special_tokens=False).ids)
+        return [part for part in parts(self.pieces.tokenizer, text, room) if part.strip()]
+
+    def _written(self, texts: list[str], first: list[str], search: Search) -> list[list[Output]]:
+        """What is written for texts that can be read at once, those of like length together."""
+        found: list[list[Output]] = [[] for _ in texts]
+        encoded = self.pieces.encode([self.prefix + text for text in texts]).arrays if texts else {}
+        lengths = encoded.get("lengths", np.zeros(0, dtype=np.int64))
+        starts = np.cumsum(lengths) - lengths
+        for rows in _batches(lengths):
+            ids = np.concatenate([encoded["ids"][starts[row] : starts[row] + lengths[row]] for row in rows])
+            prefix = self._prefix([first[row] for row in rows])
+            batch = {"ids": ids, "lengths": lengths[rows]}
+            for row, several in zip(rows, write(self.stepper, batch, search, prefix=prefix), strict=True):
+                found[row] = [self._output(written) for written in several]
+        return found
+
+    def _prefix(self, texts: list[str]) -> Array | None:
+        if not any(texts):
+            return None
+        rows = [self.target.encode(text, add_special_tokens=False).ids for text in texts]
+        longest = max(map(len, rows))
+        return np.array([row + [-1] * (longest - len(row)) for row in rows], dtype=np.int64)
+
+    def _output(self, written: Written) -> Output:
+        ids = written.ids.tolist()
+        tokens = tuple(self.target.id_to_token(token) or "" for token in ids)
+        text = str(self.target.decode(ids))
+        return Output(text, tokens, written.log_prob, written.score, written.ended, written.attention)
+
+
+def _batches(lengths: Array) -> Iterator[Array]:
+    """Rows of like length, the longest first."""
+    order = np.argsort(-lengths, kind="stable")
+    while len(order):
+        size = min(MAX_ROWS, max(1, MAX_CELLS // int(lengths[order[0]])))
+        yield order[:size]
+        order = order[size:]
+
+
+def _joined(outputs: list[Output], spaced: list[bool]) -> Output:
+    """Parts as one text, with a space where there was white space between theirs."""
+    text = "".join(
+        output.text + (" " if space and number + 1 < len(outputs) else "")
+        for number, (output, space) in enumerate(zip(outputs, spaced, strict=True))
+    )
+    return Output(
+        text, tuple(token for output in outputs for token in output.tokens),
+        sum(output.log_prob for output in outputs), float(np.mean([output.score for output in outputs])),
+        all(output.ended for output in outputs),
+    )  # fmt: skip
+
+
+def _nothing() -> Output:
+    return Output("", (), 0.0, 0.0, True)

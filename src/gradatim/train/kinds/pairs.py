@@ -1,0 +1,144 @@
+"""kind = "seq2seq": a text from another, as a translation or a summary."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+
+from gradatim.checkpoint.config import ModelConfig
+from gradatim.data.cleaning import cleaned
+from gradatim.data.parallel import Parallel, load_parallel
+from gradatim.decode.search import Search
+from gradatim.errors import ConfigError
+from gradatim.models.inputs import PackedTexts
+from gradatim.models.language import Seq2Seq
+from gradatim.models.presets import decoder
+from gradatim.models.stepper import TorchStepper
+from gradatim.objectives.seq2seq import SequenceToSequence
+from gradatim.pipelines.overlap import Measure, overlap
+from gradatim.pipelines.text_to_text import TextToText
+from gradatim.train.build import Materials, Prepared
+from gradatim.train.kinds.reading import one_source
+
+STARTS, ENDS = ("<s>", "<pad>", "[CLS]", "<|endoftext|>"), ("</s>", "[SEP]", "<|endoftext|>")
+MAIN = {"bleu": "bleu", "chrf": "chrf", "rouge": "rouge2"}
+SHOWN = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seq2SeqSettings:
+    """kind = "seq2seq": pairs of texts, the second learned from the first.
+
+    smoothing  share of probability spread over the vocabulary (0.1 in Vaswani et al. 2017)
+    measure    "bleu", "chrf" or "rouge" on dev, of what is written greedily while training and with `beams` at its end
+    judged     texts of dev that are written for an evaluation while training
+    clean      leave out pairs that do not belong: repeated, copied, of wrong length or language
+    prefix     what every source begins with, naming the task (T5)
+    language   of the targets ("de"), for BLEU as papers with Moses tokens count it
+    test       whether to measure on the test split too, once, at the end
+    """
+
+    smoothing: float = 0.1
+    measure: Measure = "bleu"
+    judged: int = 500
+    beams: int = 5
+    clean: bool = True
+    prefix: str = ""
+    language: str | None = None
+    tied: bool = True
+    test: bool = False
+
+    def prepare(self, materials: Materials) -> Prepared:
+        data = materials.data
+        splits, notes = load_parallel(
+            one_source(materials, "seq2seq"), text=data.text, text_pair=data.text_pair
+        )
+        if data.dev is not None:
+            splits["dev"] = load_parallel(data.dev, text=data.text, text_pair=data.text_pair)[0]["train"]
+        elif "dev" not in splits:
+            splits |= self._held_out(splits["train"], materials)
+        train = splits["train"]
+        if self.clean:
+            train, left_out = cleaned(train)
+            notes += left_out
+        config = self._config(materials)
+        start, end = config.special["start"], config.special["eos"]
+        pieces = materials.encoder()
+        train, targets = self._short(materials, train, notes)
+        targets = targets.ended(end)
+        notes.append(f"{len(targets):,} pairs to train on, {len(splits['dev'].sources):,} to evaluate on")
+        model = cast(Seq2Seq, materials.build(config))
+        writer = TextToText(
+            TorchStepper(model, start=start, bf16=materials.recipe.bf16()),
+            pieces, materials.tokenizer_json, end=end, prefix=self.prefix,
+        )  # fmt: skip
+
+        def judge(pairs: Parallel, search: Search) -> Mapping[str, float]:
+            training = model.training
+            written = writer(pairs.sources, search)
+            model.train(training)
+            return overlap(written, pairs.targets, self.measure, language=self.language)
+
+        greedy = Search(end=end, max_length=data.max_length)
+        best = Search(end=end, max_length=data.max_length, beams=self.beams, best=1)
+        some = splits["dev"].take(list(range(min(self.judged, len(splits["dev"].sources)))))
+
+        def examples() -> Sequence[str]:
+            shown = some.take(list(range(min(SHOWN, len(some.sources)))))
+            return [
+                f"{source}\n  -> {said}\n  (wanted: {target})"
+                for source, target, said in zip(*shown, writer(shown.sources, best), strict=True)
+            ]
+
+        sources = materials.rows([self.prefix + text for text in train.sources])
+        objective = SequenceToSequence(sources, targets, start_id=start, smoothing=self.smoothing)
+        main = MAIN[self.measure]
+        notes.append(f"score is {main} of {len(some.sources):,} texts of dev, written greedily")
+        if self.test and "test" not in splits:
+            raise ConfigError("[objective] test: the data has no test split")
+        return Prepared(
+            model, config, objective, lambda: judge(some, greedy)[main], materials.tokenizer_json, tuple(notes),
+            metrics=lambda: judge(splits["dev"], best),
+            test=(lambda: judge(splits["test"], best)) if self.test else None, examples=examples,
+        )  # fmt: skip
+
+    def _config(self, materials: Materials) -> ModelConfig:
+        if materials.start is not None and materials.start.config.kind == "seq2seq":
+            return materials.start.config
+        body = materials.transformer
+        start, end = materials.token(*STARTS), materials.token(*ENDS)
+        if start is None or end is None:
+            raise ConfigError(
+                '[objective] kind "seq2seq" needs a tokenizer with a start and an end token: kind marian, for example'
+            )
+        return ModelConfig(
+            kind="seq2seq", body=body, decoder=decoder(body, num_layers=materials.settings.decoder_layers),
+            scale=body.width**-0.5 if body.buckets else 1.0, tied=self.tied,
+            special={"pad": start, "start": start, "eos": end},
+        )  # fmt: skip
+
+    def _short(self, materials: Materials, pairs: Parallel, notes: list[str]) -> tuple[Parallel, PackedTexts]:
+        """The pairs of which both sides can be read at once, and the tokens of their targets."""
+        longest, room = materials.data.max_length, materials.encoder().room
+        sources = materials.plain([self.prefix + text for text in pairs.sources]).sizes
+        targets = materials.plain(pairs.targets)
+        short = np.flatnonzero((sources <= room) & (targets.sizes < longest))
+        if len(short) == len(targets):
+            return pairs, targets
+        if not len(short):
+            raise ConfigError(f"[data] max_length {longest} is less than every pair has")
+        notes.append(f"{len(targets) - len(short):,} pairs left out, a side is longer than {longest} tokens")
+        pairs = pairs.take(short.tolist())
+        return pairs, materials.plain(pairs.targets)
+
+    def _held_out(self, train: Parallel, materials: Materials) -> dict[str, Parallel]:
+        count = len(train.sources)
+        held = min(count - 1, max(1, round(materials.data.dev_share * count)))
+        order = np.random.default_rng(materials.recipe.seed).permutation(count)
+        return {
+            "train": train.take(np.sort(order[held:]).tolist()),
+            "dev": train.take(np.sort(order[:held]).tolist()),
+        }
