@@ -110,10 +110,11 @@ class Seq2SeqSettings:
             return materials.start.config
         body = materials.transformer
         start, end = materials.token(*STARTS), materials.token(*ENDS)
-        if start is None or end is None:
+        if end is None:
             raise ConfigError(
-                '[objective] kind "seq2seq" needs a tokenizer with a start and an end token: kind marian, for example'
+                '[objective] kind "seq2seq" needs a tokenizer with an end token: of kind marian, for example'
             )
+        start = end if start is None else start
         return ModelConfig(
             kind="seq2seq", body=body, decoder=decoder(body, num_layers=materials.settings.decoder_layers),
             scale=body.width**-0.5 if body.buckets else 1.0, tied=self.tied,

@@ -1,0 +1,92 @@
+"""A text from another, by recipe: what a tiny Transformer learns of a made-up language."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gradatim.checkpoint.folder import read_model
+from gradatim.errors import ConfigError
+from gradatim.text.tokenizer import preset, train_tokenizer
+from gradatim.train.build import Materials
+from gradatim.train.job import run
+from gradatim.train.recipe_file import read_recipe
+
+RECIPE = """
+[model]
+preset = "transformer"
+num_layers = 1
+decoder_layers = 2
+width = 32
+num_heads = 2
+ffn_width = 64
+norm_order = "pre"
+dropout = 0.0
+attention_dropout = 0.0
+[data]
+source = "{folder}/train.{{en,xx}}"
+tokenizer = "{folder}/tokenizer.json"
+dev_share = 0.1
+max_length = 12
+[objective]
+kind = "seq2seq"
+beams = 2
+clean = false
+[train]
+epochs = 60
+batch_size = 32
+rate = 5e-3
+precision = "fp32"
+"""
+FOREIGN = {"red": "rouge", "blue": "bleu", "cat": "chat", "dog": "chien", "old": "vieux", "fish": "poisson"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The words of a sentence in the other language and the other order."""
+    rng = np.random.default_rng(0)
+    rows = [rng.choice(list(FOREIGN), rng.integers(1, 5)).tolist() for _ in range(300)] + [["red"] * 30]
+    sides = {"en": rows, "xx": [[FOREIGN[word] for word in reversed(row)] for row in rows]}
+    for name, lines in sides.items():
+        (tmp_path / f"train.{name}").write_text("".join(" ".join(line) + "\n" for line in lines))
+    words = [" ".join([*FOREIGN, *FOREIGN.values()])] * 3
+    train_tokenizer(words, preset("word"), 50).save(str(tmp_path / "tokenizer.json"))
+    return tmp_path
+
+
+def recipe(folder: Path) -> Path:
+    path = folder / "recipe.toml"
+    path.write_text(RECIPE.format(folder=folder))
+    return path
+
+
+def test_a_language_is_learned_and_the_model_is_a_pair(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(read_recipe(recipe(folder)), folder / "run")
+    metrics = json.loads((folder / "run" / "metrics.json").read_text())
+    assert metrics["bleu"] > 90
+    said = capsys.readouterr()
+    assert "1 pairs left out, a side is longer than 12 tokens" in said.err
+    assert "(wanted: " in said.out
+    made = read_model(folder / "run" / "model")
+    assert made.config.kind == "seq2seq"
+    assert made.config.decoder is not None
+    assert (made.config.transformer.num_layers, made.config.decoder.num_layers) == (1, 2)
+    assert made.config.special == {"pad": 1, "start": 1, "eos": 1}
+
+
+def test_what_cannot_be_learned_is_refused(folder: Path) -> None:
+    train_tokenizer(["red"], preset("elmo"), 50).save(str(folder / "endless.json"))
+    endless = 'data.tokenizer="%s"' % (folder / "endless.json")
+    for change, said in (
+        ("objective.test=true", "no test split"),
+        (endless, "end token"),
+        ("data.max_length=1", "max_length"),
+    ):
+        found = read_recipe(recipe(folder), [change])
+        with pytest.raises(ConfigError, match=said):
+            found.objective.prepare(Materials(found.model, found.data, found.train))
