@@ -7,6 +7,7 @@ MultiHeadAttention (benchmarks/NOTES.md).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from torch import nn
 from gradatim.errors import ConfigError
 from gradatim.export.graph import Graph, array
 from gradatim.models.backbone import Backbone, BackboneConfig
-from gradatim.nn.block import Block, FeedForward
+from gradatim.nn.block import Block, BlockConfig, FeedForward
 from gradatim.nn.embedding import Embedding
 from gradatim.nn.multihead import Attention
 from gradatim.nn.positions import RelativeBias
@@ -32,7 +33,7 @@ ACTIVATIONS: dict[str, tuple[str, dict[str, Any]]] = {
 def encoder(graph: Graph, body: nn.Module, segments: bool) -> str:
     """(rows, tokens, width) states of a backbone; between attentions all tokens lie flat, (rows * tokens, width)."""
     assert isinstance(body, Backbone)
-    _refuse_what_no_node_computes(body.config)
+    refuse_what_no_node_computes(body.config)
     x = _embedding(graph, body.embedding, segments)
     x = graph.add("Reshape", x, graph.constant("flat", [-1, body.config.width]))
     lengths = graph.add("Cast", "lengths", to=7)
@@ -41,11 +42,22 @@ def encoder(graph: Graph, body: nn.Module, segments: bool) -> str:
         assert isinstance(block, Block)
         x = _block(graph, f"block{i}", x, block, lengths, bias)
     if body.config.final_norm:
-        x = _norm(graph, "final_norm", x, body.stack.norm)
+        x = norm(graph, "final_norm", x, body.stack.norm)
     return graph.add("Reshape", x, graph.grid(body.config.width))
 
 
 def _embedding(graph: Graph, embedding: Embedding, segments: bool) -> str:
+    config = embedding.config
+    x = lookup(graph, embedding, graph.steps, segments=segments)
+    if config.num_segments and segments:
+        table = graph.weight("segment_vectors", array(embedding.segments.weight))
+        x = graph.add("Add", x, graph.add("Gather", table, "segments", name="segment_lookup"))
+    return norm(graph, "embedding_norm", x, embedding.norm) if config.norm else x
+
+
+def lookup(graph: Graph, embedding: Embedding, places: Callable[[], str], *, segments: bool = False) -> str:
+    """The vectors of `ids`, with those of the places at which they stand; of the first segment unless there are
+    `segments`."""
     config = embedding.config
     words = array(embedding.words.weight) * (np.float32(config.width**0.5) if config.scaled else 1)
     x = graph.add("Gather", graph.weight("words", words), "ids", name="lookup")
@@ -56,26 +68,23 @@ def _embedding(graph: Graph, embedding: Embedding, segments: bool) -> str:
         positions = positions + array(embedding.sinusoids)
     if config.num_segments and not segments:
         positions = positions + array(embedding.segments.weight)[0]
-    if positions.any():
-        table = graph.weight("positions", positions)
-        x = graph.add("Add", x, graph.add("Gather", table, graph.steps(), name="position_lookup"))
-    if config.num_segments and segments:
-        table = graph.weight("segment_vectors", array(embedding.segments.weight))
-        x = graph.add("Add", x, graph.add("Gather", table, "segments", name="segment_lookup"))
-    return _norm(graph, "embedding_norm", x, embedding.norm) if config.norm else x
+    if not positions.any():
+        return x
+    table = graph.weight("positions", positions)
+    return graph.add("Add", x, graph.add("Gather", table, places(), name="position_lookup"))
 
 
 def _block(graph: Graph, name: str, x: str, block: Block, lengths: str, bias: str) -> str:
     """post: x = norm(x + f(x))        pre: x = x + f(norm(x))"""
-    for part, norm in (("attention", block.attention_norm), ("ffn", block.ffn_norm)):
-        read = _norm(graph, f"{name}_{part}_norm", x, norm) if block.pre else x
+    for part, normed in (("attention", block.attention_norm), ("ffn", block.ffn_norm)):
+        read = norm(graph, f"{name}_{part}_norm", x, normed) if block.pre else x
         if part == "attention":
             y = _attention(graph, name, read, block.attention, lengths, bias)
         else:
-            y = _feed_forward(graph, name, read, block.ffn, block.attention.config.activation)
+            y = feed_forward(graph, name, read, block.ffn, block.attention.config.activation)
         x = graph.add("Add", x, y)
         if not block.pre:
-            x = _norm(graph, f"{name}_{part}_norm", x, norm)
+            x = norm(graph, f"{name}_{part}_norm", x, normed)
     return x
 
 
@@ -85,8 +94,7 @@ def _attention(graph: Graph, name: str, x: str, attention: Attention, lengths: s
     qkv = graph.linear(f"{name}_qkv", x, attention.qkv)
     rows = graph.add("Reshape", qkv, graph.grid(3 * inner))
     q, k, v = graph.add_many("Split", 3, rows, graph.constant("thirds", [inner] * 3), axis=-1)
-    settings: dict[str, Any] = {"q_num_heads": config.num_heads, "kv_num_heads": config.num_heads}
-    settings |= {} if config.scale is None else {"scale": config.scale}
+    settings = {"q_num_heads": config.num_heads, "kv_num_heads": config.num_heads, **scale(config)}
     # Padding follows the text: where a token sees only what came before it, it sees none.
     settings |= {"is_causal": 1} if config.causal else {}
     keys = ("", "", lengths) * (not config.causal)
@@ -95,7 +103,8 @@ def _attention(graph: Graph, name: str, x: str, attention: Attention, lengths: s
     return graph.linear(f"{name}_out", flat, attention.out)
 
 
-def _feed_forward(graph: Graph, name: str, x: str, ffn: FeedForward, activation: str) -> str:
+def feed_forward(graph: Graph, name: str, x: str, ffn: FeedForward, activation: str) -> str:
+    """Position-wise, gated or not."""
     up = graph.linear(f"{name}_up", x, ffn.up)
     if ffn.gate is None:
         active = _activation(graph, up, activation)
@@ -112,14 +121,21 @@ def _activation(graph: Graph, x: str, name: str) -> str:
     return graph.add(op, x, **attributes)
 
 
-def _norm(graph: Graph, name: str, x: str, norm: nn.Module) -> str:
-    if isinstance(norm, nn.LayerNorm):
-        shift = graph.weight(f"{name}_shift", array(norm.bias))
-        scale = graph.weight(f"{name}_scale", array(norm.weight))
-        return graph.add("LayerNormalization", x, scale, shift, name=name, axis=-1, epsilon=norm.eps)
-    assert isinstance(norm, nn.RMSNorm)
-    scale = graph.weight(f"{name}_scale", array(norm.weight))
-    return graph.add("RMSNormalization", x, scale, name=name, axis=-1, epsilon=norm.eps)
+def norm(graph: Graph, name: str, x: str, layer: nn.Module) -> str:
+    """LayerNorm or RMSNorm."""
+    assert isinstance(layer, nn.LayerNorm | nn.RMSNorm)
+    factor = graph.weight(f"{name}_scale", array(layer.weight))
+    settings: dict[str, Any] = {"name": name, "axis": -1, "epsilon": layer.eps}
+    if isinstance(layer, nn.RMSNorm):
+        return graph.add("RMSNormalization", x, factor, **settings)
+    return graph.add(
+        "LayerNormalization", x, factor, graph.weight(f"{name}_shift", array(layer.bias)), **settings
+    )
+
+
+def scale(config: BlockConfig) -> dict[str, Any]:
+    """What scores are multiplied by, where it is not head_width^-0.5."""
+    return {} if config.scale is None else {"scale": config.scale}
 
 
 def _bias(graph: Graph, bias: RelativeBias, max_length: int) -> str:
@@ -133,8 +149,10 @@ def _bias(graph: Graph, bias: RelativeBias, max_length: int) -> str:
     return graph.add("Unsqueeze", graph.add("Gather", table, centred, axis=1, name="distance_bias"), zero)
 
 
-def _refuse_what_no_node_computes(config: BackboneConfig) -> None:
+def refuse_what_no_node_computes(config: BackboneConfig, *, cross: bool = False) -> None:
+    """Raises ConfigError for a backbone that cannot be exported; `cross` is whether it may read a memory."""
     block = config.block
-    odd = ["rotary"] * block.rotary + ["cross"] * block.cross + ["window"] * (block.window is not None)
+    odd = ["rotary"] * block.rotary + ["window"] * (block.window is not None)
+    odd += ["cross"] * (block.cross and not cross)
     if odd:
         raise ConfigError(f"a backbone with {', '.join(odd)} cannot be exported so far")

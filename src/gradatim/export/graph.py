@@ -56,10 +56,14 @@ class Graph:
         self._nodes.append(helper.make_node(op, list(inputs), [out], name=out, domain=domain, **attributes))
         return out
 
-    def add_many(self, op: str, outputs: int, *inputs: str, **attributes: Any) -> list[str]:
+    def add_many(
+        self, op: str, outputs: int, *inputs: str, contrib: bool = False, **attributes: Any
+    ) -> list[str]:
         """A node with several outputs."""
-        names = [self._fresh(op) for _ in range(outputs)]
-        self._nodes.append(helper.make_node(op, list(inputs), names, name=names[0], **attributes))
+        names, domain = [self._fresh(op) for _ in range(outputs)], CONTRIB if contrib else ""
+        self._nodes.append(
+            helper.make_node(op, list(inputs), names, name=names[0], domain=domain, **attributes)
+        )
         return names
 
     def linear(self, name: str, x: str, linear: nn.Linear) -> str:
@@ -86,10 +90,21 @@ class Graph:
             self._made[name] = self.add("Concat", self.shape(), last, name=name, axis=0)
         return self._made[name]
 
-    def build(self, inputs: Mapping[str, Axes], outputs: Mapping[str, tuple[str, Axes]]) -> bytes:
+    def build(
+        self,
+        inputs: Mapping[str, Axes],
+        outputs: Mapping[str, tuple[str, Axes]],
+        *,
+        long: Sequence[str] = (),
+        facts: Mapping[str, str] | None = None,
+    ) -> bytes:
         """The serialised model. An input has int32 numbers, or float32 where its name begins with "state"; an output is
-        a value made before, under its own name.
+        a value made before, float32, under its own name. Those named in `long` are int64. `facts` are its metadata.
         """
+
+        def kind(name: str, usual: int) -> int:
+            return int(TensorProto.INT64 if name in long else usual)
+
         self._nodes += [
             helper.make_node("Identity", [value], [name], name=name) for name, (value, _) in outputs.items()
         ]
@@ -98,12 +113,12 @@ class Graph:
             "gradatim",
             [
                 helper.make_tensor_value_info(
-                    name, TensorProto.FLOAT if name.startswith(STATE) else TensorProto.INT32, axes
+                    name, kind(name, TensorProto.FLOAT if name.startswith(STATE) else TensorProto.INT32), axes
                 )
                 for name, axes in inputs.items()
             ],
             [
-                helper.make_tensor_value_info(name, TensorProto.FLOAT, axes)
+                helper.make_tensor_value_info(name, kind(name, TensorProto.FLOAT), axes)
                 for name, (_, axes) in outputs.items()
             ],
             self._weights,
@@ -111,6 +126,7 @@ class Graph:
         opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(CONTRIB, 1)]
         model = helper.make_model(graph, opset_imports=opsets, producer_name="gradatim")
         model.ir_version = IR_VERSION
+        helper.set_model_props(model, dict(facts or {}))
         onnx.checker.check_model(model)
         return bytes(model.SerializeToString())
 

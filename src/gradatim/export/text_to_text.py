@@ -1,0 +1,211 @@
+"""A trained encoder-decoder as two ONNX graphs: one reads sources, the other writes a token more for every row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gradatim.engine.artifact import write_artifact
+from gradatim.engine.manifest import JSON
+from gradatim.engine.stepper import BEAMS, COUNT, MEMORY, PAST, PRESENT, READ, VOCABULARY, WIDTH, WRITTEN
+from gradatim.export.encoder import (
+    encoder,
+    feed_forward,
+    lookup,
+    norm,
+    refuse_what_no_node_computes,
+    scale,
+)
+from gradatim.export.graph import TOKENS, Axes, Graph, array
+from gradatim.models.backbone import Backbone
+from gradatim.models.language import Seq2Seq
+from gradatim.nn.block import Block
+from gradatim.nn.multihead import Attention
+from gradatim.types import Task
+
+KIND = "text2text-onnx"
+
+
+def write_text_to_text(
+    path: Path,
+    model: Seq2Seq,
+    tokenizer: str,
+    *,
+    settings: Mapping[str, JSON],
+    provenance: Mapping[str, JSON],
+    metrics: Mapping[str, float] | None = None,
+) -> None:
+    """Write a model as one file that runs without torch.
+
+    `settings` are what `pipelines.text_to_text` needs: `max_length` of a source, `longest` of what is written,
+    `start` and `end`, `prefix`.
+    """
+    write_artifact(
+        path,
+        kind=KIND,
+        task=Task(()),
+        encoder={"kind": "text2text", **settings},
+        members={
+            "encoder.onnx": encoder_graph(model),
+            "decoder.onnx": decoder_graph(model),
+            "tokenizer.json": tokenizer.encode(),
+        },
+        provenance=provenance,
+        metrics=metrics or {},
+    )
+
+
+def encoder_graph(model: Seq2Seq) -> bytes:
+    """`ids` (rows, tokens) and `lengths` (rows,) in; keys and values of every layer's memory out, `state_memory_k0`
+    and on, (rows, heads, tokens, head_width).
+    """
+    graph, width = Graph(), model.encoder.config.width
+    states = encoder(graph, model.encoder, segments=False)
+    flat = graph.add("Reshape", states, graph.constant("flat", [-1, width]))
+    outputs: dict[str, tuple[str, Axes]] = {}
+    for i, block in enumerate(_blocks(model.decoder)):
+        config = block.cross.config
+        inner = config.num_heads * config.head_width
+        both = graph.linear(f"memory{i}", flat, block.cross.kv)
+        halves = graph.add_many("Split", 2, both, graph.constant("halves", [inner] * 2), axis=-1)
+        for part, half in zip("kv", halves, strict=True):
+            heads = graph.constant("heads", [config.num_heads, config.head_width])
+            grid = graph.add("Reshape", half, graph.add("Concat", graph.shape(), heads, axis=0))
+            by_head = graph.add("Transpose", grid, perm=[0, 2, 1, 3])
+            outputs[f"{MEMORY}{part}{i}"] = (by_head, ("rows", config.num_heads, "tokens", config.head_width))
+    return graph.build({"ids": TOKENS, "lengths": ("rows",)}, outputs)
+
+
+def decoder_graph(model: Seq2Seq) -> bytes:
+    """A step of `gradatim.engine.stepper.OnnxStepper`, which says what goes in and out.
+
+    Rows are the beams of the sources, those of one source next to each other: they share its memory, and a past that
+    lies still while `beams` says which row's key each of them has at every place.
+    """
+    body, head = model.decoder, model.head
+    refuse_what_no_node_computes(body.config, cross=True)
+    graph, config = Graph(), body.config.block
+    heads, head_width = config.num_heads, config.head_width
+    x = lookup(graph, body.embedding, lambda: WRITTEN)
+    if body.config.embedding.norm:
+        x = norm(graph, "embedding_norm", x, body.embedding.norm)
+    length = graph.add("Cast", WRITTEN, to=7)
+    bias = _bias(graph, body, length) if body.stack.bias is not None else ""
+    sources = graph.add("Cast", READ, to=7)
+    by_source = graph.add(
+        "Concat", graph.add("Shape", READ), graph.constant("each_beam", [-1, heads, head_width]), axis=0
+    )
+    inputs: dict[str, Axes] = {
+        "ids": ("rows",), READ: ("sources",), WRITTEN: (1,), BEAMS: ("sources", "width", "room"),
+        WIDTH: (1,), COUNT: (1,),
+    }  # fmt: skip
+    outputs: dict[str, tuple[str, Axes]] = {}
+    for i, block in enumerate(_blocks(body)):
+        past, memory = ([f"{kind}{part}{i}" for part in "kv"] for kind in (PAST, MEMORY))
+        inputs |= dict.fromkeys(past, ("rows", heads, "room", head_width))
+        inputs |= dict.fromkeys(memory, ("sources", heads, "source", head_width))
+        x, present = _block(graph, f"block{i}", x, block, past, memory, bias, sources, by_source)
+        for part, name in zip("kv", present, strict=True):
+            outputs[f"{PRESENT}{part}{i}"] = (name, ("rows", heads, "room", head_width))
+    if body.config.final_norm:
+        x = norm(graph, "final_norm", x, body.stack.norm)
+    return graph.build(
+        inputs,
+        _best(graph, head, x) | outputs,
+        long=(COUNT, "best"),
+        facts={VOCABULARY: str(head.linear.out_features)},
+    )
+
+
+def _blocks(body: Backbone) -> list[Block]:
+    return [block for block in body.stack.blocks if isinstance(block, Block)]
+
+
+def _block(
+    graph: Graph,
+    name: str,
+    x: str,
+    block: Block,
+    past: list[str],
+    memory: list[str],
+    bias: str,
+    sources: str,
+    by_source: str,
+) -> tuple[str, list[str]]:
+    """post: x = norm(x + f(x))        pre: x = x + f(norm(x))"""
+    present: list[str] = []
+    for part, normed in (
+        ("attention", block.attention_norm), ("cross", block.cross_norm), ("ffn", block.ffn_norm)
+    ):  # fmt: skip
+        read = norm(graph, f"{name}_{part}_norm", x, normed) if block.pre else x
+        if part == "attention":
+            y, present = _attention(graph, name, read, block.attention, past, bias)
+        elif part == "cross":
+            y = _cross(graph, name, read, block.cross, memory, sources, by_source)
+        else:
+            y = feed_forward(graph, name, read, block.ffn, block.attention.config.activation)
+        x = graph.add("Add", x, y)
+        if not block.pre:
+            x = norm(graph, f"{name}_{part}_norm", x, normed)
+    return x, present
+
+
+def _attention(
+    graph: Graph, name: str, x: str, attention: Attention, past: list[str], bias: str
+) -> tuple[str, list[str]]:
+    """To what the row has written; its key and value are written into the past, which is also what comes out."""
+    config = attention.config
+    inner = config.num_heads * config.head_width
+    qkv = graph.linear(f"{name}_qkv", x, attention.qkv)
+    rows = graph.add("Reshape", qkv, graph.constant("one_token", [-1, 1, 3 * inner]))
+    q, k, v = graph.add_many("Split", 3, rows, graph.constant("thirds", [inner] * 3), axis=-1)
+    mixed, *present = graph.add_many(
+        "DecoderMaskedMultiHeadAttention", 3, q, k, v, "", bias, *past, WRITTEN, WIDTH, BEAMS,
+        contrib=True, num_heads=config.num_heads, past_present_share_buffer=1, **scale(config),
+    )  # fmt: skip
+    flat = graph.add("Reshape", mixed, graph.constant("flat_heads", [-1, inner]))
+    return graph.linear(f"{name}_out", flat, attention.out), present
+
+
+def _cross(
+    graph: Graph, name: str, x: str, attention: Attention, memory: list[str], sources: str, by_source: str
+) -> str:
+    """To the source: the beams of a source are the queries of one attention to its memory."""
+    config = attention.config
+    q = graph.add("Reshape", graph.linear(f"{name}_cross_q", x, attention.q), by_source)
+    q = graph.add("Transpose", q, perm=[0, 2, 1, 3])
+    mixed = graph.add("Attention", q, *memory, "", "", "", sources, name=f"{name}_cross", **scale(config))
+    back = graph.add("Transpose", mixed, perm=[0, 2, 1, 3])
+    inner = config.num_heads * config.head_width
+    flat = graph.add("Reshape", back, graph.constant("flat_heads", [-1, inner]))
+    return graph.linear(f"{name}_cross_out", flat, attention.out)
+
+
+def _bias(graph: Graph, body: Backbone, length: str) -> str:
+    """(1, heads, 1, written + 1): each head's bias for the distance to every token before."""
+    assert body.stack.bias is not None
+    distances = torch.arange(-body.config.max_length, 1)
+    table = graph.weight("bias_by_distance", array(body.stack.bias(distances[None, None])[0, :, 0]))
+    first = graph.add("Sub", graph.constant("longest", [body.config.max_length]), length)
+    end = graph.constant("table_end", [body.config.max_length + 1])
+    near = graph.add("Slice", table, first, end, graph.constant("second_axis", [1]))
+    return graph.add("Unsqueeze", near, graph.constant("outer", [0, 2]))
+
+
+def _best(graph: Graph, head: Any, x: str) -> dict[str, tuple[str, Axes]]:
+    """The best scores of each row, their tokens, and the logarithm of the sum of all exp(scores)."""
+    if head.scale != 1.0:
+        x = graph.add("Mul", x, graph.number("head_scale", head.scale))
+    logits = graph.linear("head", x, head.linear)
+    scores, ids = graph.add_many("TopK", 2, logits, COUNT, axis=1)
+    first = graph.constant("first", [0])
+    log_probs = graph.add("LogSoftmax", logits, axis=-1)
+    column = [graph.add("Gather", value, first, axis=1) for value in (logits, log_probs)]
+    return {
+        "scores": (scores, ("rows", "count")),
+        "best": (ids, ("rows", "count")),
+        "norm": (graph.add("Sub", *column), ("rows", 1)),
+    }
