@@ -25,7 +25,11 @@ Precision = Literal["int8", "fp32"]
 # behind a model of both forms, this makes its constant `in_int8` false.
 _IN_FP32 = b"\x3a\x10\x2a\x0e\x10\x09\x42\x07in_int8\x4a\x01\x00"
 
-_DTYPES = {"tensor(int64)": np.int64, "tensor(int32)": np.int32}
+DTYPES: Mapping[str, Any] = {
+    "tensor(int64)": np.int64,
+    "tensor(int32)": np.int32,
+    "tensor(float)": np.float32,
+}
 _INPUTS = {"ids", "segments", "lengths"}
 # ONNX Runtime would join Add and LayerNormalization, Add and Gelu: on a CPU the joined ones are slower.
 _SLOWER = ["SkipLayerNormFusion", "BiasGeluFusion"]
@@ -43,7 +47,7 @@ class OnnxGraph:
             self._session = load_session(model, threads, precision)
         except Exception as error:  # the runtime has no common exception class
             raise ArtifactError(f"model.onnx cannot be loaded by ONNX Runtime: {error}") from error
-        self._dtypes = {node.name: _DTYPES.get(node.type) for node in self._session.get_inputs()}
+        self._dtypes = {node.name: DTYPES.get(node.type) for node in self._session.get_inputs()}
         outputs = {node.name: node.shape for node in self._session.get_outputs()}
         known = {"ids", "lengths"} <= self._dtypes.keys() <= _INPUTS
         if not known or None in self._dtypes.values() or "logits" not in outputs:

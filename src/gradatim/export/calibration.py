@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from gradatim.engine.graph import OnnxGraph
+from gradatim.engine.graph import DTYPES, load_session
 from gradatim.types import Array, Arrays
 
 SAMPLED = 1024  # tokens, about, whose activations are kept
@@ -24,17 +24,27 @@ class Seen:
     samples: Array
 
 
-def seen(model: bytes, texts: Arrays, names: Sequence[str]) -> dict[str, Seen]:
-    """These values (tokens, width) over packed `texts`, each row alone, so that padding has no part."""
-    session = OnnxGraph(_watched(model, names))
+def rows_alone(texts: Arrays) -> list[Arrays]:
+    """What a graph is called with to read packed `texts` one row at a time, so that padding has no part."""
     lengths = texts["lengths"]
     starts = np.cumsum(lengths) - lengths
-    every = max(1, int(lengths.sum()) // SAMPLED)
+    return [
+        {name: values[None, start : start + length] for name, values in texts.items() if name != "lengths"}
+        | {"lengths": np.array([length])}
+        for start, length in zip(starts.tolist(), lengths.tolist(), strict=True)
+    ]
+
+
+def seen(model: bytes, calls: Sequence[Arrays], names: Sequence[str]) -> dict[str, Seen]:
+    """These values (tokens, width) in calls of a graph, each with its inputs by name; what is no input is left out."""
+    session = load_session(_watched(model, names), 1)
+    kinds = {node.name: DTYPES[node.type] for node in session.get_inputs()}
+    every = max(1, sum(call["ids"].size for call in calls) // SAMPLED)
+    ranges = [f"{name}/{op}" for name in names for op in ("ReduceMin", "ReduceMax")]
     lows, highs, samples = ({name: [] for name in names} for _ in range(3))  # type: ignore[var-annotated]
-    for i, (start, length) in enumerate(zip(starts.tolist(), lengths.tolist(), strict=True)):
-        row = {name: texts[name][None, start : start + length] for name in session.flat}
-        wanted = [f"{name}/{op}" for name in names for op in ("ReduceMin", "ReduceMax")]
-        values = session(row, np.array([length]), [*wanted, *(names if i % every == 0 else ())])
+    for i, call in enumerate(calls):
+        feed = {name: call[name].astype(kind, copy=False) for name, kind in kinds.items()}
+        values = session.run([*ranges, *(names if i % every == 0 else ())], feed)
         for j, name in enumerate(names):
             lows[name].append(values[2 * j])
             highs[name].append(values[2 * j + 1])

@@ -18,7 +18,7 @@ from gradatim.export.calibration import Seen, seen
 from gradatim.export.graph import CONTRIB
 from gradatim.types import Array, Arrays
 
-KEEP = ("head",)  # a tiny product whose rounding would reach the logits directly
+EXACT = ("head",)  # a tiny product whose rounding would reach the logits directly
 LOOKUP = "lookup"
 # How much of an outlier channel's size may move from activations into weights.
 SHARES = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
@@ -30,7 +30,7 @@ TIMED_TOKENS = 64  # of a row on which a machine finds out whether it is faster 
 class Quantiser:
     """Makes int8 graphs of one fp32 graph: matrix products, recurrent layers and word vectors.
 
-    `texts` are packed rows like those that the model will read: on them the range of every activation is
+    `calls` are inputs of the graph as they will come (`rows_alone` of texts): in them the range of every activation is
     found. A channel with large activations is scaled down and its weights up, so that one step fits all
     channels (Xiao et al. 2023, eq. 3 and 4), by whichever share leaves the least error in each product; what is left
     of it in the mean goes into the bias (Nagel et al. 2019, section 4.2). All steps are constants, and no
@@ -40,35 +40,38 @@ class Quantiser:
     one form. Whether int8 is worth having is for the gate to measure.
     """
 
-    def __init__(self, model: bytes, texts: Arrays) -> None:
+    def __init__(self, model: bytes, calls: Sequence[Arrays], *, exact: Collection[str] = EXACT) -> None:
         self._model = model
-        exact = onnx.load_model_from_string(model)
-        read = _products(exact)
-        self.parts = (*read, *(node.name for node in exact.graph.node if node.name == LOOKUP))
-        self._seen = seen(model, texts, list(dict.fromkeys(read.values()))) if read else {}
-        self._longest = min(TIMED_TOKENS, int(texts["lengths"].max()))
+        graph = onnx.load_model_from_string(model)
+        read = _products(graph, exact)
+        self.parts = (*read, *(node.name for node in graph.graph.node if node.name == LOOKUP))
+        self._seen = seen(model, calls, list(dict.fromkeys(read.values()))) if read else {}
+        self._longest = min(TIMED_TOKENS, max(call["ids"].shape[-1] for call in calls))
         self._rounded: dict[str, Rounded] = {}
 
-    def convert(self, keep: Collection[str] = ()) -> bytes:
-        """The graph in int8, but for the `parts` to keep: products in fp32, the lookup of words in all 127 levels."""
+    def convert(self, keep: Collection[str] = (), *, both: bool = True) -> bytes:
+        """The graph in int8, but for the `parts` to keep: products in fp32, the lookup of words in all 127 levels.
+
+        `both`: with its fp32 form, if the graph has one output.
+        """
         rounding = _Rounding(onnx.load_model_from_string(self._model), self._seen, self._rounded)
         quantised = rounding.rewrite(set(self.parts) - set(keep))
         facts = {LEVELS: json.dumps(rounding.levels)}
         if any(node.op_type == "LSTM" for node in quantised.graph.node):
             quantised = _recurrent(quantised)
             facts[ALONE] = "1"
-        elif rounding.levels:
+        elif rounding.levels and both:
             rounding.offer_both()
             facts[TIMED_ON] = str(self._longest)
-        helper.set_model_props(quantised, facts)
+        helper.set_model_props(quantised, {prop.key: prop.value for prop in quantised.metadata_props} | facts)
         return bytes(quantised.SerializeToString())
 
 
-def _products(model: ModelProto) -> dict[str, str]:
+def _products(model: ModelProto, exact: Collection[str]) -> dict[str, str]:
     """The nodes that compute x W + b with a constant W, and what is their x."""
     weights = {weight.name for weight in model.graph.initializer}
     nodes = [
-        node for node in model.graph.node if node.op_type in ("Gemm", "MatMul") and node.name not in KEEP
+        node for node in model.graph.node if node.op_type in ("Gemm", "MatMul") and node.name not in exact
     ]
     return {node.name: node.input[0] for node in nodes if node.input[1] in weights}
 

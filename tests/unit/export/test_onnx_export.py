@@ -15,7 +15,7 @@ from onnx import numpy_helper
 from gradatim.engine import precision, processor
 from gradatim.engine.onnx import OnnxSession
 from gradatim.errors import ConfigError
-from gradatim.export.calibration import Seen
+from gradatim.export.calibration import Seen, rows_alone
 from gradatim.export.classifier import to_onnx
 from gradatim.export.quantise import Quantiser, best, round_to_int8
 from gradatim.models.backbone import Backbone, BackboneConfig
@@ -98,7 +98,7 @@ def arrays() -> dict[str, Array]:
 
 
 def in_int8(exact: bytes, keep: tuple[str, ...] = ()) -> bytes:
-    return Quantiser(exact, arrays()).convert(keep)
+    return Quantiser(exact, rows_alone(arrays())).convert(keep)
 
 
 def probabilities(session: TorchSession | OnnxSession, whole: dict[str, Array]) -> Array:
@@ -149,8 +149,11 @@ def test_int8_stays_close_and_keeps_the_head(name: str) -> None:
     )
     wanted = probabilities(OnnxSession(exact, threads=1), whole)
     rounded = probabilities(OnnxSession(small, threads=1, precision="int8"), whole)
-    # On logits of deviation 1. Most of it comes from the word vectors' 5 bits, the more so as these are random.
-    assert np.abs(rounded - wanted).mean() < 0.02
+    # On logits of deviation 1. Most of it comes from the word vectors' 5 bits, the more so as these are random and a T5
+    # has no norm before its first layer: over eight draws of weights up to 0.029 with them, 0.013 without.
+    assert np.abs(rounded - wanted).mean() < 0.03
+    fine = OnnxSession(in_int8(exact, ("lookup",)), threads=1, precision="int8")
+    assert np.abs(probabilities(fine, whole) - wanted).mean() < 0.015
     assert np.abs(rounded - wanted).max() < 0.07
 
 
@@ -172,7 +175,7 @@ def test_seven_bits_do_where_eight_overflow(name: str, monkeypatch: pytest.Monke
 def test_an_int8_file_can_be_run_in_fp32(name: str) -> None:
     exact, whole = to_onnx(model(name)), arrays()
     whole.pop("segments")
-    quantiser = Quantiser(exact, arrays())
+    quantiser = Quantiser(exact, rows_alone(arrays()))
     small = quantiser.convert()
     sessions = [OnnxSession(small, threads=1, precision=how) for how in ("int8", "fp32")]
     eight, plain = (probabilities(session, whole) for session in sessions)
@@ -225,7 +228,7 @@ def test_the_faster_form_is_found_without_a_cache(monkeypatch: pytest.MonkeyPatc
 
 def test_products_to_keep_stay_as_they_are() -> None:
     exact = to_onnx(model("bert mean"))
-    quantiser = Quantiser(exact, arrays())
+    quantiser = Quantiser(exact, rows_alone(arrays()))
     assert set(quantiser.parts) >= {"block0_qkv", "block1_down"}
     small = quantiser.convert({"block0_qkv"})
     kept = {w.name: numpy_helper.to_array(w) for w in onnx.load_model_from_string(small).graph.initializer}

@@ -9,6 +9,7 @@ import numpy as np
 
 from gradatim.engine.artifact import Artifact, read_artifact, write_artifact
 from gradatim.engine.onnx import OnnxSession
+from gradatim.export.calibration import rows_alone
 from gradatim.export.quantise import Quantiser
 from gradatim.ladder.decision import Decision, fit_decision, quality
 from gradatim.ladder.records import Row
@@ -67,7 +68,7 @@ class _Trial:
         self.problem, self.task, self.exact = problem, artifact.task, exact
         texts = _some(problem.corpus.train, CALIBRATION)
         arrays = exact.encoder.encode(texts.texts, texts.pairs).arrays
-        self.quantiser = Quantiser(artifact.member("model.onnx"), arrays)
+        self.quantiser = Quantiser(artifact.member("model.onnx"), rows_alone(arrays))
 
     def within(self, exact: float, tolerance: float) -> tuple[bytes, Decision, str]:
         """The graph with the fewest finer parts that loses at most `tolerance` of the quality on dev, and a note."""
