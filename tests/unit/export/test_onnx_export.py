@@ -150,11 +150,11 @@ def test_int8_stays_close_and_keeps_the_head(name: str) -> None:
     wanted = probabilities(OnnxSession(exact, threads=1), whole)
     rounded = probabilities(OnnxSession(small, threads=1, precision="int8"), whole)
     # On logits of deviation 1. Most of it comes from the word vectors' 5 bits, the more so as these are random and a T5
-    # has no norm before its first layer: over eight draws of weights up to 0.029 with them, 0.013 without.
-    assert np.abs(rounded - wanted).mean() < 0.03
+    # has no norm before its first layer: over eight draws of weights the mean was up to 0.029 with them, 0.013 without.
     fine = OnnxSession(in_int8(exact, ("lookup",)), threads=1, precision="int8")
-    assert np.abs(probabilities(fine, whole) - wanted).mean() < 0.015
-    assert np.abs(rounded - wanted).max() < 0.07
+    for answers, mean, most in ((rounded, 0.03, 0.15), (probabilities(fine, whole), 0.015, 0.05)):
+        assert np.abs(answers - wanted).mean() < mean
+        assert np.abs(answers - wanted).max() < most
 
 
 @pytest.mark.parametrize("name", ["bert mean", "mpnet", "t5"])
