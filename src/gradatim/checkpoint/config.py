@@ -47,6 +47,7 @@ class ModelConfig:
     vector_width of what a text is written from
     labels       names of the outputs, if known
     special      token ids by role: "pad", "bos", "eos", and "start" of a decoder
+    prefix       what every source of an encoder-decoder begins with
     """
 
     kind: Kind
@@ -67,6 +68,7 @@ class ModelConfig:
     vector_width: int = 0
     labels: tuple[str, ...] = ()
     special: Mapping[str, int] = field(default_factory=dict)
+    prefix: str = ""
 
     def __post_init__(self) -> None:
         if self.recurrent_width < 0 or (self.recurrent_width and self.layers is None):

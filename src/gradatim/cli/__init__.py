@@ -30,6 +30,7 @@ _COMMANDS = {
     "fit": _Home("gradatim.cli.fit", "command"),
     "train": _Home("gradatim.cli.train", "command"),
     "predict": _Home("gradatim.cli.predict", "command"),
+    "translate": _Home("gradatim.cli.translate", "command"),
     "evaluate": _Home("gradatim.cli.evaluate", "command"),
     "card": _Home("gradatim.cli.card", "command"),
     "data": _Home("gradatim.cli.data", "app"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
@@ -10,19 +11,27 @@ import typer
 from gradatim.errors import CheckpointError, ConfigError
 
 LAYOUTS = ("gradatim", "hf")
+CALIBRATION = 64  # texts on which the steps of 8 bits are found
 
 
 def command(
     model: Annotated[str, typer.Argument(help="A model folder, or a name of `gradatim data list`.")],
-    out: Annotated[Path, typer.Argument(help="The folder to write.")],
+    out: Annotated[Path, typer.Argument(help="The folder to write, or a .gradatim file.")],
     to: Annotated[
         str, typer.Option(help="Layout: 'gradatim', or 'hf' for what transformers opens.")
     ] = "gradatim",
+    int8: Annotated[
+        str | None,
+        typer.Option(help="Texts like those it will read: a .gradatim file in 8 bits, fitted to them."),
+    ] = None,
     max_shard_mb: Annotated[
         float, typer.Option(min=0.001, help="Weights go into files of this size.")
     ] = 5000.0,
 ) -> None:
-    """Convert a model folder, whole or not at all, and say how far the result is from the reference."""
+    """Convert a model folder, whole or not at all, and say how far the result is from the reference.
+
+    An encoder-decoder becomes one file that runs without PyTorch where OUT ends in .gradatim.
+    """
     if to not in LAYOUTS:
         raise ConfigError(f"--to is 'gradatim' or 'hf', not '{to}'")
     from gradatim.checkpoint.difference import largest_difference
@@ -30,6 +39,9 @@ def command(
     from gradatim.checkpoint.tensors import read_json
 
     source = _folder(model)
+    if out.suffix == ".gradatim":
+        _one_file(source, out, int8)
+        return
     if out.resolve() == source.resolve():
         raise CheckpointError(f"{out} is the folder that is read; give another one to write")
     if to == "gradatim" and "gradatim" in read_json(source / "config.json"):
@@ -54,6 +66,26 @@ def command(
     difference = largest_difference(ours, reference)
     known = "not measured (transformers is not installed)" if difference is None else f"{difference:.1e}"
     print(f"largest difference from transformers: {known}")
+
+
+def _one_file(source: Path, out: Path, int8: str | None) -> None:
+    from gradatim import __version__
+    from gradatim.cli.target import check_target
+    from gradatim.cli.writer import read_writer
+    from gradatim.export.text_to_text import write_text_to_text
+
+    check_target(out)
+    model, tokenizer, settings = read_writer(source)
+    texts = None
+    if int8 is not None:
+        from gradatim.data.plain import plain_texts
+
+        texts = [line.strip() for _, line in islice(plain_texts(int8), CALIBRATION)]
+    write_text_to_text(
+        out, model, tokenizer, settings=settings, provenance={"gradatim": __version__}, int8_on=texts
+    )
+    params = sum(parameter.numel() for parameter in model.parameters())
+    print(f"{out}: {params:,} weights, {out.stat().st_size / 1e6:.1f} MB{', int8' * bool(texts)}")
 
 
 def _folder(model: str) -> Path:

@@ -98,7 +98,7 @@ class OnnxState:
 
 
 @dataclass(slots=True)
-class _Call:
+class Call:
     """A run of the decoder graph on arrays that stay where they are."""
 
     binding: Any
@@ -162,12 +162,16 @@ class OnnxStepper:
         call, rows = state.bound, state.rows
         call.ids[rows] = ids
         call.written[0] = state.written
-        self._decoder.run_with_iobinding(call.binding)
+        self.run(call)
         state.written += 1
         found = {name: output[rows] for name, output in call.outputs.items()}
         return Candidates(found["best"], found["scores"], found["norm"][:, 0]), state
 
-    def _bound(self, state: OnnxState, count: int) -> _Call:
+    def run(self, call: Call) -> None:
+        """The decoder graph on these arrays."""
+        self._decoder.run_with_iobinding(call.binding)
+
+    def _bound(self, state: OnnxState, count: int) -> Call:
         """A call on the arrays of this state, into which its keys are written."""
         rows, binding = len(state.read) * state.width, self._decoder.io_binding()
         inputs = {
@@ -183,4 +187,4 @@ class OnnxStepper:
             binding.bind_input(name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
         for name, array in {**outputs, **presents}.items():
             binding.bind_output(name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
-        return _Call(binding, inputs["ids"], inputs[WRITTEN], count, inputs, outputs)
+        return Call(binding, inputs["ids"], inputs[WRITTEN], count, inputs, outputs)

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
+from gradatim.decode.search import Search
+from gradatim.decode.write import write
 from gradatim.engine.artifact import write_artifact
 from gradatim.engine.manifest import JSON
-from gradatim.engine.stepper import BEAMS, COUNT, MEMORY, PAST, PRESENT, READ, VOCABULARY, WIDTH, WRITTEN
+from gradatim.engine.stepper import (
+    BEAMS,
+    COUNT,
+    MEMORY,
+    PAST,
+    PRESENT,
+    READ,
+    VOCABULARY,
+    WIDTH,
+    WRITTEN,
+    Call,
+    OnnxStepper,
+)
+from gradatim.export.calibration import rows_alone
 from gradatim.export.encoder import (
     encoder,
     feed_forward,
@@ -20,13 +36,16 @@ from gradatim.export.encoder import (
     scale,
 )
 from gradatim.export.graph import TOKENS, Axes, Graph, array
+from gradatim.export.quantise import LOOKUP, Quantiser
 from gradatim.models.backbone import Backbone
 from gradatim.models.language import Seq2Seq
 from gradatim.nn.block import Block
 from gradatim.nn.multihead import Attention
-from gradatim.types import Task
+from gradatim.text.pieces import PieceEncoder
+from gradatim.types import Arrays, Task
 
 KIND = "text2text-onnx"
+TOGETHER, EVERY = 8, 2  # sources written together while ranges are found, and steps of which one is looked at
 
 
 def write_text_to_text(
@@ -36,26 +55,68 @@ def write_text_to_text(
     *,
     settings: Mapping[str, JSON],
     provenance: Mapping[str, JSON],
-    metrics: Mapping[str, float] | None = None,
+    int8_on: Sequence[str] | None = None,
 ) -> None:
     """Write a model as one file that runs without torch.
 
-    `settings` are what `pipelines.text_to_text` needs: `max_length` of a source, `longest` of what is written,
-    `start` and `end`, `prefix`.
+    `settings` are what `pipelines.text_to_text` needs: `max_length` of a source, `start` and `end` of what is written,
+    `prefix`. With texts `int8_on` products are in 8 bits, their steps found on these.
     """
+    encoder, decoder = encoder_graph(model), decoder_graph(model)
+    if int8_on is not None:
+        pieces = PieceEncoder(tokenizer, max_length=settings["max_length"])  # type: ignore[arg-type]
+        sources = pieces.encode([f"{settings['prefix']}{text}" for text in int8_on]).arrays
+        encoder, decoder = in_int8(encoder, decoder, sources, start=settings["start"], end=settings["end"])  # type: ignore[arg-type]
     write_artifact(
         path,
         kind=KIND,
         task=Task(()),
         encoder={"kind": "text2text", **settings},
         members={
-            "encoder.onnx": encoder_graph(model),
-            "decoder.onnx": decoder_graph(model),
+            "encoder.onnx": encoder,
+            "decoder.onnx": decoder,
             "tokenizer.json": tokenizer.encode(),
         },
         provenance=provenance,
-        metrics=metrics or {},
     )
+
+
+def in_int8(encoder: bytes, decoder: bytes, sources: Arrays, *, start: int, end: int) -> tuple[bytes, bytes]:
+    """Both graphs with products in 8 bits, and word vectors too.
+
+    Ranges are those of packed `sources` and of what is written from them, greedily.
+    """
+    small = Quantiser(encoder, rows_alone({name: sources[name] for name in ("ids", "lengths")}), exact=())
+    recorder = _Recorder(encoder, decoder, start=start)
+    search = Search(end=end, max_length=int(1.5 * sources["lengths"].max()) + 4)
+    for rows in np.array_split(np.arange(len(sources["lengths"])), -(-len(sources["lengths"]) // TOGETHER)):
+        first, last = (int(sources["lengths"][:row].sum()) for row in (rows[0], rows[-1] + 1))
+        write(recorder, {"ids": sources["ids"][first:last], "lengths": sources["lengths"][rows]}, search)
+    fine = {LOOKUP}  # 127 levels a word: what is written depends on every one of its steps
+    return small.convert(fine, both=False), Quantiser(decoder, recorder.calls, exact=()).convert(
+        fine, both=False
+    )
+
+
+class _Recorder(OnnxStepper):
+    """Keeps what the decoder graph is called with."""
+
+    calls: list[Arrays]
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.calls = []
+
+    def run(self, call: Call) -> None:
+        room = int(call.written[0]) + 1
+        if call.written[0] % EVERY == 0:
+            self.calls.append(
+                {
+                    name: (array[:, :, :room] if name == BEAMS or name.startswith(PAST) else array).copy()
+                    for name, array in call.inputs.items()
+                }
+            )
+        super().run(call)
 
 
 def encoder_graph(model: Seq2Seq) -> bytes:

@@ -20,6 +20,8 @@ class KeyValues:
 
     def write(self, k: Float[Tensor, "rows heads head_width"], v: Tensor, at: Int[Tensor, " rows"]) -> None:
         """Set row i's cell `at[i]`; the room doubles when it is used up."""
+        if self.keys.dtype != k.dtype:  # empty, and made before it was known what is computed in
+            self.keys, self.values = self.keys.to(k.dtype), self.values.to(k.dtype)
         if (room := self.keys.shape[2]) <= int(at.max()):
             more = (0, 0, 0, max(ROOM, room))
             self.keys = torch.nn.functional.pad(self.keys, more)

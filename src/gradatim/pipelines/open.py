@@ -10,6 +10,7 @@ from gradatim.engine.artifact import Artifact, read_artifact
 from gradatim.errors import ArtifactError, ConfigError, did_you_mean
 from gradatim.pipelines.classification import TextClassifier
 from gradatim.pipelines.language import LanguagePipeline
+from gradatim.pipelines.text_to_text import TextToText
 from gradatim.types import Encoder, Session
 
 _KINDS = ("pieces", "features", "words", "none"), ("onnx", "linear", "ngram", "constant")
@@ -85,6 +86,36 @@ def load_language(path: str | os.PathLike[str], *, threads: int | None = None) -
     raise ArtifactError(
         f"{path} holds a model of kind '{artifact.kind}', no language model: use `gradatim predict`"
     )
+
+
+def load_text_to_text(path: str | os.PathLike[str], *, threads: int | None = None) -> TextToText:
+    """Load a model that writes texts from texts, translations or summaries.
+
+    Raises `ArtifactError` if the file is missing, damaged, or holds another kind of model.
+    """
+    if Path(path).is_dir():
+        raise ArtifactError(
+            f"{path} is a folder: make it one file with `gradatim convert {path} model.gradatim`"
+        )
+    artifact = read_artifact(Path(path))
+    if artifact.kind != "text2text-onnx":
+        raise ArtifactError(
+            f"{path} holds a model of kind '{artifact.kind}', none that writes texts from texts"
+        )
+    from gradatim.engine.stepper import OnnxStepper
+    from gradatim.text.pieces import PieceEncoder
+
+    settings: Any = artifact.encoder
+    graphs = (artifact.member(f"{name}.onnx") for name in ("encoder", "decoder"))
+    tokenizer = artifact.member("tokenizer.json").decode("utf-8")
+    try:
+        stepper = OnnxStepper(*graphs, start=int(settings["start"]), threads=threads)
+        pieces = PieceEncoder(tokenizer, max_length=int(settings["max_length"]))
+        return TextToText(stepper, pieces, tokenizer, end=int(settings["end"]), prefix=settings["prefix"])
+    except (ConfigError, KeyError, TypeError, ValueError) as error:
+        raise ArtifactError(
+            f"{path} does not make a model ({type(error).__name__}: {error}); make it anew with `gradatim convert`"
+        ) from error
 
 
 # Each kind imports only what it runs: a linear model starts without ONNX Runtime.

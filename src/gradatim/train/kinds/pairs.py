@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import numpy as np
@@ -107,7 +107,7 @@ class Seq2SeqSettings:
 
     def _config(self, materials: Materials) -> ModelConfig:
         if materials.start is not None and materials.start.config.kind == "seq2seq":
-            return materials.start.config
+            return replace(materials.start.config, prefix=self.prefix)
         body = materials.transformer
         start, end = materials.token(*STARTS), materials.token(*ENDS)
         if end is None:
@@ -118,7 +118,7 @@ class Seq2SeqSettings:
         return ModelConfig(
             kind="seq2seq", body=body, decoder=decoder(body, num_layers=materials.settings.decoder_layers),
             scale=body.width**-0.5 if body.buckets else 1.0, tied=self.tied,
-            special={"pad": start, "start": start, "eos": end},
+            special={"pad": start, "start": start, "eos": end}, prefix=self.prefix,
         )  # fmt: skip
 
     def _short(self, materials: Materials, pairs: Parallel, notes: list[str]) -> tuple[Parallel, PackedTexts]:

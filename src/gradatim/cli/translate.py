@@ -1,0 +1,107 @@
+"""`gradatim translate`: what a model makes of texts: translations, summaries."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TextIO
+
+import typer
+
+from gradatim.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from gradatim.pipelines.text_to_text import Output
+
+LINES = 1024  # read, written and printed at once
+
+
+def command(
+    model: Annotated[Path, typer.Argument(help="A .gradatim file, or a folder of `gradatim train`.")],
+    texts: Annotated[
+        list[str] | None, typer.Argument(metavar="TEXT", help="Texts; without any, lines of stdin.")
+    ] = None,
+    input: Annotated[Path | None, typer.Option(help="A file with a text on every line.")] = None,
+    output: Annotated[Path | None, typer.Option(help="The file to write, a line for each.")] = None,
+    beams: Annotated[int, typer.Option(min=1, help="Texts kept side by side; 1 is greedy.")] = 4,
+    best: Annotated[int, typer.Option(min=1, help="How many texts for each.")] = 1,
+    longest: Annotated[int, typer.Option(min=1, help="Tokens of a text that is written, at most.")] = 256,
+    length_penalty: Annotated[float, typer.Option(help="Above 1 favours long texts.")] = 1.0,
+    begin: Annotated[str, typer.Option(help="What every text must begin with.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per text.")] = False,
+    threads: Annotated[int | None, typer.Option(min=1, help="Cores to use (default: all).")] = None,
+) -> None:
+    """Write what a model makes of texts."""
+    from gradatim.cli.target import check_target
+    from gradatim.cli.writer import open_writer
+    from gradatim.decode.search import Search
+    from gradatim.engine.atomic import atomic_file
+
+    if input is not None and texts:
+        raise ConfigError("give texts as arguments or with --input, not both")
+    if output is not None:
+        check_target(output)
+    writer = open_writer(model, threads)
+    search = Search(
+        end=writer.end, max_length=longest, beams=max(beams, best), best=best, length_penalty=length_penalty
+    )
+
+    def lines() -> Iterator[str]:
+        for some in _texts(texts, input):
+            given = [begin] * len(some) if begin else None
+            for text, outputs in zip(some, writer.outputs(some, search, begin=given), strict=True):
+                yield _as_json(text, outputs) if as_json else "\t".join(one.text for one in outputs)
+
+    if output is None:
+        for line in lines():
+            print(line, flush=True)
+        return
+    try:
+        with atomic_file(output) as handle:
+            for line in lines():
+                handle.write(f"{line}\n".encode())
+    except OSError as error:
+        raise DataError(f"{output} was not written: {error.strerror or error}") from error
+
+
+def _texts(texts: list[str] | None, path: Path | None) -> Iterator[list[str]]:
+    """Texts, many at a time; of a file or of stdin its lines."""
+    if texts:
+        yield texts
+        return
+    with _stream(path) as stream:
+        some: list[str] = []
+        for line in stream:
+            some.append(line.rstrip("\r\n"))
+            if len(some) == LINES:
+                yield some
+                some = []
+    if some:
+        yield some
+
+
+@contextmanager
+def _stream(path: Path | None) -> Iterator[TextIO]:
+    from gradatim.data.textfile import open_text
+
+    if path is None:
+        yield sys.stdin
+    else:
+        with open_text(path) as stream:
+            yield stream
+
+
+def _as_json(text: str, outputs: list[Output]) -> str:
+    found = [
+        {
+            "text": one.text,
+            "score": round(one.score, 6),
+            "log_prob": round(one.log_prob, 6),
+            "ended": one.ended,
+        }
+        for one in outputs
+    ]
+    return json.dumps({"source": text, "outputs": found}, ensure_ascii=False)

@@ -1,0 +1,53 @@
+"""What writes texts from texts: a finished file, or the folder of a training run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gradatim.errors import ConfigError
+
+if TYPE_CHECKING:
+    from gradatim.pipelines.text_to_text import TextToText
+
+
+def open_writer(path: Path, threads: int | None = None) -> TextToText:
+    """The model of a `.gradatim` file, or of a folder that `gradatim train` made, run by torch."""
+    if not path.is_dir():
+        from gradatim.pipelines.open import load_text_to_text
+
+        return load_text_to_text(path, threads=threads)
+    from gradatim.cli.extra import need_training
+
+    need_training("a model folder")
+    import torch
+
+    from gradatim.models.stepper import TorchStepper
+    from gradatim.pipelines.text_to_text import TextToText
+    from gradatim.text.pieces import PieceEncoder
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    model, tokenizer, settings = read_writer(path)
+    pieces = PieceEncoder(tokenizer, max_length=settings["max_length"])
+    stepper = TorchStepper(model, start=settings["start"])
+    return TextToText(stepper, pieces, tokenizer, end=settings["end"], prefix=settings["prefix"])
+
+
+def read_writer(folder: Path) -> tuple[Any, str, dict[str, Any]]:
+    """The model of a folder, its tokenizer, and the settings of the file that it becomes."""
+    from gradatim.checkpoint.folder import read_model, tokenizer_json
+
+    read = read_model(folder)
+    config = read.config
+    if config.kind != "seq2seq":
+        raise ConfigError(
+            f"{folder} holds a model of kind '{config.kind}', none that writes a text from another"
+        )
+    if missing := {"start", "eos"} - config.special.keys():
+        raise ConfigError(f"{folder}: config.json names no {' and '.join(sorted(missing))} in 'special'")
+    settings = {
+        "max_length": config.transformer.max_length, "start": config.special["start"], "end": config.special["eos"],
+        "prefix": config.prefix,
+    }  # fmt: skip
+    return read.model, tokenizer_json(folder), settings
