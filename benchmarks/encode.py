@@ -15,11 +15,10 @@ import argparse
 import contextlib
 import json
 import os
-import signal
 import statistics
-import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ import numpy as np
 
 from benchmarks.encoders import MAX_LENGTH, SYSTEMS, prepare, reference
 from benchmarks.finetune import run
+from benchmarks.workers import Worker, serve
 from gradatim.types import Corpus
 
 BATCH, ROUNDS, SELF_SORTING = 32, 5, ("gradatim", "sentence-transformers")
@@ -75,7 +75,7 @@ def main() -> None:
     )
     options = parser.parse_args()
     if options.worker:
-        serve(options.worker, options.out, options.threads)
+        serve(lambda: answers(options.worker, options.out, options.threads))
         return
     sst2, sets = texts(options.quick)
     weights(options.out, sst2)
@@ -119,7 +119,7 @@ def compare(options: argparse.Namespace, sets: dict[str, list[str]], dev: Any, r
     """All systems on all sets, alternating."""
     counts = {name: _tokens(options.out, chosen) for name, chosen in sets.items()}
     exact = reference(options.out, list(dev.texts))
-    workers = {name: Worker(name, options) for name in options.systems}
+    workers = {name: worker(name, options) for name in options.systems}
     try:
         quality = {name: judge(worker, dev, exact) for name, worker in workers.items()}
         seconds: dict[tuple[str, str, str], list[float]] = {}
@@ -132,7 +132,7 @@ def compare(options: argparse.Namespace, sets: dict[str, list[str]], dev: Any, r
                         seconds.setdefault((name, set_name, order), []).append(sum(took))
                     alone = worker.ask("time", [[text] for text in chosen[:: max(1, len(chosen) // 200)]])
                     delays.setdefault((name, set_name), []).extend(alone)
-        peaks = {name: float(worker.ask("peak", [])) for name, worker in workers.items()}
+        peaks = {name: float(worker.ask("peak")) for name, worker in workers.items()}
     finally:
         for worker in workers.values():
             worker.close()
@@ -158,56 +158,29 @@ def judge(worker: Worker, dev: Any, exact: np.ndarray) -> tuple[float, float]:
     return float(np.abs(logits - exact).max() / exact.std()), 100 * float(right.mean())
 
 
-class Worker:
-    """A system in its own process, stopped while it has nothing to do."""
-
-    def __init__(self, name: str, options: argparse.Namespace) -> None:
-        command = [sys.executable, "-m", "benchmarks.encode", "--worker", name, "--out", str(options.out)]
-        log = (options.out / "workers.log").open("a")
-        self.process = subprocess.Popen(
-            [*command, "--threads", str(options.threads)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True,
-        )  # fmt: skip
-        self.ask("time", _batches(["neither good nor bad, a film like many others of its kind"] * BATCH * 4))
-
-    def ask(self, what: str, requests: list[list[str]]) -> Any:
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.send_signal(signal.SIGCONT)
-        self.process.stdin.write(json.dumps([what, requests]) + "\n")
-        self.process.stdin.flush()
-        answer = self.process.stdout.readline()
-        if not answer:
-            raise SystemExit(f"{self.process.args} ended; see workers.log in the --out folder")
-        self.process.send_signal(signal.SIGSTOP)
-        return json.loads(answer)
-
-    def close(self) -> None:
-        self.process.kill()
-        self.process.wait()
+def worker(name: str, options: argparse.Namespace) -> Worker:
+    """A system that has been warmed."""
+    given = ["--out", str(options.out), "--threads", str(options.threads)]
+    opened = Worker("benchmarks.encode", name, given, options.out / "workers.log")
+    opened.ask("time", _batches(["neither good nor bad, a film like many others of its kind"] * BATCH * 4))
+    return opened
 
 
-def serve(name: str, out: Path, threads: int) -> None:
-    """Answer requests until standard input ends: seconds, logits, or the peak of memory in 10^6 bytes."""
-    answers, sys.stdout = sys.stdout, sys.stderr  # libraries that print do not disturb
+def answers(name: str, out: Path, threads: int) -> Callable[[str, Any], Any]:
+    """Logits of batches, or the seconds that they take."""
     logits = SYSTEMS[name](out, threads)
-    for line in sys.stdin:
-        what, requests = json.loads(line)
-        answer: Any = None
-        if what == "logits":
-            answer = [np.asarray(logits(batch), dtype=np.float64).tolist() for batch in requests]
-        elif what == "time":
-            answer = []
-            for batch in requests:
-                began = time.perf_counter()
-                logits(batch)
-                answer.append(time.perf_counter() - began)
-        elif what == "peak":
-            from gradatim.ladder.measure import peak_bytes
 
-            answer = peak_bytes() / 1e6
-        answers.write(json.dumps(answer) + "\n")
-        answers.flush()
+    def answer(what: str, requests: Any) -> Any:
+        if what == "logits":
+            return [np.asarray(logits(batch), dtype=np.float64).tolist() for batch in requests]
+        seconds = []
+        for batch in requests:
+            began = time.perf_counter()
+            logits(batch)
+            seconds.append(time.perf_counter() - began)
+        return seconds
+
+    return answer
 
 
 def table(results: list[Result]) -> str:

@@ -16,7 +16,7 @@ JSON: TypeAlias = "bool | int | float | str | Sequence[JSON] | Mapping[str, JSON
 FORMAT = "gradatim"
 VERSION = 1
 MANIFEST = "manifest.json"
-WITHOUT_LABELS = frozenset({"ngram-lm", "causal-onnx"})  # kinds that predict words
+WITHOUT_LABELS = frozenset({"ngram-lm", "causal-onnx", "text2text-onnx"})  # kinds that predict words
 ADVICE = "Copy or fetch the file again, or make it anew with `gradatim fit`."
 
 

@@ -38,6 +38,7 @@ class Seq2SeqSettings:
     clean      leave out pairs that do not belong: repeated, copied, of wrong length or language
     prefix     what every source begins with, naming the task (T5)
     language   of the targets ("de"), for BLEU as papers with Moses tokens count it
+    tied, bias of the output matrix: the word vectors, and whether each word has a number of its own
     test       whether to measure on the test split too, once, at the end
     """
 
@@ -49,6 +50,7 @@ class Seq2SeqSettings:
     prefix: str = ""
     language: str | None = None
     tied: bool = True
+    bias: bool = False
     test: bool = False
 
     def prepare(self, materials: Materials) -> Prepared:
@@ -117,7 +119,7 @@ class Seq2SeqSettings:
         start = end if start is None else start
         return ModelConfig(
             kind="seq2seq", body=body, decoder=decoder(body, num_layers=materials.settings.decoder_layers),
-            scale=body.width**-0.5 if body.buckets else 1.0, tied=self.tied,
+            scale=body.width**-0.5 if body.buckets else 1.0, tied=self.tied, bias=self.bias,
             special={"pad": start, "start": start, "eos": end}, prefix=self.prefix,
         )  # fmt: skip
 
