@@ -71,7 +71,7 @@ class OnnxSession:
 
         def call(span: tuple[int, int]) -> None:
             rows = order[span[0] : span[1]]
-            padded = _pad({name: arrays[name] for name in graph.flat}, starts[rows], lengths[rows])
+            padded = pad({name: arrays[name] for name in graph.flat}, starts[rows], lengths[rows])
             began = time.perf_counter()
             logits[rows] = graph(padded, lengths[rows])[0]
             took = (time.perf_counter() - began) / padded["ids"].size
@@ -134,7 +134,7 @@ def cut(lengths: Array, most: int, start: float) -> list[tuple[int, int]]:
     return runs[::-1]
 
 
-def _pad(flat: dict[str, Array], starts: Array, lengths: Array) -> dict[str, Array]:
+def pad(flat: dict[str, Array], starts: Array, lengths: Array) -> dict[str, Array]:
     """Rows of packed arrays as rectangles (rows, longest), zero after the end of a row."""
     column = np.arange(lengths.max())
     inside = column < lengths[:, None]

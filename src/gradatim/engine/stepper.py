@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from gradatim.engine.graph import load_session
+from gradatim.engine.onnx import cut, pad
 from gradatim.engine.processor import available_cores
 from gradatim.errors import ArtifactError
 from gradatim.types import Array, Arrays, Candidates
@@ -21,6 +22,10 @@ BEAMS, WIDTH = "beams", "width"  # which beam wrote each key that a row sees, an
 PAST, PRESENT, MEMORY = "state_past_", "present_", "state_memory_"
 VOCABULARY = "gradatim.vocabulary"  # metadata: how many tokens there are to choose from
 OUTPUTS = {"scores": np.float32, "best": np.int64, "norm": np.float32}
+CALL_TOKENS, START_TOKENS = (
+    1024,
+    20,
+)  # most padded tokens of a call of the encoder, and what a call costs by itself
 ROOM = 32  # tokens of the past that there is room for at first
 FULL = 0.75  # share of the sources that are still written, below which they move together
 
@@ -140,18 +145,13 @@ class OnnxStepper:
 
     def begin(self, batch: Arrays, count: int) -> tuple[Candidates, OnnxState]:
         lengths = np.asarray(batch["lengths"], dtype=np.int32)
-        inside = np.arange(lengths.max()) < lengths[:, None]
-        ids = np.zeros(inside.shape, dtype=np.int32)
-        ids[inside] = batch["ids"]
-        memory = self._encoder.run(self._memory, {"ids": ids, "lengths": lengths})
+        memory = self._read(np.asarray(batch["ids"], dtype=np.int32), lengths)
         past = {
             name: np.zeros((len(lengths), shape[1], ROOM, shape[3]), dtype=np.float32)
             for name, shape in self._past.items()
         }
         beams = np.zeros((len(lengths), 1, ROOM), dtype=np.int32)
-        state = OnnxState(
-            dict(zip(self._memory, memory, strict=True)), past, lengths, beams, np.arange(len(lengths))
-        )
+        state = OnnxState(memory, past, lengths, beams, np.arange(len(lengths)))
         return self.advance(np.full(len(lengths), self.start), state, count)
 
     def advance(self, ids: Array, state: OnnxState, count: int) -> tuple[Candidates, OnnxState]:
@@ -166,6 +166,23 @@ class OnnxStepper:
         state.written += 1
         found = {name: output[rows] for name, output in call.outputs.items()}
         return Candidates(found["best"], found["scores"], found["norm"][:, 0]), state
+
+    def _read(self, ids: Array, lengths: Array) -> dict[str, Array]:
+        """The memory of these sources, read in the calls that cost least."""
+        order, starts = np.argsort(lengths, kind="stable"), np.cumsum(lengths) - lengths
+        memory: dict[str, Array] = {}
+        for first, last in cut(lengths[order], CALL_TOKENS, START_TOKENS):
+            rows = order[first:last]
+            feed = {**pad({"ids": ids}, starts[rows], lengths[rows]), "lengths": lengths[rows]}
+            found = dict(zip(self._memory, self._encoder.run(self._memory, feed), strict=True))
+            if len(rows) == len(lengths):  # already sorted, or alone
+                return {name: array[np.argsort(rows)] for name, array in found.items()} if last > 1 else found
+            for name, array in found.items():
+                if name not in memory:
+                    shape = (len(lengths), array.shape[1], int(lengths.max()), array.shape[3])
+                    memory[name] = np.zeros(shape, dtype=np.float32)
+                memory[name][rows, :, : array.shape[2]] = array
+        return memory
 
     def run(self, call: Call) -> None:
         """The decoder graph on these arrays."""

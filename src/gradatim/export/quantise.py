@@ -30,18 +30,21 @@ TIMED_TOKENS = 64  # of a row on which a machine finds out whether it is faster 
 class Quantiser:
     """Makes int8 graphs of one fp32 graph: matrix products, recurrent layers and word vectors.
 
-    `calls` are inputs of the graph as they will come (`rows_alone` of texts): in them the range of every activation is
-    found. A channel with large activations is scaled down and its weights up, so that one step fits all
-    channels (Xiao et al. 2023, eq. 3 and 4), by whichever share leaves the least error in each product; what is left
-    of it in the mean goes into the bias (Nagel et al. 2019, section 4.2). All steps are constants, and no
-    answer depends on the batch around it. The graph holds two forms on the same weights, products in int8 or in fp32,
-    of which ONNX Runtime keeps one when it is loaded: int8, unless `gradatim.engine.graph` asks for the other.
+    `calls` are inputs of the graph as they will come (`rows_alone` of texts): in them the range of every activation
+    is found. A channel with large activations is scaled down and its weights up, so that one step fits all channels
+    (Xiao et al. 2023, eq. 3 and 4), by whichever share leaves the least error in each product; what is left of it in
+    the mean goes into the bias (Nagel et al. 2019, section 4.2). Where unscaled channels leave at most `plain` times
+    that error they stay as they are, which saves a node. All steps are constants, and no answer depends on the batch
+    around it. The graph holds two forms on the same weights, products in int8 or in fp32, of which ONNX Runtime keeps one when
+    it is loaded: int8, unless `gradatim.engine.graph` asks for the other.
     Recurrent layers know only a step made at run time, so their graph is marked to be run one row at a time, and has
     one form. Whether int8 is worth having is for the gate to measure.
     """
 
-    def __init__(self, model: bytes, calls: Sequence[Arrays], *, exact: Collection[str] = EXACT) -> None:
-        self._model = model
+    def __init__(
+        self, model: bytes, calls: Sequence[Arrays], *, exact: Collection[str] = EXACT, plain: float = 0.0
+    ) -> None:
+        self._model, self._plain = model, plain
         graph = onnx.load_model_from_string(model)
         read = _products(graph, exact)
         self.parts = (*read, *(node.name for node in graph.graph.node if node.name == LOOKUP))
@@ -54,7 +57,7 @@ class Quantiser:
 
         `both`: with its fp32 form, if the graph has one output.
         """
-        rounding = _Rounding(onnx.load_model_from_string(self._model), self._seen, self._rounded)
+        rounding = _Rounding(onnx.load_model_from_string(self._model), self._seen, self._rounded, self._plain)
         quantised = rounding.rewrite(set(self.parts) - set(keep))
         facts = {LEVELS: json.dumps(rounding.levels)}
         if any(node.op_type == "LSTM" for node in quantised.graph.node):
@@ -79,8 +82,10 @@ def _products(model: ModelProto, exact: Collection[str]) -> dict[str, str]:
 class _Rounding:
     """A graph whose products and lookups are replaced one by one."""
 
-    def __init__(self, model: ModelProto, found: Mapping[str, Seen], rounded: dict[str, Rounded]) -> None:
-        self.model, self.seen, self.rounded = model, found, rounded
+    def __init__(
+        self, model: ModelProto, found: Mapping[str, Seen], rounded: dict[str, Rounded], plain: float
+    ) -> None:
+        self.model, self.seen, self.rounded, self.unscaled = model, found, rounded, plain
         self.weights = {weight.name: weight for weight in model.graph.initializer}
         self.eight: list[NodeProto] = []  # the nodes with products in int8
         self.plain: list[NodeProto] = []  # and those with the same weights in fp32
@@ -120,12 +125,16 @@ class _Rounding:
         """x W + b = (step round(x / (c step))) (steps round(c W / steps)) + b, with the channels' divisors c."""
         x, weight, *bias = node.input
         if node.name not in self.rounded:
-            self.rounded[node.name] = best(self.seen[x], numpy_helper.to_array(self.weights[weight]))
+            self.rounded[node.name] = best(
+                self.seen[x], numpy_helper.to_array(self.weights[weight]), self.unscaled
+            )
         found, name = self.rounded[node.name], node.name
         exact = numpy_helper.to_array(self.weights[bias[0]]) if bias else 0
         self.levels[name] = found.step, found.zero
-        scaled = f"{name}_scaled"
-        self._both(_node("Mul", [x, self._weight(f"{name}_channels", 1 / found.channels)], scaled))
+        scaled = x
+        if (found.channels != 1).any():
+            scaled = f"{name}_scaled"
+            self._both(_node("Mul", [x, self._weight(f"{name}_channels", 1 / found.channels)], scaled))
         unit = self._weight(f"{name}_step", np.array(found.step, np.float32))
         origin = self._weight(f"{name}_zero", np.array(found.zero, np.uint8))
         whole, steps = self._weight(f"{name}_int8", found.whole), self._weight(f"{name}_steps", found.steps)
@@ -176,12 +185,15 @@ class Rounded(NamedTuple):
     shift: Array
 
 
-def best(found: Seen, weight: Array) -> Rounded:
-    """The rounding of a product whose result varies least from the exact one, over the samples."""
+def best(found: Seen, weight: Array, plain: float = 0.0) -> Rounded:
+    """The rounding of a product whose result varies least from the exact one, over the samples.
+
+    One that leaves the channels as they are may vary `plain` times as much.
+    """
     exact = found.samples @ weight
     tried = []
-    for share in SHARES:
-        channels = _channels(found, weight, share)
+    ones = np.ones(len(weight), dtype=np.float32)
+    for channels in [ones] * (plain > 0) + [_channels(found, weight, share) for share in SHARES]:
         whole, steps = round_to_int8(weight * channels[:, None], axis=0)
         low = ROOM * min(0.0, float((found.low / channels).min()))
         high = ROOM * max(0.0, float((found.high / channels).max()))
@@ -192,7 +204,8 @@ def best(found: Seen, weight: Array) -> Rounded:
         tried.append(
             (float(error.var(axis=0).sum()), Rounded(channels, step, zero, whole, steps, error.mean(axis=0)))
         )
-    return min(tried, key=lambda one: one[0])[1]
+    least = min(tried, key=lambda one: one[0])
+    return tried[0][1] if tried[0][0] <= plain * least[0] else least[1]
 
 
 def _channels(found: Seen, weight: Array, share: float) -> Array:

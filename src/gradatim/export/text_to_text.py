@@ -45,6 +45,7 @@ from gradatim.text.pieces import PieceEncoder
 from gradatim.types import Arrays, Task
 
 KIND = "text2text-onnx"
+PLAIN = 1.2  # how much more a product may vary that saves scaling its channels
 TOGETHER, EVERY = 8, 2  # sources written together while ranges are found, and steps of which one is looked at
 
 
@@ -86,14 +87,16 @@ def in_int8(encoder: bytes, decoder: bytes, sources: Arrays, *, start: int, end:
 
     Ranges are those of packed `sources` and of what is written from them, greedily.
     """
-    small = Quantiser(encoder, rows_alone({name: sources[name] for name in ("ids", "lengths")}), exact=())
+    small = Quantiser(
+        encoder, rows_alone({name: sources[name] for name in ("ids", "lengths")}), exact=(), plain=PLAIN
+    )
     recorder = _Recorder(encoder, decoder, start=start)
     search = Search(end=end, max_length=int(1.5 * sources["lengths"].max()) + 4)
     for rows in np.array_split(np.arange(len(sources["lengths"])), -(-len(sources["lengths"]) // TOGETHER)):
         first, last = (int(sources["lengths"][:row].sum()) for row in (rows[0], rows[-1] + 1))
         write(recorder, {"ids": sources["ids"][first:last], "lengths": sources["lengths"][rows]}, search)
     fine = {LOOKUP}  # 127 levels a word: what is written depends on every one of its steps
-    return small.convert(fine, both=False), Quantiser(decoder, recorder.calls, exact=()).convert(
+    return small.convert(fine, both=False), Quantiser(decoder, recorder.calls, exact=(), plain=PLAIN).convert(
         fine, both=False
     )
 
