@@ -186,7 +186,14 @@ def _gradatim_files(out: Path, sources: list[list[int]]) -> None:
         pieces = [("</s>", 0.0), ("<unk>", 0.0), ("<pad>", 0.0), *((f"t{i}", 0.0) for i in range(3, WORDS))]
         file = out / "tokenizer.json"
         build_tokenizer(models.Unigram(pieces, unk_id=1), preset("marian")).save(str(file))
-    settings = {"kind": "text2text", "max_length": 512, "start": PAD, "end": END, "prefix": ""}
+    settings = {
+        "kind": "text2text",
+        "max_length": 512,
+        "longest": 512,
+        "start": PAD,
+        "end": END,
+        "prefix": "",
+    }
     for name, graphs in (("fp32", exact), ("int8", in_int8(*exact, arrays, start=PAD, end=END))):
         members = {f"{part}.onnx": graph for part, graph in zip(("encoder", "decoder"), graphs, strict=True)}
         write_artifact(

@@ -4,24 +4,41 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from gradatim.errors import ConfigError, did_you_mean
+
+LANGUAGE = 2  # letters of its code
+
 
 def command(
-    model: Annotated[Path, typer.Argument(help="A .gradatim file.")],
+    model: Annotated[Path, typer.Argument(help="A .gradatim file; a folder, if it writes texts from texts.")],
     data: Annotated[str, typer.Argument(help="A file, a catalog name, or a data set id.")],
+    targets: Annotated[
+        Path | None, typer.Argument(help="What should be written for each line of DATA, a line each.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Metric names to numbers, on stdout.")] = False,
     text: Annotated[str | None, typer.Option(help="Column of the texts.")] = None,
     text_pair: Annotated[str | None, typer.Option(help="Column of the second texts.")] = None,
     label: Annotated[str | None, typer.Option(help="Column of the labels.")] = None,
     split: Annotated[str, typer.Option(help="Which split of the data.")] = "test",
+    measure: Annotated[str, typer.Option(help="Of written texts: bleu (with chrF) or rouge.")] = "bleu",
+    language: Annotated[
+        str | None, typer.Option(help="Of the targets, for tokenised BLEU; their suffix, if it is one.")
+    ] = None,
+    beams: Annotated[int, typer.Option(min=1, help="Texts kept side by side while one is written.")] = 4,
     threads: Annotated[int | None, typer.Option(min=1, help="Cores to use (default: all).")] = None,
 ) -> None:
-    """Measure a finished model on labelled data."""
+    """Measure a finished model on labelled data, or on two files of which it writes one from the other."""
+    if targets is not None:
+        figures = _written(model, Path(data), targets, measure, language, beams, threads)
+        print(json.dumps(figures, indent=1)) if as_json else _show_written(figures)
+        return
     from gradatim.data import load_examples
     from gradatim.pipelines.evaluation import evaluate
     from gradatim.pipelines.open import load
@@ -37,6 +54,47 @@ def command(
         print(json.dumps(dict(evaluation.metrics), indent=1))
     else:
         _show(evaluation.metrics, evaluation.label_f1)
+
+
+def _written(
+    model: Path,
+    sources: Path,
+    targets: Path,
+    measure: str,
+    language: str | None,
+    beams: int,
+    threads: int | None,
+) -> dict[str, Any]:
+    """Scores of what the model writes for the lines of a file, and how fast it does."""
+    from gradatim.cli.writer import open_writer
+    from gradatim.data.parallel import read_pair
+    from gradatim.data.textfile import decompressed
+    from gradatim.decode.search import Search
+    from gradatim.pipelines.overlap import MEASURES, overlap, signatures
+
+    if measure not in MEASURES:
+        raise ConfigError(
+            f"--measure is {' or '.join(MEASURES)}, not '{measure}'{did_you_mean(measure, MEASURES)}"
+        )
+    pairs = read_pair(sources, targets)
+    suffix = decompressed(targets).suffix.removeprefix(".")
+    language = language or (suffix if len(suffix) == LANGUAGE else None)
+    writer = open_writer(model, threads)
+    began = time.perf_counter()
+    written = writer(pairs.sources, Search(end=writer.end, max_length=256, beams=beams))
+    spent = time.perf_counter() - began
+    figures: dict[str, Any] = dict(overlap(written, pairs.targets, measure, language=language))
+    if measure != "rouge":
+        figures["signatures"] = signatures()
+    return {**figures, "texts": len(written), "texts_per_s": len(written) / spent}
+
+
+def _show_written(figures: Mapping[str, Any]) -> None:
+    for name, figure in figures.items():
+        if isinstance(figure, float):
+            print(f"{name:24} {figure:.2f}")
+    for signature in figures.get("signatures", {}).values():
+        print(signature)
 
 
 def _show(metrics: Mapping[str, float], label_f1: Mapping[str, float]) -> None:

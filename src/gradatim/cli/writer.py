@@ -31,7 +31,8 @@ def open_writer(path: Path, threads: int | None = None) -> TextToText:
     model, tokenizer, settings = read_writer(path)
     pieces = PieceEncoder(tokenizer, max_length=settings["max_length"])
     stepper = TorchStepper(model, start=settings["start"])
-    return TextToText(stepper, pieces, tokenizer, end=settings["end"], prefix=settings["prefix"])
+    more = {name: settings[name] for name in ("end", "longest", "prefix")}
+    return TextToText(stepper, pieces, tokenizer, **more)
 
 
 def read_writer(folder: Path) -> tuple[Any, str, dict[str, Any]]:
@@ -40,7 +41,7 @@ def read_writer(folder: Path) -> tuple[Any, str, dict[str, Any]]:
 
     read = read_model(folder)
     config = read.config
-    if config.kind != "seq2seq":
+    if config.kind != "seq2seq" or config.decoder is None:
         raise ConfigError(
             f"{folder} holds a model of kind '{config.kind}', none that writes a text from another"
         )
@@ -48,6 +49,6 @@ def read_writer(folder: Path) -> tuple[Any, str, dict[str, Any]]:
         raise ConfigError(f"{folder}: config.json names no {' and '.join(sorted(missing))} in 'special'")
     settings = {
         "max_length": config.transformer.max_length, "start": config.special["start"], "end": config.special["eos"],
-        "prefix": config.prefix,
+        "longest": config.decoder.longest, "prefix": config.prefix,
     }  # fmt: skip
     return read.model, tokenizer_json(folder), settings

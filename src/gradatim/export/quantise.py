@@ -35,10 +35,10 @@ class Quantiser:
     (Xiao et al. 2023, eq. 3 and 4), by whichever share leaves the least error in each product; what is left of it in
     the mean goes into the bias (Nagel et al. 2019, section 4.2). Where unscaled channels leave at most `plain` times
     that error they stay as they are, which saves a node. All steps are constants, and no answer depends on the batch
-    around it. The graph holds two forms on the same weights, products in int8 or in fp32, of which ONNX Runtime keeps one when
-    it is loaded: int8, unless `gradatim.engine.graph` asks for the other.
-    Recurrent layers know only a step made at run time, so their graph is marked to be run one row at a time, and has
-    one form. Whether int8 is worth having is for the gate to measure.
+    around it. The graph holds two forms on the same weights, products in int8 or in fp32, of which ONNX Runtime keeps
+    one when it is loaded: int8, unless `gradatim.engine.graph` asks for the other. Recurrent layers know only a step
+    made at run time, so their graph is marked to be run one row at a time, and has one form. Whether int8 is worth
+    having is for the gate to measure.
     """
 
     def __init__(

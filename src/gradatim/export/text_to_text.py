@@ -60,8 +60,8 @@ def write_text_to_text(
 ) -> None:
     """Write a model as one file that runs without torch.
 
-    `settings` are what `pipelines.text_to_text` needs: `max_length` of a source, `start` and `end` of what is written,
-    `prefix`. With texts `int8_on` products are in 8 bits, their steps found on these.
+    `settings` are what `pipelines.text_to_text` needs: `max_length` of a source, `start`, `end` and `longest` of what
+    is written, `prefix`. With texts `int8_on` products are in 8 bits, their steps found on these.
     """
     encoder, decoder = encoder_graph(model), decoder_graph(model)
     if int8_on is not None:

@@ -52,8 +52,8 @@ class BackboneConfig:
 
     @property
     def longest(self) -> int | None:
-        """The most tokens of a row; None where there is no limit."""
-        return self.max_length if self.embedding.positions == "learned" else None
+        """The most tokens of a row; None where there is no limit, as positions are not told by a table."""
+        return None if self.embedding.positions == "none" else self.max_length
 
     @property
     def vocab_size(self) -> int:

@@ -111,7 +111,8 @@ def load_text_to_text(path: str | os.PathLike[str], *, threads: int | None = Non
     try:
         stepper = OnnxStepper(*graphs, start=int(settings["start"]), threads=threads)
         pieces = PieceEncoder(tokenizer, max_length=int(settings["max_length"]))
-        return TextToText(stepper, pieces, tokenizer, end=int(settings["end"]), prefix=settings["prefix"])
+        more = {"end": int(settings["end"]), "longest": settings["longest"], "prefix": settings["prefix"]}
+        return TextToText(stepper, pieces, tokenizer, **more)
     except (ConfigError, KeyError, TypeError, ValueError) as error:
         raise ArtifactError(
             f"{path} does not make a model ({type(error).__name__}: {error}); make it anew with `gradatim convert`"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 from gradatim.errors import MissingExtraError
 
 Measure = Literal["bleu", "chrf", "rouge"]
+MEASURES: tuple[Measure, ...] = get_args(Measure)
 
 
 def overlap(

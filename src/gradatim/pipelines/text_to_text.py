@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 import numpy as np
@@ -38,15 +38,23 @@ class Output:
 class TextToText:
     """Reads a text and writes another.
 
-    `target` is the tokenizer.json of what is written, `end` the token that ends it; `prefix` names the task to a
+    `target` is the tokenizer.json of what is written, `end` the token that ends it, `longest` the most tokens that
+    the model can write at once, whatever a search asks for; `prefix` names the task to a
     model that knows several (Raffel et al. 2020, section 2.4). A text longer than `pieces` can read is cut between
     sentences and written part by part: nothing is left out. Of a text without letters nothing is written.
     """
 
     def __init__(
-        self, stepper: Stepper, pieces: PieceEncoder, target: str, *, end: int, prefix: str = ""
+        self,
+        stepper: Stepper,
+        pieces: PieceEncoder,
+        target: str,
+        *,
+        end: int,
+        longest: int | None = None,
+        prefix: str = "",
     ) -> None:
-        self.stepper, self.pieces, self.end, self.prefix = stepper, pieces, end, prefix
+        self.stepper, self.pieces, self.end, self.longest, self.prefix = stepper, pieces, end, longest, prefix
         self.target = parse_tokenizer(target)
 
     def __call__(self, texts: Sequence[str], search: Search | None = None) -> list[str]:
@@ -61,10 +69,9 @@ class TextToText:
         `begin` is what each of them must begin with.
         """
         rows = [(number, part) for number, text in enumerate(texts) for part in self._parts(text)]
-        first = [begin[number] if begin else "" for number, _ in rows]
-        for row in range(1, len(rows)):
-            first[row] = "" if rows[row][0] == rows[row - 1][0] else first[row]
-        found = self._written([part for _, part in rows], first, search or Search(end=self.end))
+        opens = [not row or rows[row - 1][0] != number for row, (number, _) in enumerate(rows)]
+        first = [begin[number] if begin and new else "" for new, (number, _) in zip(opens, rows, strict=True)]
+        found = self._written([part for _, part in rows], first, self._within(search or Search(end=self.end)))
         outputs = [[_nothing()] for _ in texts]
         for number, own in groupby(range(len(rows)), key=lambda row: rows[row][0]):
             places = list(own)
@@ -73,6 +80,12 @@ class TextToText:
                 found[places[0]] if len(places) == 1 else [_joined([found[row][0] for row in places], spaced)]
             )
         return outputs
+
+    def _within(self, search: Search) -> Search:
+        """The search, for as many tokens as the model can write."""
+        if self.longest is None or search.max_length <= self.longest:
+            return search
+        return replace(search, max_length=self.longest, min_length=min(search.min_length, self.longest))
 
     def _parts(self, text: str) -> list[str]:
         if not text.strip():

@@ -75,7 +75,7 @@ class Seq2SeqSettings:
         model = cast(Seq2Seq, materials.build(config))
         writer = TextToText(
             TorchStepper(model, start=start, bf16=materials.recipe.bf16()),
-            pieces, materials.tokenizer_json, end=end, prefix=self.prefix,
+            pieces, materials.tokenizer_json, end=end, longest=materials.body.longest, prefix=self.prefix,
         )  # fmt: skip
 
         def judge(pairs: Parallel, search: Search) -> Mapping[str, float]:

@@ -1,0 +1,145 @@
+"""`gradatim translate`, `convert` to one file and `evaluate` on two: a model that was trained in the test."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from gradatim.cli import app
+from gradatim.text.tokenizer import preset, train_tokenizer
+from gradatim.train.job import run
+from gradatim.train.recipe_file import read_recipe
+
+RECIPE = """
+[model]
+preset = "marian"
+num_layers = 1
+width = 32
+num_heads = 2
+ffn_width = 64
+max_length = 24
+dropout = 0.0
+[data]
+source = "{folder}/train.{{en,xx}}"
+tokenizer = "{folder}/tokenizer.json"
+dev_share = 0.1
+max_length = 24
+[objective]
+kind = "seq2seq"
+beams = 2
+clean = false
+bias = true
+[train]
+epochs = 40
+batch_size = 32
+rate = 5e-3
+precision = "fp32"
+"""
+FOREIGN = {"red": "rouge", "blue": "bleu", "cat": "chat", "dog": "chien", "old": "vieux", "fish": "poisson"}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that has learned the words of a sentence in another language and the other order."""
+    folder = tmp_path_factory.mktemp("translation")
+    rng = np.random.default_rng(0)
+    rows = [rng.choice(list(FOREIGN), rng.integers(1, 5)).tolist() for _ in range(300)]
+    for name, lines in {
+        "en": rows,
+        "xx": [[FOREIGN[word] for word in reversed(row)] for row in rows],
+    }.items():
+        (folder / f"train.{name}").write_text("".join(" ".join(line) + "\n" for line in lines))
+    words = [" ".join([*FOREIGN, *FOREIGN.values()])] * 3
+    train_tokenizer(words, preset("word"), 50).save(str(folder / "tokenizer.json"))
+    (folder / "recipe.toml").write_text(RECIPE.format(folder=folder))
+    run(read_recipe(folder / "recipe.toml"), folder / "run")
+    return folder
+
+
+def command(*words: object, input: str | None = None) -> str:
+    result = CliRunner().invoke(app, [*map(str, words)], input=input)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def test_a_file_without_torch_translates_like_the_folder(folder: Path) -> None:
+    file = folder / "model.gradatim"
+    said = command("convert", folder / "run" / "model", file, "--to", "gradatim")
+    assert "weights" in said
+    sources = (folder / "train.en").read_text().splitlines()[:200]
+    (folder / "some.en").write_text("\n".join(sources) + "\n")
+    outputs = [
+        command("translate", model, "--input", folder / "some.en", "--beams", 3)
+        for model in (file, folder / "run" / "model")
+    ]
+    assert outputs[0] == outputs[1]
+    assert command("translate", file, "red cat").strip() == "chat rouge"
+    assert command("translate", file, input="old dog\n\nfish\n").split("\n") == [
+        "chien vieux",
+        "",
+        "poisson",
+        "",
+    ]
+
+
+def test_texts_go_to_a_file_and_several_come_with_their_scores(folder: Path) -> None:
+    model = folder / "run" / "model"
+    command("translate", model, "red cat", "old fish", "--output", folder / "out.txt")
+    assert (folder / "out.txt").read_text() == "chat rouge\npoisson vieux\n"
+    found = json.loads(command("translate", model, "red cat", "--best", 3, "--json"))
+    assert found["source"] == "red cat"
+    scores = [output["score"] for output in found["outputs"]]
+    assert found["outputs"][0]["text"] == "chat rouge"
+    assert len(scores) == 3
+    assert scores == sorted(scores, reverse=True)
+    assert command("translate", model, "red cat", "--begin", "vieux").startswith("vieux")
+
+
+def test_eight_bits_say_nearly_the_same(folder: Path) -> None:
+    file = folder / "small.gradatim"
+    assert "int8" in command("convert", folder / "run" / "model", file, "--int8", folder / "train.en")
+    exact, small = (
+        json.loads(command("evaluate", model, folder / "train.en", folder / "train.xx", "--json"))
+        for model in (folder / "run" / "model", file)
+    )
+    assert exact["bleu"] > 90
+    assert small["bleu"] > exact["bleu"] - 5
+    assert small["texts"] == 300
+    assert exact["bleu_lower_tokenised"] > 90
+    assert "tok:13a" in exact["signatures"]["bleu"]
+    assert "bleu" in command("evaluate", file, folder / "train.en", folder / "train.xx", "--beams", 1)
+    rouge = json.loads(
+        command("evaluate", file, folder / "train.en", folder / "train.xx", "--json", "--measure", "rouge")
+    )
+    assert rouge["rougeL"] > 90
+
+
+@pytest.mark.parametrize(("words", "said"), [
+    (["translate", "MODEL", "red", "--input", "x"], "not both"),
+    (["translate", "NONE.gradatim", "red"], "NONE.gradatim"),
+    (["evaluate", "MODEL", "EN", "SHORT"], "300 lines"),
+    (["evaluate", "MODEL", "EN", "XX", "--measure", "blue"], "bleu"),
+    (["convert", "ENCODER", "out.gradatim"], "none that writes"),
+])  # fmt: skip
+def test_what_makes_no_sense_is_refused(folder: Path, words: list[str], said: str) -> None:
+    (folder / "short.xx").write_text("rouge\n" * 7)
+    encoder = folder / "encoder"
+    if not encoder.is_dir():
+        from gradatim.checkpoint.config import ModelConfig
+        from gradatim.checkpoint.folder import save_model
+        from gradatim.models.presets import Sizes, bert
+
+        body = bert(Sizes(vocab_size=9, num_layers=1, width=4, num_heads=1, ffn_width=4))
+        config = ModelConfig(kind="body", body=body)
+        save_model(config.build(), encoder, config=config)
+    places = {
+        "MODEL": folder / "run" / "model", "EN": folder / "train.en", "XX": folder / "train.xx",
+        "SHORT": folder / "short.xx", "ENCODER": encoder,
+    }  # fmt: skip
+    result = CliRunner().invoke(app, [str(places.get(word, word)) for word in words])
+    assert result.exit_code != 0
+    assert said in result.output
