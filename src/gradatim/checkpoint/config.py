@@ -9,6 +9,7 @@ from typing import Any, Literal, cast
 from torch import nn
 
 from gradatim.errors import CheckpointError, ConfigError
+from gradatim.models.attentive import AttentiveConfig, RecurrentSeq2Seq
 from gradatim.models.backbone import Backbone, BackboneConfig
 from gradatim.models.classifier import Classifier, StaticConfig, Tagger, WordVectors
 from gradatim.models.elmo import ElmoBackbone, ElmoConfig
@@ -52,7 +53,7 @@ class ModelConfig:
 
     kind: Kind
     body: BodyConfig
-    decoder: BackboneConfig | None = None
+    decoder: BackboneConfig | AttentiveConfig | None = None
     num_outputs: int = 0
     pooling: tuple[Pooling, ...] = ("first",)
     inner: str | None = None
@@ -81,6 +82,9 @@ class ModelConfig:
         if self.kind == "seq2seq":
             if self.decoder is None:
                 raise CheckpointError("a seq2seq model needs the configuration of its decoder")
+            if isinstance(self.decoder, AttentiveConfig):
+                assert isinstance(self.body, RecurrentConfig)
+                return RecurrentSeq2Seq(self.body, self.decoder, shared=self.shared, bias=self.bias)
             return Seq2Seq(
                 self.transformer,
                 self.decoder,
@@ -144,7 +148,12 @@ class ModelConfig:
         if isinstance(body, FrozenReader):
             read = {"layers": body.layers, "recurrent_width": body.recurrent_width}
             body = body.body
-        if isinstance(model, Seq2Seq):
+        if isinstance(model, RecurrentSeq2Seq):
+            known: dict[str, Any] = {
+                "kind": "seq2seq", "body": model.encoder.config, "decoder": model.config,
+                "shared": model.words is model.encoder.embedding.words, "bias": model.head.linear.bias is not None,
+            }  # fmt: skip
+        elif isinstance(model, Seq2Seq):
             encoder, body = model.encoder, model.decoder
             shared = body.embedding.words is encoder.embedding.words
             known = {"kind": "seq2seq", "body": encoder.config, "decoder": body.config, "shared": shared}
@@ -166,7 +175,7 @@ class ModelConfig:
         decoder = fields.get("decoder")
         parts = {
             "body": _body(fields["body"]),
-            "decoder": BackboneConfig.from_dict(decoder) if decoder else None,
+            "decoder": _decoder(decoder) if decoder else None,
             "pooling": tuple(fields.get("pooling", ("first",))),
             "labels": tuple(fields.get("labels", ())),
         }
@@ -182,6 +191,10 @@ def _body(fields: Mapping[str, Any]) -> BodyConfig:
         if field_name in fields:
             return kind(**fields)
     return BackboneConfig.from_dict(fields)
+
+
+def _decoder(fields: Mapping[str, Any]) -> BackboneConfig | AttentiveConfig:
+    return AttentiveConfig(**fields) if "score" in fields else BackboneConfig.from_dict(fields)
 
 
 def _elmo(**fields: Any) -> ElmoConfig:

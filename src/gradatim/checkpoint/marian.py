@@ -65,7 +65,7 @@ def _body(config: ModelConfig) -> list[Rule]:
 
 
 def _decoder(config: ModelConfig) -> list[Rule]:
-    assert config.decoder is not None
+    assert isinstance(config.decoder, BackboneConfig)
     own, shared = "model.decoder.embed_tokens.weight", "model.shared.weight"
     return [
         Tied(own, shared) if config.shared else Same(own, "decoder.embedding.words.weight"),

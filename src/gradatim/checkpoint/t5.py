@@ -80,7 +80,7 @@ def _body(config: ModelConfig) -> list[Rule]:
 
 
 def _decoder(config: ModelConfig) -> list[Rule]:
-    assert config.decoder is not None
+    assert isinstance(config.decoder, BackboneConfig)
     return [*within(_side("decoder", config.decoder), "", "decoder."), *output(config, "shared.weight")]
 
 

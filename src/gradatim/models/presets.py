@@ -173,6 +173,7 @@ RECURRENT: dict[str, dict[str, Any]] = {  # what is not given here, a recipe mus
     "gru": {"cell": "gru"},
     "lstm": {"cell": "lstm"},
     "bilstm": {"cell": "lstm", "bidirectional": True},
+    "bigru": {"cell": "gru", "bidirectional": True},
     # Zaremba et al. 2014, section 4.1; its dropout is not locked, and it does not tie
     "lstm-medium": {
         "cell": "lstm", "num_layers": 2, "width": 650, "hidden_width": 650, "dropout": 0.5, "hidden_dropout": 0.5

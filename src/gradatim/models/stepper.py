@@ -9,8 +9,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gradatim.models.attentive import Pair
 from gradatim.models.inputs import Inputs
-from gradatim.models.language import LanguageModel, Seq2Seq
+from gradatim.models.language import LanguageModel
 from gradatim.types import Array, Arrays, Candidates
 
 
@@ -27,12 +28,16 @@ class TorchState:
 class TorchStepper:
     """Candidates by a model in memory.
 
-    A `LanguageModel` goes on from the ids of the batch, which are prompts; a `Seq2Seq` reads them as sources and
-    writes after `start`.
+    A `LanguageModel` goes on from the ids of the batch, which are prompts; any other reads them as sources and writes
+    after `start`.
     """
 
     def __init__(
-        self, model: LanguageModel | Seq2Seq, *, start: int | None = None, bf16: bool = False
+        self,
+        model: LanguageModel | Pair,
+        *,
+        start: int | None = None,
+        bf16: bool = False,
     ) -> None:
         self.model, self.start, self.bf16 = model.eval(), start, bf16
 
@@ -43,17 +48,19 @@ class TorchStepper:
     def begin(self, batch: Arrays, count: int) -> tuple[Candidates, TorchState]:
         inputs = Inputs.of({"ids": batch["ids"], "lengths": batch["lengths"]}, fill=1).to(self._device)
         with torch.inference_mode(), self._cast():
+            own: Any
             if isinstance(self.model, LanguageModel):
                 logits, own = self.model.begin(inputs.ids, inputs.layout)
             else:
                 own = self.model.begin(inputs.ids, inputs.layout)
-                logits = self.model.advance(torch.full_like(own.lengths, self.start or 0), own)
-        return best(logits, count), TorchState(own)
+                start = torch.full((inputs.layout.num_rows,), self.start or 0, device=self._device)
+                logits = self.model.advance(start, own)
+        return best(logits, count, own), TorchState(own)
 
     def advance(self, ids: Array, state: TorchState, count: int) -> tuple[Candidates, TorchState]:
         with torch.inference_mode(), self._cast():
             logits = self.model.advance(torch.from_numpy(ids).to(self._device), state.own)
-        return best(logits, count), state
+        return best(logits, count, state.own), state
 
     @property
     def _device(self) -> torch.device:
@@ -63,8 +70,10 @@ class TorchStepper:
         return torch.autocast(self._device.type, torch.bfloat16, enabled=self.bf16)
 
 
-def best(logits: Float[Tensor, "rows vocabulary"], count: int) -> Candidates:
-    """The `count` highest of each row."""
+def best(logits: Float[Tensor, "rows vocabulary"], count: int, state: Any) -> Candidates:
+    """The `count` highest of each row, and what the step looked at, where the state says it."""
     logits = logits.float()
     scores, ids = logits.topk(count) if count > 1 else logits.max(dim=1, keepdim=True)
-    return Candidates(*(part.cpu().numpy() for part in (ids, scores, logits.logsumexp(1))))
+    norm, looked = logits.logsumexp(1), getattr(state, "attention", None)
+    attention = None if looked is None else looked.float().cpu().numpy()
+    return Candidates(ids.cpu().numpy(), scores.cpu().numpy(), norm.cpu().numpy(), attention)

@@ -9,10 +9,12 @@ from typing import Any
 from gradatim.checkpoint.config import BodyConfig
 from gradatim.errors import ConfigError, did_you_mean
 from gradatim.models import presets
+from gradatim.models.attentive import AttentiveConfig, Place
 from gradatim.models.backbone import BackboneConfig
 from gradatim.models.elmo import ElmoConfig
 from gradatim.models.recurrent import RecurrentConfig, WindowConfig
 from gradatim.nn.pooling import Pooling
+from gradatim.nn.scorer import Score
 
 ARCHITECTURES: dict[str, Callable[..., BackboneConfig]] = {
     build.__name__: build
@@ -36,6 +38,13 @@ WINDOW = "window"  # the preset of Bengio et al. 2003
 STATIC = "static"  # of word vectors alone
 ELMO = "elmo"
 DROPS = ("dropout", "hidden_dropout", "word_dropout", "weight_drop")  # what a recurrent body may have anew
+ATTENTION: dict[str, tuple[Place, Score]] = {  # where a recurrent decoder looks at its source, and how
+    "none": ("none", "additive"),
+    "bahdanau": ("before", "additive"),
+    "luong-dot": ("after", "dot"),
+    "luong-general": ("after", "general"),
+    "luong-concat": ("after", "additive"),
+}
 AXES = ("activation", "gated", "norm", "norm_order", "rotary", "window")
 
 
@@ -44,6 +53,7 @@ class ModelSettings:
     """[model]: `from` a folder, catalog name or hub id, or a `preset`, an architecture ("bert") or a published
     size ("bert-base"), with any of its sizes and axes changed. The vocabulary's size is the tokenizer's.
     An encoder-decoder has `decoder_layers`, as many as `num_layers` unless given (Kasai et al. 2021: deep, shallow).
+    A recurrent one has `attention`: none, bahdanau, luong-dot, luong-general or luong-concat.
     Of several ways of `pooling` the vectors stand side by side. The preset "static" takes its `vectors`, and with
     them its words, from a file or a catalog name (glove-6b-50d).
     """
@@ -70,6 +80,7 @@ class ModelSettings:
     weight_drop: float | None = None
     context: int | None = None
     decoder_layers: int | None = None
+    attention: str | None = None
     vectors: str | None = None
     pooling: Pooling | list[Pooling] = "mean"
 
@@ -100,6 +111,19 @@ class ModelSettings:
                 )
             chosen = presets.Sizes(**given)
         return ARCHITECTURES[family](chosen, **self.given(AXES))
+
+    def attentive(self, body: RecurrentConfig) -> AttentiveConfig:
+        """The decoder of a recurrent encoder: one layer, or `decoder_layers`, of its cell and width."""
+        name = self.attention or "bahdanau"
+        if name not in ATTENTION:
+            raise ConfigError(
+                f"[model] unknown attention '{name}'{did_you_mean(name, ATTENTION)}; known: {', '.join(ATTENTION)}"
+            )
+        place, score = ATTENTION[name]
+        return AttentiveConfig(
+            vocab_size=body.vocab_size, width=body.width, hidden_width=body.hidden_width, cell=body.cell,
+            num_layers=self.decoder_layers or 1, dropout=body.dropout, place=place, score=score,
+        )  # fmt: skip
 
     def begun(self, body: BodyConfig) -> BodyConfig:
         """The body of `from`: as it is, but for the dropout that a recurrent one may have anew."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from gradatim.nn.embedding import Embedding, EmbeddingConfig, init_normal
+from gradatim.nn.embedding import Embedding, EmbeddingConfig
+from gradatim.nn.initial import init_normal
 from gradatim.nn.packed import Layout
 from gradatim.nn.pooling import Pooling, pool
 

@@ -79,6 +79,48 @@ def test_a_language_is_learned_and_the_model_is_a_pair(
     assert made.config.special == {"pad": 1, "start": 1, "eos": 1}
 
 
+GRU = """
+[model]
+preset = "gru"
+width = 32
+hidden_width = {hidden}
+attention = "{attention}"
+[data]
+source = "{folder}/train.{{en,xx}}"
+tokenizer = "{folder}/tokenizer.json"
+dev_share = 0.1
+max_length = 12
+[objective]
+kind = "seq2seq"
+beams = 2
+clean = false
+smoothing = 0.0
+[train]
+epochs = {epochs}
+batch_size = 8
+rate = 5e-3
+precision = "fp32"
+"""
+
+
+@pytest.mark.parametrize(
+    ("attention", "epochs", "least"), [("bahdanau", 30, 90), ("luong-general", 30, 90), ("none", 4, 15)]
+)
+def test_recurrent_pairs_learn_it_too(folder: Path, attention: str, epochs: int, least: float) -> None:
+    (folder / "gru.toml").write_text(GRU.format(folder=folder, attention=attention, epochs=epochs, hidden=32))
+    run(read_recipe(folder / "gru.toml"), folder / "run")
+    assert json.loads((folder / "run" / "metrics.json").read_text())["chrf"] > least
+    assert read_model(folder / "run" / "model").config.decoder is not None
+
+
+@pytest.mark.parametrize(("attention", "said"), [("luong-dot", "one width"), ("luong", "did you mean")])
+def test_attention_that_cannot_be_is_refused(folder: Path, attention: str, said: str) -> None:
+    (folder / "gru.toml").write_text(GRU.format(folder=folder, attention=attention, epochs=1, hidden=24))
+    found = read_recipe(folder / "gru.toml")
+    with pytest.raises(ConfigError, match=said):
+        found.objective.prepare(Materials(found.model, found.data, found.train))
+
+
 def test_what_cannot_be_learned_is_refused(folder: Path) -> None:
     train_tokenizer(["red"], preset("elmo"), 50).save(str(folder / "endless.json"))
     endless = 'data.tokenizer="%s"' % (folder / "endless.json")

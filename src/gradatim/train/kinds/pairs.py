@@ -13,9 +13,11 @@ from gradatim.data.cleaning import cleaned
 from gradatim.data.parallel import Parallel, load_parallel
 from gradatim.decode.search import Search
 from gradatim.errors import ConfigError
+from gradatim.models.attentive import AttentiveConfig, Pair
+from gradatim.models.backbone import BackboneConfig
 from gradatim.models.inputs import PackedTexts
-from gradatim.models.language import Seq2Seq
 from gradatim.models.presets import decoder
+from gradatim.models.recurrent import RecurrentConfig
 from gradatim.models.stepper import TorchStepper
 from gradatim.objectives.seq2seq import SequenceToSequence
 from gradatim.pipelines.overlap import Measure, overlap
@@ -38,6 +40,7 @@ class Seq2SeqSettings:
     clean      leave out pairs that do not belong: repeated, copied, of wrong length or language
     prefix     what every source begins with, naming the task (T5)
     language   of the targets ("de"), for BLEU as papers with Moses tokens count it
+    shared     whether both sides have the same word vectors
     tied, bias of the output matrix: the word vectors, and whether each word has a number of its own
     test       whether to measure on the test split too, once, at the end
     """
@@ -49,6 +52,7 @@ class Seq2SeqSettings:
     clean: bool = True
     prefix: str = ""
     language: str | None = None
+    shared: bool = True
     tied: bool = True
     bias: bool = False
     test: bool = False
@@ -72,7 +76,7 @@ class Seq2SeqSettings:
         train, targets = self._short(materials, train, notes)
         targets = targets.ended(end)
         notes.append(f"{len(targets):,} pairs to train on, {len(splits['dev'].sources):,} to evaluate on")
-        model = cast(Seq2Seq, materials.build(config))
+        model = cast(Pair, materials.build(config))
         writer = TextToText(
             TorchStepper(model, start=start, bf16=materials.recipe.bf16()),
             pieces, materials.tokenizer_json, end=end, longest=materials.body.longest, prefix=self.prefix,
@@ -110,16 +114,20 @@ class Seq2SeqSettings:
     def _config(self, materials: Materials) -> ModelConfig:
         if materials.start is not None and materials.start.config.kind == "seq2seq":
             return replace(materials.start.config, prefix=self.prefix)
-        body = materials.transformer
         start, end = materials.token(*STARTS), materials.token(*ENDS)
         if end is None:
             raise ConfigError(
                 '[objective] kind "seq2seq" needs a tokenizer with an end token: of kind marian, for example'
             )
         start = end if start is None else start
+        body, layers = materials.body, materials.settings.decoder_layers
+        if isinstance(body, RecurrentConfig):
+            reader: BackboneConfig | AttentiveConfig = materials.settings.attentive(body)
+        else:
+            reader = decoder(materials.transformer, num_layers=layers)
         return ModelConfig(
-            kind="seq2seq", body=body, decoder=decoder(body, num_layers=materials.settings.decoder_layers),
-            scale=body.width**-0.5 if body.buckets else 1.0, tied=self.tied, bias=self.bias,
+            kind="seq2seq", body=body, decoder=reader, shared=self.shared,
+            scale=body.width**-0.5 if getattr(body, "buckets", 0) else 1.0, tied=self.tied, bias=self.bias,
             special={"pad": start, "start": start, "eos": end}, prefix=self.prefix,
         )  # fmt: skip
 
