@@ -8,6 +8,7 @@ from typing import Literal, get_args
 from gradatim.errors import MissingExtraError
 
 Measure = Literal["bleu", "chrf", "rouge"]
+TOKENISED = "bleu_lower_tokenised"
 MEASURES: tuple[Measure, ...] = get_args(Measure)
 
 
@@ -35,7 +36,7 @@ def overlap(
         if language is not None:
             sides = [_moses(texts, language) for texts in (written, wanted)]
             score = corpus_bleu(sides[0], [sides[1]], tokenize="none", force=True).score
-            found["bleu_lower_tokenised"] = score
+            found[TOKENISED] = score
     return found
 
 

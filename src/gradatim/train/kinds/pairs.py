@@ -20,7 +20,7 @@ from gradatim.models.presets import decoder
 from gradatim.models.recurrent import RecurrentConfig
 from gradatim.models.stepper import TorchStepper
 from gradatim.objectives.seq2seq import SequenceToSequence
-from gradatim.pipelines.overlap import Measure, overlap
+from gradatim.pipelines.overlap import TOKENISED, Measure, overlap
 from gradatim.pipelines.text_to_text import TextToText
 from gradatim.train.build import Materials, Prepared
 from gradatim.train.kinds.reading import one_source
@@ -39,7 +39,7 @@ class Seq2SeqSettings:
     judged     texts of dev that are written for an evaluation while training
     clean      leave out pairs that do not belong: repeated, copied, of wrong length or language
     prefix     what every source begins with, naming the task (T5)
-    language   of the targets ("de"), for BLEU as papers with Moses tokens count it
+    language   of the targets ("de"), for BLEU as papers count it, of lower-case Moses tokens: it then judges on dev
     shared     whether both sides have the same word vectors
     tied, bias of the output matrix: the word vectors, and whether each word has a number of its own
     test       whether to measure on the test split too, once, at the end
@@ -101,7 +101,7 @@ class Seq2SeqSettings:
 
         sources = materials.rows([self.prefix + text for text in train.sources])
         objective = SequenceToSequence(sources, targets, start_id=start, smoothing=self.smoothing)
-        main = MAIN[self.measure]
+        main = TOKENISED if self.measure == "bleu" and self.language else MAIN[self.measure]
         notes.append(f"score is {main} of {len(some.sources):,} texts of dev, written greedily")
         if self.test and "test" not in splits:
             raise ConfigError("[objective] test: the data has no test split")
