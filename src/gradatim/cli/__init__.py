@@ -32,6 +32,7 @@ _COMMANDS = {
     "predict": _Home("gradatim.cli.predict", "command"),
     "translate": _Home("gradatim.cli.translate", "command"),
     "evaluate": _Home("gradatim.cli.evaluate", "command"),
+    "explain": _Home("gradatim.cli.explain", "command"),
     "card": _Home("gradatim.cli.card", "command"),
     "data": _Home("gradatim.cli.data", "app"),
     "convert": _Home("gradatim.cli.convert", "command"),
