@@ -33,6 +33,7 @@ _COMMANDS = {
     "translate": _Home("gradatim.cli.translate", "command"),
     "evaluate": _Home("gradatim.cli.evaluate", "command"),
     "explain": _Home("gradatim.cli.explain", "command"),
+    "bench": _Home("gradatim.cli.bench", "app"),
     "card": _Home("gradatim.cli.card", "command"),
     "data": _Home("gradatim.cli.data", "app"),
     "convert": _Home("gradatim.cli.convert", "command"),

@@ -27,7 +27,8 @@ END = "</s>"
 class Alignment:
     """A text that was written, and how much each of its tokens, rows, looked at each of the source, columns.
 
-    `heads` (layers, heads, target, source); every row of it sums to 1. The last target token is the end, if it came to one.
+    `heads` (layers, heads, target, source); every row of it sums to 1. The last target token is the end, if it came
+    to one.
     """
 
     text: str
