@@ -11,8 +11,8 @@ import torch
 from gradatim.decode.search import Search
 from gradatim.decode.write import write
 from gradatim.errors import ConfigError
-from gradatim.models.attentive import Pair
 from gradatim.models.inputs import Inputs
+from gradatim.models.language import EncoderDecoder
 from gradatim.models.stepper import TorchStepper
 from gradatim.nn.stack import Trace
 from gradatim.text.pieces import PieceEncoder
@@ -52,7 +52,7 @@ class Alignment:
 
 
 def align(
-    model: Pair,
+    model: EncoderDecoder,
     pieces: PieceEncoder,
     target: str,
     text: str,

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from gradatim.errors import ConfigError
 from gradatim.models.heads import LanguageHead
-from gradatim.models.language import Seq2Seq
+from gradatim.models.language import EncoderDecoder
 from gradatim.models.recurrent import RecurrentConfig
 from gradatim.nn.cells import step
 from gradatim.nn.dropout import Dropout
@@ -75,7 +75,7 @@ class AttentiveState:
         return AttentiveState(RecurrentState(layers), self.memory[:count], self.keys[:count], mask)
 
 
-class RecurrentSeq2Seq(nn.Module):
+class RecurrentSeq2Seq(EncoderDecoder):
     """A recurrent encoder, a decoder whose first state is made of the encoder's last, and a head.
 
     Differs from the papers: the first state is a linear map of both directions' last states, for every layer; what the
@@ -104,17 +104,6 @@ class RecurrentSeq2Seq(nn.Module):
         self.join = nn.Linear(decoder.hidden_width + memory * looks, decoder.width)
         self.dropout = Dropout(decoder.dropout)
         self.head = LanguageHead(decoder.width, decoder.vocab_size, words=self.words, bias=bias)
-
-    def forward(
-        self,
-        source: Int[Tensor, " source"],
-        source_layout: Layout,
-        target: Int[Tensor, " target"],
-        target_layout: Layout,
-        trace: Trace | None = None,
-    ) -> Float[Tensor, "target vocabulary"]:
-        """Logits of the token after each target token; row i of the target reads row i of the source."""
-        return self.head(self.states(source, source_layout, target, target_layout, trace))  # type: ignore[no-any-return]
 
     def states(
         self,
@@ -204,9 +193,6 @@ class RecurrentSeq2Seq(nn.Module):
         if looked:
             _trace(trace, torch.stack(looked, dim=1).index_select(0, inverse(longest_first)))
         return torch.cat(found).index_select(0, inverse(by_time))
-
-
-Pair = Seq2Seq | RecurrentSeq2Seq  # whatever reads a source and writes a target
 
 
 def _advance(cell: Cell, layer: Any, x: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:

@@ -79,7 +79,43 @@ class VectorDecoder(LanguageModel):
         return RecurrentState([tuple(next(parts).contiguous() for _ in layer) for layer in empty.layers])
 
 
-class Seq2Seq(nn.Module):
+class EncoderDecoder(nn.Module):
+    """What reads a source and writes a target: `states` of all targets at once, or `begin` and `advance`."""
+
+    head: LanguageHead
+
+    def forward(
+        self,
+        source: Int[Tensor, " source"],
+        source_layout: Layout,
+        target: Int[Tensor, " target"],
+        target_layout: Layout,
+        trace: Trace | None = None,
+    ) -> Float[Tensor, "target vocabulary"]:
+        """Logits of the token after each target token; row i of the target reads row i of the source."""
+        return self.head(self.states(source, source_layout, target, target_layout, trace))  # type: ignore[no-any-return]
+
+    def states(
+        self,
+        source: Int[Tensor, " source"],
+        source_layout: Layout,
+        target: Int[Tensor, " target"],
+        target_layout: Layout,
+        trace: Trace | None = None,
+    ) -> Float[Tensor, "target width"]:
+        """What the head reads."""
+        raise NotImplementedError
+
+    def begin(self, source: Int[Tensor, " source"], layout: Layout) -> State:
+        """Read the sources; the state to `advance` from, with the start token first."""
+        raise NotImplementedError
+
+    def advance(self, ids: Int[Tensor, " rows"], state: State) -> Float[Tensor, "rows vocabulary"]:
+        """One more target token for every row: the logits of the token after it."""
+        raise NotImplementedError
+
+
+class Seq2Seq(EncoderDecoder):
     """An encoder, a decoder that attends to it, and a head over the decoder's vocabulary (Vaswani et al. 2017).
 
     With `shared` both sides have the encoder's word vectors.
@@ -111,17 +147,6 @@ class Seq2Seq(nn.Module):
             bias=head_bias,
             scale=head_scale,
         )
-
-    def forward(
-        self,
-        source: Int[Tensor, " source"],
-        source_layout: Layout,
-        target: Int[Tensor, " target"],
-        target_layout: Layout,
-        trace: Trace | None = None,
-    ) -> Float[Tensor, "target vocabulary"]:
-        """Logits of the token after each target token; row i of the target reads row i of the source."""
-        return self.head(self.states(source, source_layout, target, target_layout, trace))  # type: ignore[no-any-return]
 
     def states(
         self,

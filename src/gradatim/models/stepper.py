@@ -9,9 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from gradatim.models.attentive import Pair
 from gradatim.models.inputs import Inputs
-from gradatim.models.language import LanguageModel
+from gradatim.models.language import EncoderDecoder, LanguageModel
 from gradatim.types import Array, Arrays, Candidates
 
 
@@ -34,7 +33,7 @@ class TorchStepper:
 
     def __init__(
         self,
-        model: LanguageModel | Pair,
+        model: LanguageModel | EncoderDecoder,
         *,
         start: int | None = None,
         bf16: bool = False,

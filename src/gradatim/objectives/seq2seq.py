@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from gradatim.errors import DataError
-from gradatim.models.attentive import Pair
 from gradatim.models.inputs import Inputs, PackedTexts
+from gradatim.models.language import EncoderDecoder
 from gradatim.nn.stack import Trace
 from gradatim.objectives.base import Batch
 from gradatim.objectives.rows import tokens_of
@@ -16,7 +16,7 @@ from gradatim.objectives.words import WordScored
 from gradatim.types import Array
 
 
-class TeacherForced(WordScored[Pair]):
+class TeacherForced(WordScored[EncoderDecoder]):
     """-log p(y_t | y_<t, x), mean over target tokens, whatever the pairs are made of (Sutskever et al. 2014, eq. 1).
 
     The decoder reads the true target, shifted right by one behind `start_id` (Williams & Zipser 1989).
@@ -36,7 +36,7 @@ class TeacherForced(WordScored[Pair]):
         following = torch.from_numpy(np.asarray(target, dtype=np.int64))
         return Batch(inputs, {"target": following}, rows, decoder=decoder)
 
-    def states(self, model: Pair, batch: Batch, trace: Trace | None = None) -> dict[str, Tensor]:
+    def states(self, model: EncoderDecoder, batch: Batch, trace: Trace | None = None) -> dict[str, Tensor]:
         source, target = batch.inputs, batch.decoder
         assert target is not None
         return {"target": model.states(source.ids, source.layout, target.ids, target.layout, trace)}

@@ -7,14 +7,13 @@ from typing import TypeVar
 
 from torch import Tensor, nn
 
-from gradatim.models.attentive import Pair
 from gradatim.models.heads import LanguageHead, MaskedHead
-from gradatim.models.language import LanguageModel
+from gradatim.models.language import EncoderDecoder, LanguageModel
 from gradatim.nn.stack import Trace
 from gradatim.nn.vocabulary import vocabulary_cross_entropy
 from gradatim.objectives.base import IGNORED, Batch, Loss, Scored
 
-W = TypeVar("W", LanguageModel, Pair)
+W = TypeVar("W", LanguageModel, EncoderDecoder)
 
 
 class WordScored(Scored[W]):

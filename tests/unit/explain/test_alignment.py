@@ -16,7 +16,8 @@ from gradatim.decode.search import Search
 from gradatim.errors import ConfigError
 from gradatim.explain.alignment import align, diagonality, entropy, readable
 from gradatim.explain.page import write_page, write_picture
-from gradatim.models.attentive import AttentiveConfig, Pair
+from gradatim.models.attentive import AttentiveConfig
+from gradatim.models.language import EncoderDecoder
 from gradatim.models.presets import Sizes, decoder, marian
 from gradatim.models.recurrent import RecurrentConfig
 from gradatim.text.pieces import PieceEncoder
@@ -39,7 +40,7 @@ def config(kind: str = "marian") -> ModelConfig:
     return ModelConfig(kind="seq2seq", body=encoder, decoder=reader, special=special)
 
 
-def model(kind: str = "marian") -> Pair:
+def model(kind: str = "marian") -> EncoderDecoder:
     torch.manual_seed(1)
     net = config(kind).build().eval()
     for parameter in net.parameters():

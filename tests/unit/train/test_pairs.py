@@ -15,8 +15,7 @@ from gradatim.train.build import Materials
 from gradatim.train.job import run
 from gradatim.train.recipe_file import read_recipe
 
-RECIPE = """
-[model]
+TRANSFORMER = """
 preset = "transformer"
 num_layers = 1
 decoder_layers = 2
@@ -26,6 +25,16 @@ ffn_width = 64
 norm_order = "pre"
 dropout = 0.0
 attention_dropout = 0.0
+"""
+GRU = """
+preset = "gru"
+width = 32
+hidden_width = {hidden}
+attention = "{attention}"
+"""
+RECIPE = """
+[model]
+{model}
 [data]
 source = "{folder}/train.{{en,xx}}"
 tokenizer = "{folder}/tokenizer.json"
@@ -35,9 +44,10 @@ max_length = 12
 kind = "seq2seq"
 beams = 2
 clean = false
+smoothing = 0.0
 [train]
-epochs = 60
-batch_size = 32
+epochs = {epochs}
+batch_size = {batch_size}
 rate = 5e-3
 precision = "fp32"
 """
@@ -57,9 +67,9 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def recipe(folder: Path) -> Path:
+def recipe(folder: Path, model: str = TRANSFORMER, epochs: int = 60, batch_size: int = 32) -> Path:
     path = folder / "recipe.toml"
-    path.write_text(RECIPE.format(folder=folder))
+    path.write_text(RECIPE.format(folder=folder, model=model, epochs=epochs, batch_size=batch_size))
     return path
 
 
@@ -79,44 +89,19 @@ def test_a_language_is_learned_and_the_model_is_a_pair(
     assert made.config.special == {"pad": 1, "start": 1, "eos": 1}
 
 
-GRU = """
-[model]
-preset = "gru"
-width = 32
-hidden_width = {hidden}
-attention = "{attention}"
-[data]
-source = "{folder}/train.{{en,xx}}"
-tokenizer = "{folder}/tokenizer.json"
-dev_share = 0.1
-max_length = 12
-[objective]
-kind = "seq2seq"
-beams = 2
-clean = false
-smoothing = 0.0
-[train]
-epochs = {epochs}
-batch_size = 8
-rate = 5e-3
-precision = "fp32"
-"""
-
-
 @pytest.mark.parametrize(
     ("attention", "epochs", "least"), [("bahdanau", 30, 90), ("luong-general", 30, 90), ("none", 10, 15)]
 )
 def test_recurrent_pairs_learn_it_too(folder: Path, attention: str, epochs: int, least: float) -> None:
-    (folder / "gru.toml").write_text(GRU.format(folder=folder, attention=attention, epochs=epochs, hidden=32))
-    run(read_recipe(folder / "gru.toml"), folder / "run")
+    file = recipe(folder, GRU.format(attention=attention, hidden=32), epochs, batch_size=8)
+    run(read_recipe(file), folder / "run")
     assert json.loads((folder / "run" / "metrics.json").read_text())["chrf"] > least
     assert read_model(folder / "run" / "model").config.decoder is not None
 
 
 @pytest.mark.parametrize(("attention", "said"), [("luong-dot", "one width"), ("luong", "did you mean")])
 def test_attention_that_cannot_be_is_refused(folder: Path, attention: str, said: str) -> None:
-    (folder / "gru.toml").write_text(GRU.format(folder=folder, attention=attention, epochs=1, hidden=24))
-    found = read_recipe(folder / "gru.toml")
+    found = read_recipe(recipe(folder, GRU.format(attention=attention, hidden=24)))
     with pytest.raises(ConfigError, match=said):
         found.objective.prepare(Materials(found.model, found.data, found.train))
 

@@ -13,9 +13,10 @@ from gradatim.data.cleaning import cleaned
 from gradatim.data.parallel import Parallel, load_parallel
 from gradatim.decode.search import Search
 from gradatim.errors import ConfigError
-from gradatim.models.attentive import AttentiveConfig, Pair
+from gradatim.models.attentive import AttentiveConfig
 from gradatim.models.backbone import BackboneConfig
 from gradatim.models.inputs import PackedTexts
+from gradatim.models.language import EncoderDecoder
 from gradatim.models.presets import decoder
 from gradatim.models.recurrent import RecurrentConfig
 from gradatim.models.stepper import TorchStepper
@@ -76,7 +77,7 @@ class Seq2SeqSettings:
         train, targets = self._short(materials, train, notes)
         targets = targets.ended(end)
         notes.append(f"{len(targets):,} pairs to train on, {len(splits['dev'].sources):,} to evaluate on")
-        model = cast(Pair, materials.build(config))
+        model = cast(EncoderDecoder, materials.build(config))
         writer = TextToText(
             TorchStepper(model, start=start, bf16=materials.recipe.bf16()),
             pieces, materials.tokenizer_json, end=end, longest=materials.body.longest, prefix=self.prefix,
