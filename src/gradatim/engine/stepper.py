@@ -129,15 +129,15 @@ class OnnxStepper:
             self._past = {name: shape for name, shape in shapes.items() if name.startswith(PAST)}
             self._memory = [node.name for node in self._encoder.get_outputs()]
             known = {"ids", READ, WRITTEN, BEAMS, WIDTH, COUNT, *self._past, *self._memory}
+            facts = self._decoder.get_modelmeta().custom_metadata_map
+            self._vocab_size = int(facts.get(VOCABULARY, 0))
         except Exception as error:  # the runtime has no common exception class
             raise ArtifactError(f"encoder.onnx and decoder.onnx cannot be loaded: {error}") from error
-        if known != shapes.keys():
+        if known != shapes.keys() or not self._vocab_size:
             raise ArtifactError(
                 f"decoder.onnx writes no text after encoder.onnx: it has inputs {sorted(shapes)}"
             )
         self.start = start
-        facts = self._decoder.get_modelmeta().custom_metadata_map
-        self._vocab_size = int(facts[VOCABULARY])
 
     @property
     def vocab_size(self) -> int:
@@ -170,17 +170,20 @@ class OnnxStepper:
     def _read(self, ids: Array, lengths: Array) -> dict[str, Array]:
         """The memory of these sources, read in the calls that cost least."""
         order, starts = np.argsort(lengths, kind="stable"), np.cumsum(lengths) - lengths
-        memory: dict[str, Array] = {}
-        for first, last in cut(lengths[order], CALL_TOKENS, START_TOKENS):
-            rows = order[first:last]
+
+        def read(rows: Array) -> dict[str, Array]:
             feed = {**pad({"ids": ids}, starts[rows], lengths[rows]), "lengths": lengths[rows]}
-            found = dict(zip(self._memory, self._encoder.run(self._memory, feed), strict=True))
-            if len(rows) == len(lengths):  # already sorted, or alone
-                return {name: array[np.argsort(rows)] for name, array in found.items()} if last > 1 else found
-            for name, array in found.items():
+            return dict(zip(self._memory, self._encoder.run(self._memory, feed), strict=True))
+
+        spans = cut(lengths[order], CALL_TOKENS, START_TOKENS)
+        if len(spans) == 1:
+            return read(np.arange(len(lengths)))
+        memory: dict[str, Array] = {}
+        for first, last in reversed(spans):  # the longest first, as all have their room
+            rows = order[first:last]
+            for name, array in read(rows).items():
                 if name not in memory:
-                    shape = (len(lengths), array.shape[1], int(lengths.max()), array.shape[3])
-                    memory[name] = np.zeros(shape, dtype=np.float32)
+                    memory[name] = np.zeros((len(lengths), *array.shape[1:]), dtype=np.float32)
                 memory[name][rows, :, : array.shape[2]] = array
         return memory
 
