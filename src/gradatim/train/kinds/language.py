@@ -162,10 +162,15 @@ class NextSentenceSettings(MaskedSettings):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpanCorruptionSettings:
-    """kind = "span_corruption": T5's pretraining, spans of plain text replaced by sentinels and written out."""
+    """kind = "span_corruption": T5's pretraining, spans of plain text replaced by sentinels and written out.
+
+    share  of the tokens that is lost, in spans of `mean_span` on average
+    tied   the output matrix is the word vectors (T5; not in v1.1). Adam moves such large vectors slowly
+    """
 
     share: float = 0.15
     mean_span: float = 3.0
+    tied: bool = True
 
     def prepare(self, materials: Materials) -> Prepared:
         sentinels = [materials.token(f"<extra_id_{i}>") for i in range(100)]
@@ -176,9 +181,11 @@ class SpanCorruptionSettings:
                 '[objective] kind "span_corruption" needs a tokenizer with <pad>, </s> and <extra_id_0>, ...'
             )
         body = materials.transformer
-        scale = body.width**-0.5 if body.buckets else 1.0  # T5 scales what tied word vectors score
+        scale = (
+            body.width**-0.5 if body.buckets and self.tied else 1.0
+        )  # T5 scales what tied word vectors score
         config = ModelConfig(
-            kind="seq2seq", body=body, decoder=decoder(body), scale=scale,
+            kind="seq2seq", body=body, decoder=decoder(body), scale=scale, tied=self.tied,
             special={"pad": start, "start": start, "eos": end},
         )  # fmt: skip
 
