@@ -21,8 +21,7 @@ def init_by_width(module: nn.Module, words: nn.Embedding, *, scaled: bool) -> No
     """T5's, in place: what a layer says is as large as what it reads, a word vector's numbers are about 1.
 
     A weight's variance is 1 / inputs; queries whose products are not scaled (`scale` 1) are that much smaller.
-    `scaled` words are multiplied by width^0.5 when they are read. Without it a tied vocabulary's first logits
-    are next to nothing, and a T5 stays long at the frequencies of words.
+    `scaled` words are multiplied by width^0.5 when they are read.
     """
     init_normal(module)
     nn.init.normal_(words.weight, std=words.embedding_dim**-0.5 if scaled else 1.0)

@@ -128,8 +128,9 @@ class Seq2SeqSettings:
             reader = decoder(materials.transformer, num_layers=layers)
         return ModelConfig(
             kind="seq2seq", body=body, decoder=reader, shared=self.shared,
-            scale=body.width**-0.5 if getattr(body, "buckets", 0) and self.tied else 1.0, tied=self.tied, bias=self.bias,
-            special={"pad": start, "start": start, "eos": end}, prefix=self.prefix,
+            scale=body.width**-0.5 if getattr(body, "buckets", 0) and self.tied else 1.0,
+            tied=self.tied, bias=self.bias, prefix=self.prefix,
+            special={"pad": start, "start": start, "eos": end},
         )  # fmt: skip
 
     def _short(self, materials: Materials, pairs: Parallel, notes: list[str]) -> tuple[Parallel, PackedTexts]:
