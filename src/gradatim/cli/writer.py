@@ -10,6 +10,8 @@ from gradatim.errors import ConfigError
 if TYPE_CHECKING:
     from gradatim.pipelines.text_to_text import TextToText
 
+LONGEST = 512  # tokens of a source read at once by a model that sets no limit: longer ones are read in parts
+
 
 def open_writer(path: Path, threads: int | None = None) -> TextToText:
     """The model of a `.gradatim` file, or of a folder that `gradatim train` made, run by torch."""
@@ -48,7 +50,7 @@ def read_writer(folder: Path) -> tuple[Any, str, dict[str, Any]]:
     if missing := {"start", "eos"} - config.special.keys():
         raise ConfigError(f"{folder}: config.json names no {' and '.join(sorted(missing))} in 'special'")
     settings = {
-        "max_length": config.transformer.max_length, "start": config.special["start"], "end": config.special["eos"],
+        "max_length": config.body.longest or LONGEST, "start": config.special["start"], "end": config.special["eos"],
         "longest": config.decoder.longest, "prefix": config.prefix,
     }  # fmt: skip
     return read.model, tokenizer_json(folder), settings

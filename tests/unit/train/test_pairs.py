@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from gradatim.checkpoint.folder import read_model
+from gradatim.cli import app
 from gradatim.errors import ConfigError
 from gradatim.text.tokenizer import preset, train_tokenizer
 from gradatim.train.build import Materials
@@ -97,6 +99,14 @@ def test_recurrent_pairs_learn_it_too(folder: Path, attention: str, epochs: int,
     run(read_recipe(file), folder / "run")
     assert json.loads((folder / "run" / "metrics.json").read_text())["chrf"] > least
     assert read_model(folder / "run" / "model").config.decoder is not None
+    said = CliRunner().invoke(app, ["translate", str(folder / "run" / "model"), "red cat"])
+    assert said.exit_code == 0, said.output
+    assert said.output.strip() == "chat rouge" or attention == "none"
+    refused = CliRunner().invoke(
+        app, ["convert", str(folder / "run" / "model"), str(folder / "one.gradatim")]
+    )
+    assert refused.exit_code != 0
+    assert "recurrent" in refused.output
 
 
 @pytest.mark.parametrize(("attention", "said"), [("luong-dot", "one width"), ("luong", "did you mean")])
