@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from itertools import islice
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gradatim.errors import CheckpointError, ConfigError
 
-LAYOUTS = ("gradatim", "hf")
+if TYPE_CHECKING:
+    from gradatim.checkpoint.folder import Checkpoint
+
+LAYOUTS, FILE = ("gradatim", "hf"), ".gradatim"
 CALIBRATION = 64  # texts on which the steps of 8 bits are found
 
 
@@ -34,14 +37,17 @@ def command(
     """
     if to not in LAYOUTS:
         raise ConfigError(f"--to is 'gradatim' or 'hf', not '{to}'")
-    from gradatim.checkpoint.difference import largest_difference
+    if out.suffix == FILE:
+        _one_file(_folder(model), out, int8)
+        return
+    if int8 is not None:
+        raise ConfigError(
+            f"--int8 is for a file, OUT ending in {FILE}: a folder keeps its weights as they are"
+        )
     from gradatim.checkpoint.folder import family_of, read_model, save_model
     from gradatim.checkpoint.tensors import read_json
 
     source = _folder(model)
-    if out.suffix == ".gradatim":
-        _one_file(source, out, int8)
-        return
     if out.resolve() == source.resolve():
         raise CheckpointError(f"{out} is the folder that is read; give another one to write")
     if to == "gradatim" and "gradatim" in read_json(source / "config.json"):
@@ -62,7 +68,13 @@ def command(
     if checkpoint.left_out:
         print(f"left out, as this model has no place for them: {', '.join(checkpoint.left_out)}")
     # It is the file that is compared, not what is in memory.
-    reference, ours = (out, checkpoint) if family else (source, read_model(out))
+    _compare(*((checkpoint, out) if family else (read_model(out), source)))
+
+
+def _compare(ours: Checkpoint, reference: Path) -> None:
+    """Say how far our model is from what transformers reads in a folder."""
+    from gradatim.checkpoint.difference import largest_difference
+
     difference = largest_difference(ours, reference)
     known = "not measured (transformers is not installed)" if difference is None else f"{difference:.1e}"
     print(f"largest difference from transformers: {known}")

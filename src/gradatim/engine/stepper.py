@@ -13,19 +13,14 @@ from gradatim.engine.processor import available_cores
 from gradatim.errors import ArtifactError
 from gradatim.types import Array, Arrays, Candidates
 
-READ, WRITTEN, COUNT = (
-    "read",
-    "written",
-    "count",
-)  # tokens of each source and of each text so far; candidates wanted
+# Tokens of each source, tokens of every text so far, candidates wanted
+READ, WRITTEN, COUNT = "read", "written", "count"
 BEAMS, WIDTH = "beams", "width"  # which beam wrote each key that a row sees, and how many a source has
 PAST, PRESENT, MEMORY = "state_past_", "present_", "state_memory_"
 VOCABULARY = "gradatim.vocabulary"  # metadata: how many tokens there are to choose from
 OUTPUTS = {"scores": np.float32, "best": np.int64, "norm": np.float32}
-CALL_TOKENS, START_TOKENS = (
-    1024,
-    20,
-)  # most padded tokens of a call of the encoder, and what a call costs by itself
+CALL_TOKENS = 1024  # most padded tokens of a call of the encoder,
+START_TOKENS = 20  # and what a call costs by itself
 ROOM = 32  # tokens of the past that there is room for at first
 FULL = 0.75  # share of the sources that are still written, below which they move together
 

@@ -208,8 +208,13 @@ class Materials:
         if data.dev:
             return texts, [text for source in _listed(data.dev) for text in _read(source, data)]
         held = min(len(texts) - 1, max(fewest, round(data.dev_share * len(texts)))) if data.dev_share else 0
-        order = np.random.default_rng(self.recipe.seed).permutation(len(texts))
-        return [texts[i] for i in np.sort(order[held:])], [texts[i] for i in np.sort(order[:held])]
+        train, dev = self.hold_out(len(texts), held)
+        return [texts[i] for i in train], [texts[i] for i in dev]
+
+    def hold_out(self, count: int, held: int) -> tuple[list[int], list[int]]:
+        """Of so many rows those to train on, and those `held` to evaluate on, drawn by the recipe's seed."""
+        order = np.random.default_rng(self.recipe.seed).permutation(count)
+        return np.sort(order[held:]).tolist(), np.sort(order[:held]).tolist()
 
     def rows(self, texts: list[str]) -> PackedTexts:
         """Texts with their special tokens, every window of at most `max_length` tokens as a text of its own."""

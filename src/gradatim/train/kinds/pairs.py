@@ -59,19 +59,8 @@ class Seq2SeqSettings:
     test: bool = False
 
     def prepare(self, materials: Materials) -> Prepared:
-        data = materials.data
-        splits, notes = load_parallel(
-            one_source(materials, "seq2seq"), text=data.text, text_pair=data.text_pair
-        )
-        if data.dev is not None:
-            splits["dev"] = load_parallel(data.dev, text=data.text, text_pair=data.text_pair)[0]["train"]
-        elif "dev" not in splits:
-            splits |= self._held_out(splits["train"], materials)
-        train = splits["train"]
-        if self.clean:
-            train, left_out = cleaned(train)
-            notes += left_out
-        config = self._config(materials)
+        data, (splits, notes) = materials.data, self._splits(materials)
+        train, config = splits["train"], self._config(materials)
         start, end = config.special["start"], config.special["eos"]
         pieces = materials.encoder()
         train, targets = self._short(materials, train, notes)
@@ -104,8 +93,6 @@ class Seq2SeqSettings:
         objective = SequenceToSequence(sources, targets, start_id=start, smoothing=self.smoothing)
         main = TOKENISED if self.measure == "bleu" and self.language else MAIN[self.measure]
         notes.append(f"score is {main} of {len(some.sources):,} texts of dev, written greedily")
-        if self.test and "test" not in splits:
-            raise ConfigError("[objective] test: the data has no test split")
         return Prepared(
             model, config, objective, lambda: judge(some, greedy)[main], materials.tokenizer_json, tuple(notes),
             metrics=lambda: judge(splits["dev"], best),
@@ -147,11 +134,19 @@ class Seq2SeqSettings:
         pairs = pairs.take(short.tolist())
         return pairs, materials.plain(pairs.targets)
 
-    def _held_out(self, train: Parallel, materials: Materials) -> dict[str, Parallel]:
-        count = len(train.sources)
-        held = min(count - 1, max(1, round(materials.data.dev_share * count)))
-        order = np.random.default_rng(materials.recipe.seed).permutation(count)
-        return {
-            "train": train.take(np.sort(order[held:]).tolist()),
-            "dev": train.take(np.sort(order[:held]).tolist()),
-        }
+    def _splits(self, materials: Materials) -> tuple[dict[str, Parallel], list[str]]:
+        """Train, cleaned if it is to be, and dev, held out where it is not given; notes on what was left out."""
+        data, source = materials.data, one_source(materials, "seq2seq")
+        splits, notes = load_parallel(source, text=data.text, text_pair=data.text_pair)
+        if self.test and "test" not in splits:
+            raise ConfigError("[objective] test: the data has no test split")
+        if data.dev is not None:
+            splits["dev"] = load_parallel(data.dev, text=data.text, text_pair=data.text_pair)[0]["train"]
+        elif "dev" not in splits:
+            whole, count = splits["train"], len(splits["train"].sources)
+            rows = materials.hold_out(count, min(count - 1, max(1, round(data.dev_share * count))))
+            splits["train"], splits["dev"] = map(whole.take, rows)
+        if self.clean:
+            splits["train"], left_out = cleaned(splits["train"])
+            notes += left_out
+        return splits, notes

@@ -44,8 +44,8 @@ def annotated(
         held = max(1, round(data.dev_share * len(train)))
         if held >= len(train):
             raise DataError(f"[data] {len(train)} {what} are too few to hold out some: add more, or give dev")
-        order = np.random.default_rng(materials.recipe.seed).permutation(len(train))
-        dev, train = [train[i] for i in np.sort(order[:held])], [train[i] for i in np.sort(order[held:])]
+        kept, apart = materials.hold_out(len(train), held)
+        train, dev = [train[i] for i in kept], [train[i] for i in apart]
         where = "those held out"
     return train, dev, f"{len(train):,} {what} to train on, {len(dev):,} of {where} to evaluate on"
 

@@ -13,13 +13,14 @@ from torch import Tensor
 from gradatim.checkpoint.config import ModelConfig
 from gradatim.checkpoint.folder import load_backbone, tokenizer_json
 from gradatim.data import resolve_model
-from gradatim.errors import ConfigError, MissingExtraError
+from gradatim.errors import ConfigError
 from gradatim.models.classifier import Classifier
 from gradatim.models.language import VectorDecoder
 from gradatim.models.recurrent import RecurrentConfig
 from gradatim.models.session import TorchSession
 from gradatim.objectives.from_vectors import TextFromVector
 from gradatim.pipelines.classification import pool_windows
+from gradatim.pipelines.overlap import overlap
 from gradatim.text.pieces import PieceEncoder
 from gradatim.train.build import Materials, Prepared
 from gradatim.types import Array
@@ -105,13 +106,9 @@ def decode(model: VectorDecoder, vectors: Array, *, end: int, longest: int) -> l
 
 
 def scores(written: Sequence[str], wanted: Sequence[str]) -> dict[str, float]:
-    """BLEU, by sacrebleu, and the share of sentences that came back word for word."""
-    try:
-        from sacrebleu import corpus_bleu
-    except ImportError as error:
-        raise MissingExtraError("BLEU", "train") from error
+    """BLEU, and the share of sentences that came back word for word."""
     exact = np.mean([one == other for one, other in zip(written, wanted, strict=True)])
-    return {"bleu": corpus_bleu(list(written), [list(wanted)]).score, "exact": float(exact)}
+    return {"bleu": overlap(written, wanted, "bleu")["bleu"], "exact": float(exact)}
 
 
 def _ids(materials: Materials, texts: Sequence[str]) -> list[list[int]]:
