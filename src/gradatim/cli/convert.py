@@ -55,14 +55,8 @@ def command(
     checkpoint = read_model(source)
     config = checkpoint.config
     family = family_of(config) if to == "hf" else None
-    save_model(
-        checkpoint.model,
-        out,
-        family=family,
-        config=config,
-        tokenizer=source,
-        max_shard_bytes=int(max_shard_mb * 1e6),
-    )
+    shard = int(max_shard_mb * 1e6)
+    save_model(checkpoint.model, out, family=family, config=config, tokenizer=source, max_shard_bytes=shard)
     params = sum(parameter.numel() for parameter in checkpoint.model.parameters())
     print(f"{out}: {family or 'gradatim'}, {config.kind}, {params:,} weights")
     if checkpoint.left_out:
