@@ -20,19 +20,22 @@ Arrays = Mapping[str, Array]
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What is predicted: the label names, one or several per text, of one text or of a pair."""
+    """What is predicted: the label names, one or several per text, of one text or of a pair; or, without labels, the
+    text that a model `writes`.
+    """
 
     labels: tuple[str, ...]
     multi_label: bool = False
     pairs: bool = False
+    writes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Examples:
     """Labelled texts in columns.
 
-    `targets` is int64 `(n,)` with class ids, or float32 `(n, labels)` of zeros and ones when
-    `Task.multi_label`. `pairs` is None unless `Task.pairs`.
+    `targets` is int64 `(n,)` with class ids, float32 `(n, labels)` of zeros and ones when
+    `Task.multi_label`, or str objects `(n,)` when `Task.writes`. `pairs` is None unless `Task.pairs`.
     """
 
     texts: Sequence[str]

@@ -41,9 +41,9 @@ def command(
         return
     from gradatim.data import load_examples
     from gradatim.pipelines.evaluation import evaluate
-    from gradatim.pipelines.open import load
+    from gradatim.pipelines.open import load_classifier
 
-    classifier = load(model, threads=threads)
+    classifier = load_classifier(model, threads=threads)
     examples, notes = load_examples(
         data, classifier.task, text=text, text_pair=text_pair, label=label, split=split
     )

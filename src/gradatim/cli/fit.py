@@ -20,6 +20,9 @@ TextPair = Annotated[str | None, typer.Option(help="Second text column.", rich_h
 Label = Annotated[str | None, typer.Option(help="Label column.", rich_help_panel=Data)]
 Dev = Annotated[str | None, typer.Option(help="A file with the dev split.", rich_help_panel=Data)]
 Test = Annotated[str | None, typer.Option(help="A file with the test split.", rich_help_panel=Data)]
+Target = Annotated[
+    str | None, typer.Option(help="Column of texts to be written from those of --text.", rich_help_panel=Data)
+]
 Unlabelled = Annotated[
     str | None, typer.Option(help="Unlabelled texts for the students.", rich_help_panel=Data)
 ]
@@ -80,6 +83,7 @@ def command(
     text: Text = None,
     text_pair: TextPair = None,
     label: Label = None,
+    target: Target = None,
     dev: Dev = None,
     test: Test = None,
     unlabelled: Unlabelled = None,
@@ -107,7 +111,7 @@ def command(
     folder: Folder = None,
     force: Force = False,
 ) -> None:
-    """Climb the ladder on labelled text; hand back the smallest model that is good enough."""
+    """Climb the ladder on labelled text, or on translations; hand back the smallest model that is good enough."""
     options = dict(locals())
     # Before torch is loaded: OpenMP threads that spin long while they wait make a climb ten times slower
     # beside any other busy process; spinning briefly costs nothing on a quiet machine.

@@ -47,14 +47,14 @@ def command(
 ) -> None:
     """Label texts with a finished model."""
     from gradatim.cli.answers import choose_writer
-    from gradatim.pipelines.open import load
+    from gradatim.pipelines.open import load_classifier
 
     if input is None and (text or text_pair):
         raise ConfigError("--text and --text-pair name columns of a file: give it with --input")
     if input is not None and (texts or pair):
         raise ConfigError("give texts as arguments or with --input, not both")
     writer = choose_writer(output, top_k) if output else None
-    classifier = load(model, threads=threads)
+    classifier = load_classifier(model, threads=threads)
     pairs = classifier.task.pairs
     if input is not None:
         source = _table_rows(input, text, text_pair, pairs)

@@ -6,5 +6,16 @@ Nothing heavy is loaded on import: `datasets` and `pyarrow` come in when a table
 from gradatim.cache import cache_folder
 from gradatim.data.catalog import entries, fetch, resolve_model
 from gradatim.data.corpus import load_corpus, load_examples, load_texts
+from gradatim.data.written import is_parallel, load_written
 
-__all__ = ["cache_folder", "entries", "fetch", "load_corpus", "load_examples", "load_texts", "resolve_model"]
+__all__ = [
+    "cache_folder",
+    "entries",
+    "fetch",
+    "is_parallel",
+    "load_corpus",
+    "load_examples",
+    "load_texts",
+    "load_written",
+    "resolve_model",
+]

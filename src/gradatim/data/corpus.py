@@ -153,10 +153,12 @@ def digest(task: Task, examples: Mapping[str, Examples]) -> str:
             continue
         split = examples[name]
         sha.update(f"\0{name} {len(split)}\0".encode())
-        for text in chain(split.texts, split.pairs or ()):
+        written = split.targets if task.writes else ()
+        for text in chain(split.texts, split.pairs or (), written):
             content = text.encode()
             sha.update(len(content).to_bytes(8, "little") + content)
-        sha.update(np.ascontiguousarray(split.targets).tobytes())
+        if not task.writes:
+            sha.update(np.ascontiguousarray(split.targets).tobytes())
     return sha.hexdigest()
 
 

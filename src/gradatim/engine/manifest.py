@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -16,7 +17,7 @@ JSON: TypeAlias = "bool | int | float | str | Sequence[JSON] | Mapping[str, JSON
 FORMAT = "gradatim"
 VERSION = 1
 MANIFEST = "manifest.json"
-WITHOUT_LABELS = frozenset({"ngram-lm", "causal-onnx", "text2text-onnx"})  # kinds that predict words
+WITHOUT_LABELS = frozenset({"ngram-lm", "causal-onnx", "text2text-onnx", "lead"})  # kinds that predict words
 ADVICE = "Copy or fetch the file again, or make it anew with `gradatim fit`."
 
 
@@ -35,7 +36,7 @@ def describe(
         "format": FORMAT,
         "version": VERSION,
         "kind": kind,
-        "task": {"labels": list(task.labels), "multi_label": task.multi_label, "pairs": task.pairs},
+        "task": {**asdict(task), "labels": list(task.labels)},
         "encoder": encoder,
         "decision": decision,
         "metrics": metrics,
@@ -98,7 +99,8 @@ class Manifest:
             raise ArtifactError(
                 f"{MANIFEST} of {self.path}: field 'labels' must list distinct names. {ADVICE}"
             )
-        return Task(tuple(labels), self.field("multi_label", bool, task), self.field("pairs", bool, task))
+        several, pairs = (self.field(name, bool, task) for name in ("multi_label", "pairs"))
+        return Task(tuple(labels), several, pairs, bool(task.get("writes", False)))
 
 
 def _is_name(label: object) -> bool:

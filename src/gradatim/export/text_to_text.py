@@ -56,12 +56,14 @@ def write_text_to_text(
     *,
     settings: Mapping[str, JSON],
     provenance: Mapping[str, JSON],
+    beams: int = 4,
     int8_on: Sequence[str] | None = None,
 ) -> None:
     """Write a model as one file that runs without torch.
 
     `settings` are what `pipelines.text_to_text` needs: `max_length` of a source, `start`, `end` and `longest` of what
-    is written, `prefix`. With texts `int8_on` products are in 8 bits, their steps found on these.
+    is written, `prefix`; `beams` is how many texts it keeps side by side unless told otherwise. With texts `int8_on`
+    products are in 8 bits, their steps found on these.
     """
     encoder, decoder = encoder_graph(model), decoder_graph(model)
     if int8_on is not None:
@@ -71,13 +73,14 @@ def write_text_to_text(
     write_artifact(
         path,
         kind=KIND,
-        task=Task(()),
+        task=Task((), writes=True),
         encoder={"kind": "text2text", **settings},
         members={
             "encoder.onnx": encoder,
             "decoder.onnx": decoder,
             "tokenizer.json": tokenizer.encode(),
         },
+        decision={"beams": beams},
         provenance=provenance,
     )
 

@@ -10,7 +10,6 @@ import numpy as np
 
 from gradatim.engine.artifact import read_artifact
 from gradatim.errors import GradatimError
-from gradatim.ladder.intervals import bootstrap
 from gradatim.ladder.lab import FEATURES, Lab
 from gradatim.ladder.learning import learning_curve
 from gradatim.ladder.measure import measured_answers
@@ -27,7 +26,7 @@ MOST = 20_000  # training texts for the probe behind curve and suspects
 def gather_evidence(problem: Problem, row: Row) -> Evidence:
     """Everything the report shows about `row` that its measurement does not hold."""
     corpus, task = problem.corpus, problem.corpus.task
-    probabilities, thresholds = measured_answers(row.candidate, task)
+    answers = measured_answers(row.candidate)
     train, dev = _features(problem)
     some = np.random.default_rng(problem.seed).permutation(len(corpus.train))[:MOST]
     targets = corpus.train.targets[some]
@@ -36,8 +35,8 @@ def gather_evidence(problem: Problem, row: Row) -> Evidence:
     )
     found = suspects(corpus.train.take(some), train[some], task, seed=problem.seed)
     return Evidence(
-        probabilities,
-        thresholds,
+        answers["probabilities"],
+        answers.get("thresholds"),
         *_lengths(problem, row),
         curve,
         [replace(suspect, row=int(some[suspect.row])) for suspect in found],
@@ -46,17 +45,13 @@ def gather_evidence(problem: Problem, row: Row) -> Evidence:
 
 def test_results(problem: Problem, choice: Choice) -> dict[str, Interval]:
     """Quality on the test split, touched here and nowhere else: the chosen one and the runner-up."""
-    test, task = problem.corpus.test, problem.corpus.task
+    test, task, goal = problem.corpus.test, problem.corpus.task, problem.goal
     results: dict[str, Interval] = {}
     for row in (choice.chosen, choice.runner_up):
         if test is None or row is None:
             continue
-        classifier = load(row.candidate.artifact, threads=problem.threads)
-        probabilities = classifier.probabilities(test.texts, test.pairs)
-        thresholds = classifier.thresholds if task.multi_label else None
-        results[row.name] = bootstrap(
-            problem.metric, task, test.targets, probabilities, thresholds, seed=problem.seed
-        )
+        answers = load(row.candidate.artifact, threads=problem.threads).answers(test.texts, test.pairs)
+        results[row.name] = goal.judge(problem.metric, task, test, answers, seed=problem.seed)
     return results
 
 

@@ -9,8 +9,20 @@ NAMES = {
     "macro_f1": "macro-F1",
     "micro_f1": "micro-F1",
     "f1": "F1",
+    "bleu": "BLEU",
+    "chrf": "chrF",
+    "rouge1": "ROUGE-1",
+    "rouge2": "ROUGE-2",
+    "rougeL": "ROUGE-L",
     "matthews": "Matthews correlation",
 }
+POINTS = {
+    "bleu",
+    "chrf",
+    "rouge1",
+    "rouge2",
+    "rougeL",
+}  # shares that everyone tells in hundredths, without a unit
 LIMITED = {"p95 ms": "--max-ms", "MB": "--max-mb", "RAM MB": "--max-ram-mb"}  # columns and their options
 
 
@@ -46,13 +58,15 @@ def percent(share: float, digits: int = 1) -> str:
 
 
 def quality(value: float, metric: str) -> str:
-    """`85.9 %` for shares, `0.712` for the rest."""
+    """`85.9 %` for shares, `34.2` for points, `0.712` for the rest."""
+    if metric in POINTS:
+        return f"{100 * value:.1f}"
     return percent(value) if metric in PERCENT else f"{value:.3f}"
 
 
 def span(interval: Interval, metric: str) -> str:
     """`83.5–88.1`, without the unit."""
-    if metric in PERCENT:
+    if metric in PERCENT | POINTS:
         return f"{100 * interval.low:.1f}–{100 * interval.high:.1f}"
     return f"{interval.low:.3f}–{interval.high:.3f}"
 

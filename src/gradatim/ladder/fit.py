@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import math
-import re
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, get_args
 
-from gradatim.data import load_corpus
+from gradatim.data import is_parallel, load_corpus, load_written
 from gradatim.engine.artifact import rewrite_artifact
 from gradatim.engine.atomic import atomic_file
 from gradatim.engine.processor import available_cores
@@ -23,51 +22,15 @@ from gradatim.errors import BudgetError, ConfigError, GradatimError, did_you_mea
 from gradatim.ladder.card import model_card
 from gradatim.ladder.choice import choose
 from gradatim.ladder.climb import climb
-from gradatim.ladder.evidence import gather_evidence, test_results
+from gradatim.ladder.evidence import test_results
+from gradatim.ladder.goal import Goal, goal_of
 from gradatim.ladder.machine import manifest
 from gradatim.ladder.records import Choice, Story
 from gradatim.ladder.report.page import write_front_png, write_report
 from gradatim.ladder.rung import Precision, Problem, Rung, Settings
-from gradatim.ladder.rungs.bag import BagRung
-from gradatim.ladder.rungs.bilstm import BiLstmRung
-from gradatim.ladder.rungs.finetuned import FinetunedRung
-from gradatim.ladder.rungs.frozen import FrozenRung
-from gradatim.ladder.rungs.int8 import Int8Rung
-from gradatim.ladder.rungs.linear import LinearRung
-from gradatim.ladder.rungs.majority import MajorityRung
-from gradatim.ladder.rungs.ngram import NgramRung
-from gradatim.ladder.rungs.students import EncoderStudent, LstmStudent
-from gradatim.ladder.rungs.teacher import TeacherRung
-from gradatim.ladder.rungs.ulmfit import UlmfitRung
 from gradatim.ladder.state import ClimbFolder
 from gradatim.ladder.table import LadderTable
-from gradatim.pipelines.metrics import METRICS, default_metric, higher_is_better
 from gradatim.types import Budget, Corpus
-
-RUNGS: tuple[Rung, ...] = (
-    MajorityRung(),
-    NgramRung(),
-    LinearRung(),
-    BagRung(),
-    BiLstmRung(),
-    FrozenRung(),
-    FinetunedRung(),
-    UlmfitRung(),
-    TeacherRung(),
-    EncoderStudent(None),
-    EncoderStudent(3),
-    EncoderStudent(2),
-    LstmStudent(),
-    Int8Rung(),
-)
-# Rungs that there are only where this field of `Settings` names something, and what that is.
-NEEDS = {
-    TeacherRung.name: ("teacher", "an encoder"),
-    EncoderStudent(None).name: ("teacher", "an encoder"),
-    UlmfitRung.name: ("language_model", "a folder of `gradatim train`"),
-}
-KINDS = list(dict.fromkeys(map(type, RUNGS)))
-STUDENT = re.compile(r"student-(\d+)l")  # a student may be asked for by any number of layers
 
 UNWRITABLE = {errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
@@ -86,15 +49,17 @@ class Outcome:
 class Plan:
     """How a climb is run: from which columns and files, into which, which rungs, and whether to go on.
 
-    `text`, `text_pair` and `label` are columns (None: guessed, and said aloud), `dev` and `test` files;
+    `text`, `text_pair` and `label` are columns (None: guessed, and said aloud), `target` the column of texts that
+    should be written from those of `text`; `dev` and `test` are files;
     `picture` is a PNG of the front; `folder` keeps the climb while it runs (beside `out` if None);
-    `rungs` names some of `RUNGS`, and students of any depth (student-4l); `force` writes the nearest model
-    when nothing fits; `command` is quoted in the manifest.
+    `rungs` names some of the goal's, of labels also students of any depth (student-4l); `force` writes the nearest
+    model when nothing fits; `command` is quoted in the manifest.
     """
 
     text: str | None = None
     text_pair: str | None = None
     label: str | None = None
+    target: str | None = None
     dev: str | None = None
     test: str | None = None
     out: str | Path = "model.gradatim"
@@ -134,15 +99,12 @@ def fit(source: str | Path | Corpus, *, table: LadderTable | None = None, **opti
     `force` the nearest model is written all the same).
     """
     budget, settings, plan = _parse(options)
-    rungs = named_rungs(plan.rungs, settings)
     _check_early(budget, settings, plan)
-    if isinstance(source, Corpus):
-        corpus = source
-    else:
-        columns = {"text": plan.text, "text_pair": plan.text_pair, "label": plan.label}
-        corpus = load_corpus(str(source), **columns, dev=plan.dev, test=plan.test, seed=plan.seed)
+    corpus = source if isinstance(source, Corpus) else _load(str(source), plan)
+    rungs = named_rungs(plan.rungs, settings, goal_of(corpus.task))
     problem, folder = _prepare(corpus, budget, settings, plan, rungs)
-    title = f"{corpus.name}: {len(corpus.train):,} training texts, {len(corpus.task.labels)} labels"
+    what = f", {len(corpus.task.labels)} labels" if corpus.task.labels else " and what becomes of them"
+    title = f"{corpus.name}: {len(corpus.train):,} training texts{what}"
     table = table or LadderTable(problem.metric, title)
     max_train_s = None if budget.max_train_min is None else 60 * budget.max_train_min
     with table:
@@ -159,7 +121,7 @@ def fit(source: str | Path | Corpus, *, table: LadderTable | None = None, **opti
             metric=problem.metric,
             rows=found.rows,
             choice=choice,
-            evidence=gather_evidence(problem, choice.subject),
+            evidence=problem.goal.evidence(problem, choice.subject),
             manifest=manifest(problem, plan.command),
             dropped=found.dropped,
             tests=test_results(problem, choice),
@@ -169,6 +131,14 @@ def fit(source: str | Path | Corpus, *, table: LadderTable | None = None, **opti
     if plan.picture is not None:
         write_front_png(plan.picture, story)
     return Outcome(choice, story, _deliver(story, plan), Path(plan.report))
+
+
+def _load(source: str, plan: Plan) -> Corpus:
+    """The data of a source, labelled, or parallel where it names what should be written."""
+    given: dict[str, Any] = {"dev": plan.dev, "test": plan.test, "seed": plan.seed}
+    if plan.target is not None or is_parallel(source):
+        return load_written(source, text=plan.text, target=plan.target, **given)
+    return load_corpus(source, text=plan.text, text_pair=plan.text_pair, label=plan.label, **given)
 
 
 def _parse(options: Mapping[str, Any]) -> tuple[Budget, Settings, Plan]:
@@ -192,11 +162,7 @@ def _prepare(
     """
     import gradatim
 
-    metric = plan.metric or default_metric(corpus.task)
-    usable = [name for name in METRICS if higher_is_better(name)]
-    if metric not in usable:
-        near = did_you_mean(metric, usable)
-        raise ConfigError(f"unknown metric '{metric}'{near}; known: {', '.join(usable)}")
+    metric = goal_of(corpus.task).metric(corpus, plan.metric)
     threads = plan.threads or available_cores()
     path = Path(plan.folder) if plan.folder is not None else Path(plan.out).with_suffix(".climb")
     fingerprint = {
@@ -264,17 +230,17 @@ def _check_early(budget: Budget, settings: Settings, plan: Plan) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
 
 
-def named_rungs(names: Sequence[str] | None, settings: Settings) -> list[Rung]:
+def named_rungs(names: Sequence[str] | None, settings: Settings, goal: Goal) -> list[Rung]:
     """Rungs in order, all that there are unless some are named; raises ConfigError for an unknown one."""
-    known: dict[str, Rung] = {rung.name: rung for rung in RUNGS}
-    there = {name for name, (field, _) in NEEDS.items() if getattr(settings, field) is not None}
+    known, needs = {rung.name: rung for rung in goal.rungs}, goal.needs
+    there = {name for name, (field, _) in needs.items() if getattr(settings, field) is not None}
     for name in names or ():
-        if depth := STUDENT.fullmatch(name):
-            known.setdefault(name, EncoderStudent(int(depth[1])))
+        if rung := goal.named(name):
+            known.setdefault(name, rung)
         if name not in known:
             raise ConfigError(f"unknown rung '{name}'{did_you_mean(name, known)}; known: {', '.join(known)}")
-        if name in NEEDS and name not in there:
-            field, what = NEEDS[name]
+        if name in needs and name not in there:
+            field, what = needs[name]
             option = field.replace("_", "-")
             raise ConfigError(
                 f"the rung '{name}' needs a {field.replace('_', ' ')}: name {what} with --{option}"
@@ -282,12 +248,12 @@ def named_rungs(names: Sequence[str] | None, settings: Settings) -> list[Rung]:
     asked = [
         rung
         for name, rung in known.items()
-        if (name in names if names else name not in NEEDS or name in there)
+        if (name in names if names else name not in needs or name in there)
     ]
-    return sorted(asked, key=_height)
+    kinds = list(dict.fromkeys(map(type, goal.rungs)))
 
+    def height(rung: Rung) -> tuple[int, float]:
+        """Of those of a kind the larger one stands first, from which the smaller may start."""
+        return kinds.index(type(rung)), -(getattr(rung, "num_layers", None) or math.inf)
 
-def _height(rung: Rung) -> tuple[int, float]:
-    """Where a rung stands; of the students the larger one first, from which the smaller may start."""
-    layers = rung.num_layers if isinstance(rung, EncoderStudent) else None
-    return KINDS.index(type(rung)), -(layers or math.inf)
+    return sorted(asked, key=height)

@@ -15,16 +15,15 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from gradatim.engine.atomic import atomic_file
 from gradatim.errors import GradatimError
-from gradatim.ladder.intervals import bootstrap
 from gradatim.ladder.rung import Problem
-from gradatim.pipelines.metrics import scores
 from gradatim.pipelines.open import load
-from gradatim.types import Array, Candidate, Examples, Measurement, Task
+from gradatim.types import Arrays, Candidate, Examples, Measurement
 
 LATENCY_TEXTS = 400
 LATENCY_S = 3.0  # a slow model is timed on fewer texts
@@ -60,10 +59,10 @@ def measure(candidate: Candidate, problem: Problem, texts: Path) -> Measurement:
     out = artifact.with_suffix(ANSWERS)
     program = [sys.executable, "-m", "gradatim.ladder.measure"]
     _finish([*program, str(artifact), str(texts), str(out), threads], environment, artifact)
-    with np.load(out, allow_pickle=False) as stored:
-        figures = {name: float(stored[name]) for name in stored.files if stored[name].ndim == 0}
-    answers = corpus.task, corpus.dev.targets, *measured_answers(candidate, corpus.task)
-    interval = bootstrap(problem.metric, *answers, seed=problem.seed)
+    answers = measured_answers(candidate)
+    figures = {name: float(answer) for name, answer in answers.items() if answer.ndim == 0}
+    judged = corpus.task, corpus.dev, answers
+    interval = problem.goal.judge(problem.metric, *judged, seed=problem.seed)
     return Measurement(
         quality=interval.value,
         low=interval.low,
@@ -75,14 +74,14 @@ def measure(candidate: Candidate, problem: Problem, texts: Path) -> Measurement:
         peak_mb=figures["peak_mb"],
         cold_start_s=cold_start_s,
         cut_tokens=int(figures["cut_tokens"]),
-        extra=scores(*answers),
+        extra=problem.goal.scores(*judged),
     )
 
 
-def measured_answers(candidate: Candidate, task: Task) -> tuple[Array, Array | None]:
-    """Probabilities (n, labels) that the measured file gave on dev, and a multi-label task's thresholds."""
+def measured_answers(candidate: Candidate) -> Arrays:
+    """What the measured file answered on dev."""
     with np.load(Path(candidate.artifact).with_suffix(ANSWERS), allow_pickle=False) as stored:
-        return stored["probabilities"], stored["thresholds"] if task.multi_label else None
+        return {name: stored[name] for name in stored.files}
 
 
 def _cold_start(artifact: Path, dev: Examples, environment: dict[str, str]) -> float:
@@ -112,32 +111,35 @@ def _run(artifact: str, texts_file: str, out: str, threads: int) -> None:
     rows = [json.loads(line) for line in Path(texts_file).read_text(encoding="utf-8").splitlines()]
     texts = [row[0] for row in rows]
     pairs = [row[1] for row in rows] if len(rows[0]) == 2 else None
-    classifier = load(artifact, threads=threads)
+    model = load(artifact, threads=threads)
     chosen = np.unique(np.linspace(0, len(rows) - 1, LATENCY_TEXTS).astype(int))
     chosen = np.random.default_rng(0).permutation(chosen)
-    for i in chosen[:WARM_UP]:
-        classifier(*rows[i])
-    latencies, deadline = [], time.perf_counter() + LATENCY_S
-    for i in chosen:
-        began = time.perf_counter()
-        classifier(*rows[i])
-        latencies.append(1e3 * (time.perf_counter() - began))
-        if began > deadline:
-            break
+    _latencies(model, [rows[i] for i in chosen[:WARM_UP]])
+    latencies = _latencies(model, [rows[i] for i in chosen])
     began = time.perf_counter()
-    logits, cut = classifier.outputs(texts, pairs)
+    answers = model.answers(texts, pairs)
     elapsed = time.perf_counter() - began
     assert "torch" not in sys.modules, "the runtime must not load torch"
     np.savez(
         out,
-        probabilities=classifier.normalise(logits),
-        thresholds=classifier.thresholds,
+        **answers,
         p50_ms=np.quantile(latencies, 0.5),
         p95_ms=np.quantile(latencies, 0.95),
         texts_per_s=len(texts) / elapsed,
-        cut_tokens=cut,
         peak_mb=peak_bytes() / 1e6,
     )
+
+
+def _latencies(model: Any, rows: list[list[str]]) -> list[float]:
+    """Milliseconds of each row by itself, of fewer where they take long."""
+    taken, deadline = [], time.perf_counter() + LATENCY_S
+    for row in rows:
+        began = time.perf_counter()
+        model(*row)
+        taken.append(1e3 * (time.perf_counter() - began))
+        if began > deadline:
+            break
+    return taken
 
 
 def peak_bytes() -> int:

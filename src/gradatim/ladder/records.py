@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-from gradatim.types import Array, Budget, Candidate, Corpus, Measurement
+from gradatim.types import Array, Arrays, Budget, Candidate, Corpus, Measurement
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,20 +113,25 @@ class Evidence:
     learning: Sequence[LearningPoint]
     suspects: Sequence[Doubt]
 
+    def answers(self, rows: Array) -> Arrays:
+        """Those on some of the dev texts."""
+        decided = {} if self.thresholds is None else {"thresholds": self.thresholds}
+        return {"probabilities": self.probabilities[rows], **decided}
+
 
 @dataclass(frozen=True, slots=True)
 class Story:
     """Everything the report and the model card tell of one climb.
 
-    `tests` are candidates' qualities on the test split, which is touched once; `manifest` is printed
-    as it is, and its `processor` is also quoted in a sentence.
+    `evidence` is what its goal gathers: an `Evidence` of labels, for one. `tests` are candidates' qualities on the
+    test split, which is touched once; `manifest` is printed as it is, and its `processor` is also quoted in a sentence.
     """
 
     corpus: Corpus
     metric: str
     rows: Sequence[Row]
     choice: Choice
-    evidence: Evidence
+    evidence: Any
     manifest: Mapping[str, str]
     dropped: Sequence[Dropped]
     tests: Mapping[str, Interval]

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from gradatim.types import Candidate, Corpus
+
+if TYPE_CHECKING:
+    from gradatim.ladder.goal import Goal
 
 Precision = Literal["auto", "bf16", "fp32"]
 
@@ -59,6 +62,13 @@ class Problem:
     progress: Callable[[float], None] = lambda _share: None
     limit_s: float | None = None
     cache: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def goal(self) -> Goal:
+        """What is climbed for."""
+        from gradatim.ladder.goal import goal_of
+
+        return goal_of(self.corpus.task)
 
 
 class Rung(Protocol):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+import numpy as np
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
@@ -130,3 +131,15 @@ class Backbone(nn.Module):
     def advance(self, ids: Int[Tensor, " rows"], state: DecodeState) -> Float[Tensor, "rows width"]:
         """One more token for every row; the state moves on by it."""
         return self.stack.advance(self.embedding.at(ids, state.lengths), state)
+
+
+def fewer_blocks(body: Backbone, num_layers: int) -> Backbone:
+    """A smaller network of evenly spaced blocks of `body`, always with its last one (Sanh et al. 2019, section 3)."""
+    chosen = np.linspace(0, body.config.num_layers, num_layers + 1)[1:].round().astype(int) - 1
+    student = Backbone(replace(body.config, num_layers=num_layers))
+    kept = {name: part for name, part in body.state_dict().items() if not name.startswith("stack.blocks.")}
+    for ours, theirs in enumerate(chosen):
+        block = body.stack.blocks[theirs].state_dict()
+        kept |= {f"stack.blocks.{ours}.{name}": part for name, part in block.items()}
+    student.load_state_dict(kept)
+    return student

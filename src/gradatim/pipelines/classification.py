@@ -93,6 +93,12 @@ class TextClassifier:
         """Probabilities (texts, labels), float32; rows sum to 1 unless the task is multi-label."""
         return self.normalise(self.logits(texts, pairs))
 
+    def answers(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> dict[str, Array]:
+        """What a metric needs to judge the model: probabilities, thresholds, and how many tokens were left out."""
+        logits, cut = self.outputs(texts, pairs)
+        decided = {"thresholds": self.thresholds} if self.task.multi_label else {}
+        return {"probabilities": self.normalise(logits), "cut_tokens": np.array(cut), **decided}
+
     def normalise(self, logits: Array) -> Array:
         """Logits to probabilities: temperature, then softmax, or the logistic function if multi-label."""
         scaled = logits / np.float32(self.temperature)

@@ -11,15 +11,28 @@ from gradatim.errors import ArtifactError, ConfigError, did_you_mean
 from gradatim.pipelines.classification import TextClassifier
 from gradatim.pipelines.language import LanguagePipeline
 from gradatim.pipelines.text_to_text import TextToText
-from gradatim.types import Encoder, Session
+from gradatim.types import Encoder, Session, Stepper
 
+LANGUAGE, WRITERS = ("ngram-lm", "causal-onnx"), ("text2text-onnx", "lead")
 _KINDS = ("pieces", "features", "words", "none"), ("onnx", "linear", "ngram", "constant")
 
 
-def load(
+def load(path: str | os.PathLike[str], *, threads: int | None = None, precision: str | None = None) -> Any:
+    """Load a `.gradatim` model of any kind, ready to be called with texts: what `load_classifier`, `load_language` or
+    `load_text_to_text` returns for it.
+    """
+    artifact = read_artifact(Path(path))
+    if artifact.kind in WRITERS:
+        return open_text_to_text(artifact, threads=threads)
+    if artifact.kind in LANGUAGE:
+        return load_language(path, threads=threads)
+    return open_artifact(artifact, threads=threads, precision=precision)
+
+
+def load_classifier(
     path: str | os.PathLike[str], *, threads: int | None = None, precision: str | None = None
 ) -> TextClassifier:
-    """Load a `.gradatim` model, ready to be called with texts.
+    """Load a `.gradatim` model that gives labels.
 
     `threads` limits the cores a neural model uses (default: all that this process may use). A model in int8 runs in the
     `precision` named, "int8" or "fp32", or else in whichever this processor is faster with; answers differ by what
@@ -97,26 +110,43 @@ def load_text_to_text(path: str | os.PathLike[str], *, threads: int | None = Non
         raise ArtifactError(
             f"{path} is a folder: make it one file with `gradatim convert {path} model.gradatim`"
         )
-    artifact = read_artifact(Path(path))
-    if artifact.kind != "text2text-onnx":
+    return open_text_to_text(read_artifact(Path(path)), threads=threads)
+
+
+def open_text_to_text(artifact: Artifact, *, threads: int | None = None) -> TextToText:
+    """The writer inside an artifact that was read before."""
+    path = artifact.path
+    if artifact.kind not in WRITERS:
         raise ArtifactError(
             f"{path} holds a model of kind '{artifact.kind}', none that writes texts from texts"
         )
-    from gradatim.engine.stepper import OnnxStepper
     from gradatim.text.pieces import PieceEncoder
+    from gradatim.text.tokenizer import parse_tokenizer
 
     settings: Any = artifact.encoder
-    graphs = (artifact.member(f"{name}.onnx") for name in ("encoder", "decoder"))
     tokenizer = artifact.member("tokenizer.json").decode("utf-8")
     try:
-        stepper = OnnxStepper(*graphs, start=int(settings["start"]), threads=threads)
+        stepper = _stepper(artifact, parse_tokenizer(tokenizer).get_vocab_size(), threads)
         pieces = PieceEncoder(tokenizer, max_length=int(settings["max_length"]))
-        more = {"end": int(settings["end"]), "longest": settings["longest"], "prefix": settings["prefix"]}
+        more = {**{name: settings[name] for name in ("end", "longest", "prefix")}, **artifact.decision}
         return TextToText(stepper, pieces, tokenizer, **more)
     except (ConfigError, KeyError, TypeError, ValueError) as error:
         raise ArtifactError(
             f"{path} does not make a model ({type(error).__name__}: {error}); make it anew with `gradatim convert`"
         ) from error
+
+
+def _stepper(artifact: Artifact, vocab_size: int, threads: int | None) -> Stepper:
+    """What writes a token at a time."""
+    settings: Any = artifact.encoder
+    if artifact.kind == "lead":
+        from gradatim.engine.lead import LeadStepper
+
+        return LeadStepper(vocab_size, end=settings["end"], count=settings["count"])
+    from gradatim.engine.stepper import OnnxStepper
+
+    graphs = (artifact.member(f"{name}.onnx") for name in ("encoder", "decoder"))
+    return OnnxStepper(*graphs, start=int(settings["start"]), threads=threads)
 
 
 # Each kind imports only what it runs: a linear model starts without ONNX Runtime.

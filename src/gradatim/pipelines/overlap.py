@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal, get_args
 
+import numpy as np
+
 from gradatim.errors import MissingExtraError
+from gradatim.types import Array
 
 Measure = Literal["bleu", "chrf", "rouge"]
 TOKENISED = "bleu_lower_tokenised"
+ROUGE = ("rouge1", "rouge2", "rougeL")
 MEASURES: tuple[Measure, ...] = get_args(Measure)
 
 
@@ -25,7 +29,7 @@ def overlap(
     Raises MissingExtraError where the libraries are not installed.
     """
     if measure == "rouge":
-        return _rouge(written, wanted)
+        return {name: float(rows.mean()) for name, rows in _rouge_rows(written, wanted).items()}
     try:
         from sacrebleu import corpus_bleu, corpus_chrf
     except ImportError as error:
@@ -63,12 +67,29 @@ def _moses(texts: Sequence[str], language: str) -> list[str]:
     ]
 
 
-def _rouge(written: Sequence[str], wanted: Sequence[str]) -> dict[str, float]:
+def text_scores(written: Sequence[str], wanted: Sequence[str], metric: str) -> Array:
+    """One row for each text: its "chrf", "rouge1", "rouge2" or "rougeL"; of "bleu" what it counts, (texts, 10): runs of
+    one to four words that are right, those there are, and the lengths of what was written and wanted.
+    """
+    if metric in ROUGE:
+        return _rouge_rows(written, wanted)[metric]
+    from sacrebleu import sentence_bleu, sentence_chrf
+
+    if metric == "chrf":
+        return np.array([sentence_chrf(*pair).score for pair in _referred(written, wanted)])
+    counted = [sentence_bleu(*pair) for pair in _referred(written, wanted)]
+    return np.array([[*one.counts, *one.totals, one.sys_len, one.ref_len] for one in counted])
+
+
+def _referred(written: Sequence[str], wanted: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+    return ((have, [want]) for have, want in zip(written, wanted, strict=True))
+
+
+def _rouge_rows(written: Sequence[str], wanted: Sequence[str]) -> dict[str, Array]:
     try:
         from rouge_score.rouge_scorer import RougeScorer
     except ImportError as error:
         raise MissingExtraError("ROUGE", "train") from error
-    names = ("rouge1", "rouge2", "rougeL")
-    scorer = RougeScorer(names, use_stemmer=True)
+    scorer = RougeScorer(ROUGE, use_stemmer=True)
     rows = [scorer.score(want, have) for have, want in zip(written, wanted, strict=True)]
-    return {name: 100 * sum(row[name].fmeasure for row in rows) / max(1, len(rows)) for name in names}
+    return {name: np.array([100 * row[name].fmeasure for row in rows]) for name in ROUGE}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
+from typing import Any, overload
 
 import numpy as np
 
@@ -39,7 +40,8 @@ class TextToText:
     """Reads a text and writes another.
 
     `target` is the tokenizer.json of what is written, `end` the token that ends it, `longest` the most tokens that
-    the model can write at once, whatever a search asks for; `prefix` names the task to a
+    the model can write at once, whatever a search asks for; `beams` how many texts it keeps side by side unless a
+    search says otherwise; `prefix` names the task to a
     model that knows several (Raffel et al. 2020, section 2.4). A text longer than `pieces` can read is cut between
     sentences and written part by part: nothing is left out. Of a text without letters nothing is written.
     """
@@ -53,13 +55,26 @@ class TextToText:
         end: int,
         longest: int | None = None,
         prefix: str = "",
+        beams: int = 4,
     ) -> None:
         self.stepper, self.pieces, self.end, self.longest, self.prefix = stepper, pieces, end, longest, prefix
-        self.target = parse_tokenizer(target)
+        self.target, self.beams = parse_tokenizer(target), beams
 
-    def __call__(self, texts: Sequence[str], search: Search | None = None) -> list[str]:
-        """The best text for each."""
+    @overload  # a str is a sequence of str to the type checker, hence the overlap
+    def __call__(self, texts: str, search: Search | None = None) -> str: ...  # type: ignore[overload-overlap]
+
+    @overload
+    def __call__(self, texts: Sequence[str], search: Search | None = None) -> list[str]: ...
+
+    def __call__(self, texts: str | Sequence[str], search: Search | None = None) -> str | list[str]:
+        """The best text for one or for each."""
+        if isinstance(texts, str):
+            return self.outputs([texts], search)[0][0].text
         return [outputs[0].text for outputs in self.outputs(texts, search)]
+
+    def answers(self, texts: Sequence[str], pairs: None = None) -> dict[str, Array]:
+        """What a metric needs to judge the model: what it writes. No token is left out."""
+        return {"written": np.array(self(list(texts)), dtype=np.str_), "cut_tokens": np.array(0)}
 
     def outputs(
         self, texts: Sequence[str], search: Search | None = None, *, begin: Sequence[str] | None = None
@@ -71,7 +86,7 @@ class TextToText:
         rows = [(number, part) for number, text in enumerate(texts) for part in self._parts(text)]
         opens = [not row or rows[row - 1][0] != number for row, (number, _) in enumerate(rows)]
         first = [begin[number] if begin and new else "" for new, (number, _) in zip(opens, rows, strict=True)]
-        found = self._written([part for _, part in rows], first, self._within(search or Search(end=self.end)))
+        found = self._written([part for _, part in rows], first, self._within(search or self.search()))
         outputs = [[_nothing()] for _ in texts]
         for number, own in groupby(range(len(rows)), key=lambda row: rows[row][0]):
             places = list(own)
@@ -80,6 +95,10 @@ class TextToText:
                 found[places[0]] if len(places) == 1 else [_joined([found[row][0] for row in places], spaced)]
             )
         return outputs
+
+    def search(self, **settings: Any) -> Search:
+        """A search with these settings and the model's own end and beams."""
+        return Search(**{"end": self.end, "max_length": 256, "beams": self.beams, **settings})
 
     def _within(self, search: Search) -> Search:
         """The search, for as many tokens as the model can write."""

@@ -12,6 +12,7 @@ import pytest
 import gradatim
 from gradatim.errors import ConfigError, GradatimError
 from gradatim.ladder import fit as fitting
+from gradatim.ladder.goals.labels import LabelGoal
 from gradatim.ladder.rung import Settings
 from gradatim.types import Corpus, Examples, Task
 
@@ -38,13 +39,15 @@ def test_rungs_come_in_the_order_of_the_ladder_and_students_by_depth() -> None:
         "student-4l",
         "teacher",
     ]
-    found = [rung.name for rung in fitting.named_rungs(asked, TAUGHT)]
+    found = [rung.name for rung in fitting.named_rungs(asked, TAUGHT, LabelGoal())]
     assert found == [
         "linear", "teacher", "student", "student-5l", "student-4l", "student-2l", "student-bilstm", "int8"
     ]  # fmt: skip
-    assert [rung.name for rung in fitting.named_rungs(None, TAUGHT)] == [rung.name for rung in fitting.RUNGS]
+    assert [rung.name for rung in fitting.named_rungs(None, TAUGHT, LabelGoal())] == [
+        rung.name for rung in LabelGoal.rungs
+    ]
     assert not {"teacher", "student", "ulmfit"} & {
-        rung.name for rung in fitting.named_rungs(None, Settings())
+        rung.name for rung in fitting.named_rungs(None, Settings(), LabelGoal())
     }
 
 

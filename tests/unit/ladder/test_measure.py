@@ -39,10 +39,10 @@ def test_figures_are_those_of_the_file(tiny_artifact: Path, tmp_path: Path, dev:
     write_texts(dev, texts := tmp_path / "dev.jsonl")
     assert [json.loads(line)[0] for line in texts.read_bytes().splitlines()] == TEXTS
     seen = measure(candidate(tiny_artifact), problem, texts)
-    probabilities, thresholds = measured_answers(candidate(tiny_artifact), TASK)
-    assert thresholds is None
+    answers = measured_answers(candidate(tiny_artifact))
+    assert "thresholds" not in answers
     wanted = load(tiny_artifact, threads=1).probabilities(TEXTS)
-    np.testing.assert_allclose(probabilities, wanted, atol=1e-6)
+    np.testing.assert_allclose(answers["probabilities"], wanted, atol=1e-6)
     right = float((wanted.argmax(1) == dev.targets).mean())
     assert seen.quality == pytest.approx(right)
     assert seen.low <= seen.quality <= seen.high

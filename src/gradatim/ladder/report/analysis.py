@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gradatim.ladder.intervals import bootstrap
+from gradatim.ladder.goal import goal_of
 from gradatim.ladder.records import Interval, Story
 from gradatim.types import Array, Task
 
@@ -87,15 +87,9 @@ def by_length(story: Story) -> list[Slice]:
     groups = min(MAX_SLICES, max(1, len(lengths) // MIN_SLICE))
     edges = np.unique(np.quantile(lengths, np.linspace(0, 1, groups + 1)[1:-1], method="higher"))
     group = np.searchsorted(edges, lengths, side="right")
-    dev, slices = story.corpus.dev, []
+    dev, goal, slices = story.corpus.dev, goal_of(story.corpus.task), []
     for which in np.unique(group):
         rows = np.flatnonzero(group == which)
-        figure = bootstrap(
-            story.metric,
-            story.corpus.task,
-            dev.targets[rows],
-            evidence.probabilities[rows],
-            evidence.thresholds,
-        )
+        figure = goal.judge(story.metric, story.corpus.task, dev.take(rows), evidence.answers(rows))
         slices.append(Slice(int(lengths[rows].min()), int(lengths[rows].max()), len(rows), figure))
     return slices

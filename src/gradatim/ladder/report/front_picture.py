@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from gradatim.ladder.choice import excesses
-from gradatim.ladder.figures import PERCENT, count, metric_name, quality, short, with_unit
+from gradatim.ladder.figures import PERCENT, POINTS, count, metric_name, quality, short, with_unit
 from gradatim.ladder.front import latency, pareto_front
 from gradatim.ladder.records import Row, Story
 from gradatim.ladder.report.answer import limits
@@ -40,7 +40,7 @@ class Bubble:
 def draw_front(story: Story, palette: Palette, size: tuple[float, float] = (8.6, 4.7)) -> Figure:
     """Figure of `size` inches; `front_alt` says the same in words."""
     axes = new_axes(size, palette, "milliseconds per text, p95 (log scale)", with_unit(story.metric))
-    scale = 100.0 if story.metric in PERCENT else 1.0
+    scale = 100.0 if story.metric in PERCENT | POINTS else 1.0
     floor = _floor([row.measurement.quality for row in story.rows])
     _scale_axes(axes, [row for row in story.rows if row.measurement.quality >= floor], story, scale)
     _shade_budget(axes, story, palette)

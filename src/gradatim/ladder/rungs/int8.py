@@ -15,7 +15,7 @@ from gradatim.ladder.decision import Decision, fit_decision, quality
 from gradatim.ladder.records import Row
 from gradatim.ladder.rung import Problem
 from gradatim.pipelines.classification import TextClassifier
-from gradatim.pipelines.open import load
+from gradatim.pipelines.open import load_classifier
 from gradatim.types import Array, Candidate, Examples
 
 SUFFIX = "-int8"
@@ -46,7 +46,7 @@ class Int8Rung:
     def _convert(self, problem: Problem, source: Candidate, score: float) -> Candidate:
         began = time.perf_counter()
         artifact = read_artifact(Path(source.artifact))
-        trial = _Trial(problem, artifact, load(source.artifact, threads=problem.threads))
+        trial = _Trial(problem, artifact, load_classifier(source.artifact, threads=problem.threads))
         model, decision, note = trial.within(score, problem.settings.tolerance)
         path = problem.folder / f"{source.name}{SUFFIX}.gradatim"
         write_artifact(

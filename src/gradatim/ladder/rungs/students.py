@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import reduce
 
 import numpy as np
@@ -17,13 +17,13 @@ from gradatim.ladder.rungs.bilstm import SLOWER, WIDTH, build_bilstm
 from gradatim.ladder.rungs.finetuned import FinetunedRung
 from gradatim.ladder.rungs.teacher import TeacherRung
 from gradatim.ladder.teacher import load_teacher, save_teacher
-from gradatim.models.backbone import Backbone
+from gradatim.models.backbone import Backbone, fewer_blocks
 from gradatim.models.classifier import Classifier
 from gradatim.models.inputs import PackedTexts
 from gradatim.objectives.augment import augment
 from gradatim.objectives.classification import Classification
 from gradatim.objectives.distillation import Distillation, Match
-from gradatim.pipelines.open import load
+from gradatim.pipelines.open import load_classifier
 from gradatim.train.cost import dense_parameters
 from gradatim.train.loop import train
 from gradatim.train.recipe import Recipe
@@ -64,7 +64,7 @@ def lessons(problem: Problem) -> Lessons:
         unlabelled = Examples(settings.unlabelled, settings.unlabelled_pairs, np.zeros(0))
         parts = [problem.corpus.train, unlabelled] if len(unlabelled) else [problem.corpus.train]
         if teacher is None:
-            classifier = load(best.artifact, threads=problem.threads)
+            classifier = load_classifier(best.artifact, threads=problem.threads)
             texts = _encoded(lab, parts)
             answers = [classifier.logits(part.texts, part.pairs) for part in parts]
             logits = np.concatenate(answers) / np.float32(classifier.temperature)
@@ -214,16 +214,6 @@ class LstmStudent:
         notes = (f"imitates {plan.source} on {len(plan.texts):,} texts, {epochs:.3g} times",)
         made_s = time.perf_counter() - began
         return [lab.export(model, self.name, self.name, made_s, source=plan.source, notes=notes)]
-
-
-def fewer_blocks(body: Backbone, num_layers: int) -> Backbone:
-    """A smaller network of evenly spaced blocks of `body`, always with its last one."""
-    chosen = np.linspace(0, body.config.num_layers, num_layers + 1)[1:].round().astype(int) - 1
-    student = Backbone(replace(body.config, num_layers=num_layers))
-    student.embedding.load_state_dict(body.embedding.state_dict())
-    for ours, theirs in enumerate(chosen):
-        student.stack.blocks[ours].load_state_dict(body.stack.blocks[theirs].state_dict())
-    return student
 
 
 def principal(vectors: torch.Tensor, width: int) -> torch.Tensor:

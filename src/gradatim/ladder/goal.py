@@ -1,0 +1,64 @@
+"""What a ladder is climbed for: everything that differs between kinds of answers, labels or texts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from gradatim.ladder.records import Interval, Row, Story
+from gradatim.ladder.rung import Problem, Rung
+from gradatim.types import Arrays, Corpus, Examples, Task
+
+
+class Goal(Protocol):
+    """The rungs to climb, how answers are judged, and what is told of them.
+
+    `answers` are what a pipeline's method of that name returns for the texts of `examples`.
+    """
+
+    @property
+    def rungs(self) -> Sequence[Rung]:
+        """From the bottom to the top."""
+        ...
+
+    def named(self, name: str) -> Rung | None:
+        """A rung that is there when asked for, beside those that are always there."""
+        ...
+
+    @property
+    def needs(self) -> Mapping[str, tuple[str, str]]:
+        """Rungs that there are only where a field of `Settings` names something: that field, and what it names."""
+        ...
+
+    def metric(self, corpus: Corpus, asked: str | None) -> str:
+        """The metric asked for or the usual one; raises ConfigError for one that cannot judge a choice."""
+        ...
+
+    def judge(
+        self, metric: str, task: Task, examples: Examples, answers: Arrays, *, seed: int = 0
+    ) -> Interval:
+        """The metric of answers, with its interval."""
+        ...
+
+    def scores(self, task: Task, examples: Examples, answers: Arrays) -> Mapping[str, float]:
+        """All metrics by name."""
+        ...
+
+    def evidence(self, problem: Problem, row: Row) -> Any:
+        """What the report tells of a candidate beyond its figures."""
+        ...
+
+    def findings(self, story: Story) -> dict[str, Any]:
+        """What the goal's own sections of the report show: `titles` of the sections, and their names there."""
+        ...
+
+
+def goal_of(task: Task) -> Goal:
+    """The goal of a task."""
+    if task.writes:
+        from gradatim.ladder.goals.texts import TextGoal
+
+        return TextGoal()
+    from gradatim.ladder.goals.labels import LabelGoal
+
+    return LabelGoal()

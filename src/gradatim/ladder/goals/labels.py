@@ -1,0 +1,83 @@
+"""Texts to labels: from label frequencies to students of a fine-tuned encoder."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from gradatim.errors import ConfigError, did_you_mean
+from gradatim.ladder.evidence import gather_evidence
+from gradatim.ladder.intervals import bootstrap
+from gradatim.ladder.records import Evidence, Interval, Row, Story
+from gradatim.ladder.report.labelled import findings
+from gradatim.ladder.rung import Problem, Rung
+from gradatim.ladder.rungs.bag import BagRung
+from gradatim.ladder.rungs.bilstm import BiLstmRung
+from gradatim.ladder.rungs.finetuned import FinetunedRung
+from gradatim.ladder.rungs.frozen import FrozenRung
+from gradatim.ladder.rungs.int8 import Int8Rung
+from gradatim.ladder.rungs.linear import LinearRung
+from gradatim.ladder.rungs.majority import MajorityRung
+from gradatim.ladder.rungs.ngram import NgramRung
+from gradatim.ladder.rungs.students import EncoderStudent, LstmStudent
+from gradatim.ladder.rungs.teacher import TeacherRung
+from gradatim.ladder.rungs.ulmfit import UlmfitRung
+from gradatim.pipelines.metrics import METRICS, default_metric, higher_is_better, scores
+from gradatim.types import Arrays, Corpus, Examples, Task
+
+STUDENT = re.compile(r"student-(\d+)l")  # a student may be asked for by any number of layers
+
+
+class LabelGoal:
+    """One label a text, or several."""
+
+    rungs: tuple[Rung, ...] = (
+        MajorityRung(),
+        NgramRung(),
+        LinearRung(),
+        BagRung(),
+        BiLstmRung(),
+        FrozenRung(),
+        FinetunedRung(),
+        UlmfitRung(),
+        TeacherRung(),
+        EncoderStudent(None),
+        EncoderStudent(3),
+        EncoderStudent(2),
+        LstmStudent(),
+        Int8Rung(),
+    )
+    needs: Mapping[str, tuple[str, str]] = {
+        TeacherRung.name: ("teacher", "an encoder"),
+        EncoderStudent(None).name: ("teacher", "an encoder"),
+        UlmfitRung.name: ("language_model", "a folder of `gradatim train`"),
+    }
+
+    def named(self, name: str) -> Rung | None:
+        """Students of any depth."""
+        depth = STUDENT.fullmatch(name)
+        return EncoderStudent(int(depth[1])) if depth else None
+
+    def metric(self, corpus: Corpus, asked: str | None) -> str:
+        name = asked or default_metric(corpus.task)
+        usable = [known for known in METRICS if higher_is_better(known)]
+        if name not in usable:
+            near = did_you_mean(name, usable)
+            raise ConfigError(f"unknown metric '{name}'{near}; known: {', '.join(usable)}")
+        return name
+
+    def judge(
+        self, metric: str, task: Task, examples: Examples, answers: Arrays, *, seed: int = 0
+    ) -> Interval:
+        said = answers["probabilities"], answers.get("thresholds")
+        return bootstrap(metric, task, examples.targets, *said, seed=seed)
+
+    def scores(self, task: Task, examples: Examples, answers: Arrays) -> Mapping[str, float]:
+        return scores(task, examples.targets, answers["probabilities"], answers.get("thresholds"))
+
+    def evidence(self, problem: Problem, row: Row) -> Evidence:
+        return gather_evidence(problem, row)
+
+    def findings(self, story: Story) -> dict[str, Any]:
+        return findings(story)

@@ -1,0 +1,60 @@
+"""Texts to texts: translations and summaries, from the source itself to a small model in 8 bits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from gradatim.errors import ConfigError, did_you_mean
+from gradatim.ladder.records import Interval, Row, Story
+from gradatim.ladder.report.wrote import findings
+from gradatim.ladder.rung import Problem, Rung
+from gradatim.ladder.writing.evidence import WritingEvidence, gather_evidence
+from gradatim.ladder.writing.int8 import BeamsRung, WritingInt8Rung
+from gradatim.ladder.writing.judge import MEASURES, interval, scores
+from gradatim.ladder.writing.lead import LeadRung
+from gradatim.ladder.writing.student import StudentRung
+from gradatim.ladder.writing.writers import WRITERS
+from gradatim.types import Arrays, Corpus, Examples, Task
+
+SUMMARY = 0.5  # targets that have less than this share of their sources' characters are summaries
+
+
+class TextGoal:
+    """A text from a text."""
+
+    rungs: tuple[Rung, ...] = (LeadRung(), *WRITERS, StudentRung(), WritingInt8Rung(), BeamsRung())
+    needs: Mapping[str, tuple[str, str]] = {}
+
+    def named(self, name: str) -> Rung | None:
+        """None but those that there are."""
+        return None
+
+    def metric(self, corpus: Corpus, asked: str | None) -> str:
+        if asked is None:
+            sides = zip(corpus.train.targets, corpus.train.texts, strict=True)
+            return (
+                "rouge2"
+                if np.median([len(wanted) / len(text) for wanted, text in sides]) < SUMMARY
+                else "bleu"
+            )
+        if asked not in MEASURES:
+            near = did_you_mean(asked, MEASURES)
+            raise ConfigError(f"unknown metric '{asked}'{near}; known: {', '.join(MEASURES)}")
+        return asked
+
+    def judge(
+        self, metric: str, task: Task, examples: Examples, answers: Arrays, *, seed: int = 0
+    ) -> Interval:
+        return interval(metric, answers["written"].tolist(), examples.targets.tolist(), seed=seed)
+
+    def scores(self, task: Task, examples: Examples, answers: Arrays) -> Mapping[str, float]:
+        return scores(answers["written"].tolist(), examples.targets.tolist())
+
+    def evidence(self, problem: Problem, row: Row) -> WritingEvidence:
+        return gather_evidence(problem, row)
+
+    def findings(self, story: Story) -> dict[str, Any]:
+        return findings(story)
