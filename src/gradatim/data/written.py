@@ -10,6 +10,8 @@ from gradatim.data.annotated import SETS
 from gradatim.data.catalog import entries
 from gradatim.data.cleaning import cleaned
 from gradatim.data.corpus import digest
+from gradatim.data.named import NAMED, named_key
+from gradatim.data.named import NAMED, named_key
 from gradatim.data.parallel import BRACES, Parallel, load_parallel
 from gradatim.data.source import PathLike, find_source
 from gradatim.data.splits import content_key, split_rows
@@ -20,11 +22,11 @@ HELD_OUT, MOST = 0.1, 2000  # share of the pairs that a made dev or test split g
 
 def is_parallel(source: str) -> bool:
     """Whether a source is known to hold texts with their translations, without being told which column is what."""
-    entry = entries().get(source)
-    known = SETS.get(source, {}).get("train", ())
-    return (
-        bool(BRACES.search(source)) or len(known) == 2 or (entry is not None and entry.kind == "translation")
-    )
+    if BRACES.search(source) or len(SETS.get(source, {}).get("train", ())) == 2:
+        return True
+    key, entry = named_key(source), entries().get(source)
+    table = entry.table if entry is not None else NAMED[key].table if key is not None else None
+    return table is not None and "text_pair" in table and "label" not in table
 
 
 def load_written(

@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from gradatim.errors import ConfigError
-from gradatim.models.backbone import Backbone, BackboneConfig
+from gradatim.models.backbone import Backbone, BackboneConfig, fewer_blocks
 from gradatim.models.elmo import ElmoBackbone
 from gradatim.models.heads import LanguageHead, MaskedHead, RowHead
 from gradatim.models.recurrent import RecurrentBackbone, WindowBackbone
@@ -167,3 +167,13 @@ class Seq2Seq(EncoderDecoder):
     def advance(self, ids: Int[Tensor, " rows"], state: DecodeState) -> Float[Tensor, "rows vocabulary"]:
         """One more target token for every row: the logits of the token after it."""
         return self.head(self.decoder.advance(ids, state))  # type: ignore[no-any-return]
+
+
+def start_from(model: Seq2Seq, body: Backbone) -> None:
+    """Give both sides the weights of a pretrained encoder, the decoder those of evenly spaced blocks; only its
+    attention to the source stays fresh (Rothe, Narayan & Severyn 2020, section 3).
+    """
+    model.encoder.load_state_dict(body.state_dict())
+    model.decoder.load_state_dict(
+        fewer_blocks(body, model.decoder.config.num_layers).state_dict(), strict=False
+    )

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from gradatim.checkpoint.config import BodyConfig, ModelConfig
-from gradatim.checkpoint.folder import read_model, save_model, tokenizer_json
+from gradatim.checkpoint.folder import load_backbone, read_model, save_model, tokenizer_json
 from gradatim.data import load_texts, resolve_model
 from gradatim.data.catalog import resolve_data
 from gradatim.data.textfile import decompressed, open_text
@@ -25,6 +25,7 @@ from gradatim.models.backbone import BackboneConfig
 from gradatim.models.classifier import StaticConfig
 from gradatim.models.elmo import encoder_for
 from gradatim.models.inputs import PackedTexts
+from gradatim.models.language import Seq2Seq, start_from
 from gradatim.objectives.base import Objective
 from gradatim.text.pieces import PieceEncoder
 from gradatim.text.tokenizer import parse_tokenizer, word_tokenizer
@@ -163,7 +164,10 @@ class Materials:
         model = config.build()
         if self.vectors is not None:
             self._fill(model, self.vectors)
-        if self.start is not None:
+        if self.start is not None and isinstance(model, Seq2Seq) and self.start.config.kind != "seq2seq":
+            assert self.folder is not None
+            start_from(model, load_backbone(self.folder))
+        elif self.start is not None:
             bare = "body." if self.start.config.kind == "body" else ""
             stored = {bare + name: tensor for name, tensor in self.start.model.state_dict().items()}
             if config.kind != "seq2seq":  # an encoder is a body; the decoder has no part in what reads only
