@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from gradatim.models.backbone import Backbone, BackboneConfig
+from gradatim.models.convolutional import ConvolutionalConfig, ConvolutionalSeq2Seq
 from gradatim.models.heads import LanguageHead
 from gradatim.models.language import LanguageModel, Seq2Seq
 from gradatim.models.presets import Sizes, decoder, gpt, gpt2, marian, t5, transformer
@@ -59,6 +60,11 @@ def close(a: Tensor, b: Tensor) -> None:
 
 MODELS = {name: language_model(config) for name, config in CAUSAL.items()}
 PAIRS = {name: shaken(Seq2Seq(config, decoder(config))) for name, config in PAIRED.items()}
+for kernel in (2, 3):
+    config = ConvolutionalConfig(
+        vocab_size=VOCABULARY, width=WIDTH, num_layers=kernel, kernel=kernel, max_length=19
+    )
+    PAIRS[f"convolutional {kernel}"] = shaken(ConvolutionalSeq2Seq(config, config.decoder()))
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -12,16 +12,12 @@ from gradatim.errors import CheckpointError, ConfigError
 from gradatim.models.attentive import AttentiveConfig, RecurrentSeq2Seq
 from gradatim.models.backbone import Backbone, BackboneConfig
 from gradatim.models.classifier import Classifier, StaticConfig, Tagger, WordVectors
+from gradatim.models.convolutional import ConvolutionalBackbone, ConvolutionalConfig, ConvolutionalSeq2Seq
 from gradatim.models.elmo import ElmoBackbone, ElmoConfig
 from gradatim.models.heads import LanguageHead, MaskedHead, RowHead
-from gradatim.models.language import Body, LanguageModel, Seq2Seq, VectorDecoder
+from gradatim.models.language import Body, EncoderDecoder, LanguageModel, Seq2Seq, VectorDecoder
 from gradatim.models.layers import FrozenReader, Layers
-from gradatim.models.recurrent import (
-    RecurrentBackbone,
-    RecurrentConfig,
-    WindowBackbone,
-    WindowConfig,
-)
+from gradatim.models.recurrent import RecurrentBackbone, RecurrentConfig, WindowConfig
 from gradatim.nn.block import ACTIVATIONS
 from gradatim.nn.pooling import Pooling
 
@@ -29,8 +25,9 @@ Kind = Literal[
     "body", "masked", "pretraining", "causal", "classification", "choice", "relation", "tagging", "span", "seq2seq",
     "vector_to_text", "both_ways",
 ]  # fmt: skip
-BodyConfig = BackboneConfig | RecurrentConfig | WindowConfig | StaticConfig | ElmoConfig
-Described = Body | WordVectors | ElmoBackbone
+BodyConfig = BackboneConfig | RecurrentConfig | WindowConfig | StaticConfig | ElmoConfig | ConvolutionalConfig
+DecoderConfig = BackboneConfig | AttentiveConfig | ConvolutionalConfig
+Described = Body | WordVectors | ElmoBackbone | ConvolutionalBackbone
 ROWS = ("classification", "choice", "relation")  # one vector of logits per row: a Classifier
 TOKENS = ("tagging", "span")  # logits of every token: a Tagger
 
@@ -53,7 +50,7 @@ class ModelConfig:
 
     kind: Kind
     body: BodyConfig
-    decoder: BackboneConfig | AttentiveConfig | None = None
+    decoder: DecoderConfig | None = None
     num_outputs: int = 0
     pooling: tuple[Pooling, ...] = ("first",)
     inner: str | None = None
@@ -80,19 +77,7 @@ class ModelConfig:
     def build(self) -> nn.Module:
         """The model with fresh weights."""
         if self.kind == "seq2seq":
-            if self.decoder is None:
-                raise CheckpointError("a seq2seq model needs the configuration of its decoder")
-            if isinstance(self.decoder, AttentiveConfig):
-                assert isinstance(self.body, RecurrentConfig)
-                return RecurrentSeq2Seq(self.body, self.decoder, shared=self.shared, bias=self.bias)
-            return Seq2Seq(
-                self.transformer,
-                self.decoder,
-                shared=self.shared,
-                tied=self.tied,
-                head_bias=self.bias,
-                head_scale=self.scale,
-            )
+            return self._pair()
         body, width = self._body()
         if self.kind == "body":
             return cast(nn.Module, body)
@@ -121,6 +106,20 @@ class ModelConfig:
         head = MaskedHead(words, activation=self.activation, norm_eps=self.norm_eps)
         relation = RowHead(width, 2, inner="tanh", dropout=self.dropout)
         return LanguageModel(body, head, relation if self.kind == "pretraining" else None)
+
+    def _pair(self) -> EncoderDecoder:
+        """An encoder-decoder, both sides of one kind."""
+        match self.body, self.decoder:
+            case _, None:
+                raise CheckpointError("a seq2seq model needs the configuration of its decoder")
+            case RecurrentConfig() as body, AttentiveConfig() as decoder:
+                return RecurrentSeq2Seq(body, decoder, shared=self.shared, bias=self.bias)
+            case ConvolutionalConfig() as body, ConvolutionalConfig() as decoder:
+                return ConvolutionalSeq2Seq(body, decoder, shared=self.shared, tied=self.tied, bias=self.bias)
+            case BackboneConfig() as body, BackboneConfig() as decoder:
+                head: dict[str, Any] = {"head_bias": self.bias, "head_scale": self.scale}
+                return Seq2Seq(body, decoder, shared=self.shared, tied=self.tied, **head)
+        raise CheckpointError("the encoder and the decoder of a seq2seq model must be of one kind")
 
     @property
     def transformer(self) -> BackboneConfig:
@@ -153,7 +152,7 @@ class ModelConfig:
                 "kind": "seq2seq", "body": model.encoder.config, "decoder": model.config,
                 "shared": model.words is model.encoder.embedding.words, "bias": model.head.linear.bias is not None,
             }  # fmt: skip
-        elif isinstance(model, Seq2Seq):
+        elif isinstance(model, Seq2Seq | ConvolutionalSeq2Seq):
             encoder, body = model.encoder, model.decoder
             shared = body.embedding.words is encoder.embedding.words
             known = {"kind": "seq2seq", "body": encoder.config, "decoder": body.config, "shared": shared}
@@ -185,7 +184,8 @@ class ModelConfig:
 def _body(fields: Mapping[str, Any]) -> BodyConfig:
     """A body's configuration, told apart by a field that the others do not have."""
     kinds: dict[str, Callable[..., BodyConfig]] = {
-        "cell": RecurrentConfig, "context": WindowConfig, "static": StaticConfig, "filters": _elmo
+        "cell": RecurrentConfig, "context": WindowConfig, "static": StaticConfig, "filters": _elmo,
+        "kernel": ConvolutionalConfig,
     }  # fmt: skip
     for field_name, kind in kinds.items():
         if field_name in fields:
@@ -193,7 +193,9 @@ def _body(fields: Mapping[str, Any]) -> BodyConfig:
     return BackboneConfig.from_dict(fields)
 
 
-def _decoder(fields: Mapping[str, Any]) -> BackboneConfig | AttentiveConfig:
+def _decoder(fields: Mapping[str, Any]) -> DecoderConfig:
+    if "kernel" in fields:
+        return ConvolutionalConfig(**fields)
     return AttentiveConfig(**fields) if "score" in fields else BackboneConfig.from_dict(fields)
 
 
@@ -204,9 +206,9 @@ def _elmo(**fields: Any) -> ElmoConfig:
 def _head(model: nn.Module, body: Any) -> dict[str, Any]:
     if isinstance(model, LanguageModel) and isinstance(body, ElmoBackbone):
         return {"kind": "both_ways"}
+    if isinstance(model, Described):
+        return {"kind": "body"}
     match model:
-        case Backbone() | RecurrentBackbone() | WindowBackbone() | WordVectors() | ElmoBackbone():
-            return {"kind": "body"}
         case VectorDecoder(head=LanguageHead() as head):
             width = model.enter.in_features
             return {"kind": "vector_to_text", "vector_width": width, **_output(head, body)}
@@ -224,7 +226,7 @@ def _head(model: nn.Module, body: Any) -> dict[str, Any]:
     raise CheckpointError(f"a {type(model).__name__} cannot be described")
 
 
-def _output(head: LanguageHead, body: Body) -> dict[str, Any]:
+def _output(head: LanguageHead, body: Body | ConvolutionalBackbone) -> dict[str, Any]:
     tied = head.linear.weight is body.embedding.words.weight
     return {"tied": tied, "bias": head.linear.bias is not None, "scale": head.scale}
 

@@ -180,6 +180,8 @@ class Family:
         Raises CheckpointError naming what this family cannot express.
         """
         name = self.architecture(config.kind)
+        if not isinstance(config.body, BackboneConfig):
+            raise CheckpointError(f"{self.name} is a Transformer, this model is none")
         architecture, record = self.architectures[name], config.to_dict()
         written = {
             "architectures": [name],

@@ -84,7 +84,9 @@ def _one_file(source: Path, out: Path, int8: str | None) -> None:
     check_target(out)
     model, tokenizer, settings = read_writer(source)
     if not isinstance(model, Seq2Seq):
-        raise ConfigError(f"{source} holds a recurrent model: so far only a Transformer can become one file")
+        raise ConfigError(
+            f"{source} holds a recurrent or convolutional model: so far only a Transformer can become one file"
+        )
     texts = None
     if int8 is not None:
         from gradatim.data.plain import plain_texts

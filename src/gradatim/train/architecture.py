@@ -11,6 +11,7 @@ from gradatim.errors import ConfigError, did_you_mean
 from gradatim.models import presets
 from gradatim.models.attentive import AttentiveConfig, Place
 from gradatim.models.backbone import BackboneConfig
+from gradatim.models.convolutional import ConvolutionalConfig
 from gradatim.models.elmo import ElmoConfig
 from gradatim.models.recurrent import RecurrentConfig, WindowConfig
 from gradatim.nn.pooling import Pooling
@@ -34,9 +35,11 @@ SIZES = (
 STEPPED = ("num_layers", "width", "hidden_width", "dropout", "hidden_dropout", "word_dropout", "weight_drop")
 LETTERED = ("num_layers", "width", "dropout")
 WINDOWED = ("width", "hidden_width", "context", "dropout")
+CONVOLVED = ("num_layers", "width", "kernel", "max_length", "dropout")
 WINDOW = "window"  # the preset of Bengio et al. 2003
 STATIC = "static"  # of word vectors alone
 ELMO = "elmo"
+CONV = "conv"  # of Gehring et al. 2017
 DROPS = ("dropout", "hidden_dropout", "word_dropout", "weight_drop")  # what a recurrent body may have anew
 ATTENTION: dict[str, tuple[Place, Score]] = {  # where a recurrent decoder looks at its source, and how
     "none": ("none", "additive"),
@@ -53,7 +56,8 @@ class ModelSettings:
     """[model]: `from` a folder, catalog name or hub id, or a `preset`, an architecture ("bert") or a published
     size ("bert-base"), with any of its sizes and axes changed. The vocabulary's size is the tokenizer's.
     An encoder-decoder has `decoder_layers`, as many as `num_layers` unless given (Kasai et al. 2021: deep, shallow).
-    A recurrent one has `attention`: none, bahdanau, luong-dot, luong-general or luong-concat.
+    A recurrent one has `attention`: none, bahdanau, luong-dot, luong-general or luong-concat. A convolution (preset
+    "conv") reads `kernel` tokens at once.
     Of several ways of `pooling` the vectors stand side by side. The preset "static" takes its `vectors`, and with
     them its words, from a file or a catalog name (glove-6b-50d).
     """
@@ -79,6 +83,7 @@ class ModelSettings:
     word_dropout: float | None = None
     weight_drop: float | None = None
     context: int | None = None
+    kernel: int | None = None
     decoder_layers: int | None = None
     attention: str | None = None
     vectors: str | None = None
@@ -91,11 +96,11 @@ class ModelSettings:
     def body(self, vocab_size: int) -> BodyConfig:
         """The configuration of a preset; raises ConfigError naming the sizes that it needs."""
         name = str(self.preset)
-        if name in presets.RECURRENT or name in (WINDOW, ELMO):
+        if name in presets.RECURRENT or name in (WINDOW, ELMO, CONV):
             return self._before_attention(name, vocab_size)
         family = name if name in ARCHITECTURES else name.partition("-")[0]
         if family not in ARCHITECTURES or name not in {*ARCHITECTURES, *presets.SIZES}:
-            known = [*ARCHITECTURES, *presets.SIZES, *presets.RECURRENT, WINDOW, STATIC, ELMO]
+            known = [*ARCHITECTURES, *presets.SIZES, *presets.RECURRENT, WINDOW, STATIC, ELMO, CONV]
             raise ConfigError(
                 f"[model] unknown preset '{name}'{did_you_mean(name, known)}; known: {', '.join(known)}"
             )
@@ -127,7 +132,7 @@ class ModelSettings:
 
     def begun(self, body: BodyConfig) -> BodyConfig:
         """The body of `from`: as it is, but for the dropout that a recurrent one may have anew."""
-        given = self.given((*SIZES, *AXES, *STEPPED, "context"))
+        given = self.given((*SIZES, *AXES, *STEPPED, "context", "kernel"))
         if not given:
             return body
         if not isinstance(body, RecurrentConfig) or given.keys() - set(DROPS):
@@ -135,10 +140,10 @@ class ModelSettings:
         return replace(body, **given)
 
     def _before_attention(self, name: str, vocab_size: int) -> BodyConfig:
-        """A recurrent body, or a window of words."""
-        takes = {WINDOW: WINDOWED, ELMO: LETTERED}.get(name, STEPPED)
+        """A recurrent body, a window of words, or convolutions."""
+        takes = {WINDOW: WINDOWED, ELMO: LETTERED, CONV: CONVOLVED}.get(name, STEPPED)
         preset = presets.RECURRENT.get(name, {})
-        given = self.given(tuple(dict.fromkeys((*SIZES, *AXES, *STEPPED, *WINDOWED))))
+        given = self.given(tuple(dict.fromkeys((*SIZES, *AXES, *STEPPED, *WINDOWED, *CONVOLVED))))
         if strange := [key for key in given if key not in takes]:
             raise ConfigError(
                 f"[model] preset '{name}' has no {', '.join(strange)}; it has {', '.join(takes)}"
@@ -148,6 +153,8 @@ class ModelSettings:
             raise ConfigError(f"[model] preset '{name}' has no sizes of its own: give {', '.join(missing)}")
         if name == ELMO:
             return ElmoConfig(vocab_size=vocab_size, **given)
+        if name == CONV:
+            return ConvolutionalConfig(vocab_size=vocab_size, **given)
         if name == WINDOW:
             return WindowConfig(vocab_size=vocab_size, **given)
         return presets.recurrent(name, vocab_size=vocab_size, **given)

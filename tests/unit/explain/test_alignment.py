@@ -17,6 +17,7 @@ from gradatim.errors import ConfigError
 from gradatim.explain.alignment import align, diagonality, entropy, readable
 from gradatim.explain.page import write_page, write_picture
 from gradatim.models.attentive import AttentiveConfig
+from gradatim.models.convolutional import ConvolutionalConfig
 from gradatim.models.language import EncoderDecoder
 from gradatim.models.presets import Sizes, decoder, marian
 from gradatim.models.recurrent import RecurrentConfig
@@ -33,6 +34,9 @@ def config(kind: str = "marian") -> ModelConfig:
     if kind == "marian":
         body = marian(Sizes(vocab_size=SIZE, num_layers=2, width=12, num_heads=3, ffn_width=8, max_length=12))
         return ModelConfig(kind="seq2seq", body=body, decoder=decoder(body), special=special)
+    if kind == "conv":
+        reads = ConvolutionalConfig(vocab_size=SIZE, width=8, num_layers=2, max_length=12)
+        return ModelConfig(kind="seq2seq", body=reads, decoder=reads.decoder(3), special=special)
     encoder = RecurrentConfig(vocab_size=SIZE, width=8, hidden_width=6, cell="gru", bidirectional=True)
     reader = AttentiveConfig(
         vocab_size=SIZE, width=8, hidden_width=6, place="none" if kind == "none" else "before"
@@ -53,7 +57,7 @@ def found(text: str, kind: str = "marian", beams: int = 2):  # type: ignore[no-u
     return align(model(kind), PIECES, TOKENIZER.to_str(), text, start=END, end=END, search=search)
 
 
-@pytest.mark.parametrize(("kind", "layers", "heads"), [("marian", 2, 3), ("bahdanau", 1, 1)])
+@pytest.mark.parametrize(("kind", "layers", "heads"), [("marian", 2, 3), ("bahdanau", 1, 1), ("conv", 3, 1)])
 def test_every_row_is_a_distribution_over_what_was_read(kind: str, layers: int, heads: int) -> None:
     alignment = found("a dog <runs> home", kind)
     assert alignment.source == ("a", "dog", "<runs>", "<unk>")

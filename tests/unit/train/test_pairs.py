@@ -34,6 +34,15 @@ width = 32
 hidden_width = {hidden}
 attention = "{attention}"
 """
+CONV = """
+preset = "conv"
+width = 32
+num_layers = 2
+decoder_layers = 3
+kernel = 3
+max_length = 13
+dropout = 0.05
+"""
 RECIPE = """
 [model]
 {model}
@@ -107,6 +116,41 @@ def test_recurrent_pairs_learn_it_too(folder: Path, attention: str, epochs: int,
     )
     assert refused.exit_code != 0
     assert "recurrent" in refused.output
+
+
+def test_convolutions_learn_it_too_and_stay_a_folder(folder: Path) -> None:
+    run(read_recipe(recipe(folder, CONV, 15, batch_size=8)), folder / "run")
+    metrics = json.loads((folder / "run" / "metrics.json").read_text())
+    assert metrics["bleu"] > 90
+    model = folder / "run" / "model"
+    made = read_model(model).config
+    assert (made.body.kernel, made.body.num_layers, made.decoder.num_layers) == (3, 2, 3)  # type: ignore[union-attr]
+    for beams in ("1", "3"):
+        said = CliRunner().invoke(app, ["translate", str(model), "red cat", "--beams", beams])
+        assert said.output.strip() == "chat rouge"
+    assert CliRunner().invoke(app, ["explain", str(model), "red cat"]).exit_code == 0
+    for options, why in (
+        (["one.gradatim"], "convolutional"),
+        (["hf", "--to", "hf"], "this model is none"),
+    ):
+        refused = CliRunner().invoke(app, ["convert", str(model), str(folder / options[0]), *options[1:]])
+        assert refused.exit_code != 0
+        assert why in refused.output
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "said"),
+    [
+        ("kernel = 3", "num_heads = 2", "has no num_heads; it has num_layers, width, kernel"),
+        ("kernel = 3", "kernel = 0", "kernel must be at least 1"),
+        ("width = 32", "", "give width"),
+        ("max_length = 13", "max_length = 11", "more than the model's 11"),
+    ],
+)
+def test_convolutions_that_cannot_be_are_refused(folder: Path, was: str, now: str, said: str) -> None:
+    found = read_recipe(recipe(folder, CONV.replace(was, now)))
+    with pytest.raises(ConfigError, match=said):
+        Materials(found.model, found.data, found.train)
 
 
 @pytest.mark.parametrize(("attention", "said"), [("luong-dot", "one width"), ("luong", "did you mean")])

@@ -8,13 +8,12 @@ from typing import cast
 
 import numpy as np
 
-from gradatim.checkpoint.config import ModelConfig
+from gradatim.checkpoint.config import DecoderConfig, ModelConfig
 from gradatim.data.cleaning import cleaned
 from gradatim.data.parallel import Parallel, load_parallel
 from gradatim.decode.search import Search
 from gradatim.errors import ConfigError
-from gradatim.models.attentive import AttentiveConfig
-from gradatim.models.backbone import BackboneConfig
+from gradatim.models.convolutional import ConvolutionalConfig
 from gradatim.models.inputs import PackedTexts
 from gradatim.models.language import EncoderDecoder
 from gradatim.models.presets import decoder
@@ -110,7 +109,9 @@ class Seq2SeqSettings:
         start = end if start is None else start
         body, layers = materials.body, materials.settings.decoder_layers
         if isinstance(body, RecurrentConfig):
-            reader: BackboneConfig | AttentiveConfig = materials.settings.attentive(body)
+            reader: DecoderConfig = materials.settings.attentive(body)
+        elif isinstance(body, ConvolutionalConfig):
+            reader = body.decoder(layers)
         else:
             reader = decoder(materials.transformer, num_layers=layers)
         return ModelConfig(
