@@ -15,6 +15,7 @@ Bools = npt.NDArray[np.bool_]
 FARTHEST, SPREADS = np.log(3.0), 8.0  # a ratio of lengths is wrong this far from the median, in logarithms
 LETTERS = 30  # a shorter text says little of its language, and its length little of its pair
 BUCKETS = 1 << 16  # of runs of three letters
+SUMMARY = 4.0  # sides of which the typical one is so many times as long are no translations of each other
 TOLD_APART = 0.98  # share of texts whose side is told by their letters, if the sides are two languages
 
 
@@ -61,7 +62,12 @@ def _misfits(pairs: Parallel) -> Bools:
 
 
 def _strangers(pairs: Parallel) -> Bools:
-    """Pairs of which a side reads more like the other one (naive Bayes over runs of three letters)."""
+    """Pairs of which a side reads more like the other one (naive Bayes over runs of three letters).
+
+    A translation is about as long as its source: of summaries none are found, though letters tell their sides apart.
+    """
+    if is_summary(*pairs):
+        return np.zeros(len(pairs.sources), dtype=bool)
     sides = [[_runs(text) for text in side] for side in pairs]
     half = np.arange(len(pairs.sources)) % 2 == 0
     likelier = np.zeros((2, len(half)))  # ln p of each text under its own side, less that under the other's
@@ -78,6 +84,12 @@ def _strangers(pairs: Parallel) -> Bools:
     long = np.array([[len(runs) > LETTERS for runs in side] for side in sides])
     found: Bools = ((likelier < 0) & long).any(axis=0)
     return found
+
+
+def is_summary(sources: Sequence[str], targets: Sequence[str]) -> bool:
+    """Whether targets are so much shorter than their sources that they cannot be translations."""
+    ratios = [len(target) / max(1, len(source)) for source, target in zip(sources, targets, strict=True)]
+    return bool(ratios) and float(np.median(ratios)) < 1 / SUMMARY
 
 
 def _letters(texts: Sequence[npt.NDArray[np.int64]]) -> Floats:

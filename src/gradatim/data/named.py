@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from importlib.resources import files as package_files
 from pathlib import Path
@@ -99,5 +99,16 @@ def _read(path: Path, split: str, how: Mapping[str, Any]) -> Table:
             key = "val" if split == "dev" else split
             rows = list(enumerate(content[key] + content[f"oos_{key}"], 1))
             return Table(f"{path} ({key})", ("text", "label"), lambda: iter(rows), stamp_of(path))
+        case "qmsum":  # a question and then the whole meeting, which may have ten thousand words
+            with open_text(path) as stream:
+                asked = list(enumerate((row for line in stream for row in _asked(json.loads(line))), 1))
+            return Table(str(path), ("text", "answer"), lambda: iter(asked), stamp_of(path))
         case _:
             return open_table(path)
+
+
+def _asked(meeting: Mapping[str, Any]) -> Iterator[list[str]]:
+    """The questions about a meeting, each with its transcript, and their answers."""
+    said = "\n".join(f"{turn['speaker']}: {turn['content']}" for turn in meeting["meeting_transcripts"])
+    for question in (*meeting["general_query_list"], *meeting["specific_query_list"]):
+        yield [f"{question['query']}\n{said}", question["answer"]]

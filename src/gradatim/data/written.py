@@ -11,7 +11,6 @@ from gradatim.data.catalog import entries
 from gradatim.data.cleaning import cleaned
 from gradatim.data.corpus import digest
 from gradatim.data.named import NAMED, named_key
-from gradatim.data.named import NAMED, named_key
 from gradatim.data.parallel import BRACES, Parallel, load_parallel
 from gradatim.data.source import PathLike, find_source
 from gradatim.data.splits import content_key, split_rows

@@ -16,9 +16,7 @@ from gradatim.nn.dropout import Dropout
 from gradatim.nn.packed import Group, Layout
 from gradatim.nn.stack import Trace
 
-HALF = math.sqrt(
-    0.5
-)  # on a sum of two, so that its variance is that of one (Gehring et al. 2017, section 3.4)
+HALF = math.sqrt(0.5)  # on a sum of two, so that it varies like one (Gehring et al. 2017, section 3.4)
 
 
 class Convolution(nn.Module):

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
+from gradatim.data.cleaning import is_summary
 from gradatim.errors import ConfigError, did_you_mean
 from gradatim.ladder.records import Interval, Row, Story
 from gradatim.ladder.report.wrote import findings
@@ -18,8 +17,6 @@ from gradatim.ladder.writing.lead import LeadRung
 from gradatim.ladder.writing.student import StudentRung
 from gradatim.ladder.writing.writers import WRITERS
 from gradatim.types import Arrays, Corpus, Examples, Task
-
-SUMMARY = 0.5  # targets that have less than this share of their sources' characters are summaries
 
 
 class TextGoal:
@@ -34,12 +31,7 @@ class TextGoal:
 
     def metric(self, corpus: Corpus, asked: str | None) -> str:
         if asked is None:
-            sides = zip(corpus.train.targets, corpus.train.texts, strict=True)
-            return (
-                "rouge2"
-                if np.median([len(wanted) / len(text) for wanted, text in sides]) < SUMMARY
-                else "bleu"
-            )
+            return "rouge2" if is_summary(corpus.train.texts, corpus.train.targets.tolist()) else "bleu"
         if asked not in MEASURES:
             near = did_you_mean(asked, MEASURES)
             raise ConfigError(f"unknown metric '{asked}'{near}; known: {', '.join(MEASURES)}")
