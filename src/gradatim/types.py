@@ -104,25 +104,6 @@ class Session(Protocol):
     def run(self, arrays: Arrays) -> Arrays: ...
 
 
-class LanguageSession(Protocol):
-    """A causal language model over packed rows of token ids."""
-
-    @property
-    def longest(self) -> int | None:
-        """How many tokens of a row it can read; None for any number."""
-        ...
-
-    def log_probs(self, ids: Array, targets: Array, sizes: Array) -> Array:
-        """ln p of `targets` (tokens,), each after the tokens of its row up to and with its own of `ids`; 0 where the
-        target is -1. `sizes` are those of the rows.
-        """
-        ...
-
-    def next(self, ids: Array) -> Array:
-        """ln p of every token after these, (vocabulary,)."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Candidates:
     """The likeliest next tokens of every row, the best first.
@@ -166,6 +147,21 @@ class Stepper(Protocol):
 
     def advance(self, ids: Array, state: Any, count: int) -> tuple[Candidates, Any]:
         """One more token for every row, (rows,), and the candidates for the one after it."""
+        ...
+
+
+class LanguageSession(Stepper, Protocol):
+    """A causal language model over packed rows of token ids: it goes on from prompts and scores what is there."""
+
+    @property
+    def longest(self) -> int | None:
+        """How many tokens of a row it can read; None for any number."""
+        ...
+
+    def log_probs(self, ids: Array, targets: Array, sizes: Array) -> Array:
+        """ln p of `targets` (tokens,), each after the tokens of its row up to and with its own of `ids`; 0 where the
+        target is -1. `sizes` are those of the rows.
+        """
         ...
 
 

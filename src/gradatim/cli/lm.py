@@ -14,24 +14,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gradatim.cli import gradients
+from gradatim.cli import generate, gradients
 from gradatim.cli.target import check_target
+from gradatim.cli.writer import Model, open_language, read_network
 from gradatim.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from gradatim.models.language import LanguageModel as CausalModel
     from gradatim.ngram.build import Built
     from gradatim.ngram.model import NgramModel
     from gradatim.ngram.table import NgramTable
-    from gradatim.pipelines.language import LanguagePipeline, Scores
+    from gradatim.pipelines.language import Scores
     from gradatim.text.vocabulary import Vocabulary
 
 app = typer.Typer(help="Train a language model, score texts with it, write new ones.", no_args_is_help=True)
+app.command(name="generate")(generate.command)
 app.command(name="gradients")(gradients.command)
 PER_TOKEN = 160  # bytes held at once for each token of a block
 SUFFIXES = (".gradatim", ".arpa")
 Columns = Annotated[list[str] | None, typer.Option(help="Column of a table; repeat it for several.")]
-Model = Annotated[Path, typer.Argument(help="A .gradatim or .arpa file, or a folder of `gradatim train`.")]
 
 
 @app.command()
@@ -97,7 +97,7 @@ def score(
     text: Columns = None,
 ) -> None:
     """Print how likely texts are: perplexity, bits per character, and on request every sentence or word."""
-    pipeline = _open(model)
+    pipeline = open_language(model)
     lines = _lines(file, text or ())
     if words:
         for line in lines:
@@ -113,24 +113,6 @@ def score(
         print(json.dumps({name: value if math.isfinite(value) else None for name, value in totals.items()}))
     else:
         _print_scores(scores, lines, file)
-
-
-@app.command()
-def generate(
-    model: Model,
-    prompt: Annotated[str, typer.Option(help="How every text begins.")] = "",
-    count: Annotated[int, typer.Option(min=1, help="How many texts.")] = 5,
-    max_words: Annotated[int, typer.Option(min=1, help="The most words of one.")] = 100,
-    temperature: Annotated[float, typer.Option(min=0, help="0: always the likeliest word.")] = 1.0,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed, the same texts.")] = 0,
-) -> None:
-    """Write new texts, word by word."""
-    pipeline = _open(model)
-    for number in range(count):
-        print(
-            pipeline.generate(prompt, max_tokens=max_words, temperature=temperature, seed=seed + number),
-            flush=True,
-        )
 
 
 @app.command()
@@ -151,7 +133,7 @@ def convert(
             raise ConfigError("an ARPA file holds n-grams: a network becomes a .gradatim file")
         from gradatim.export.language import write_language
 
-        network, tokenizer, end = _network(source)
+        network, tokenizer, end = read_network(source)
         write_language(target, network, tokenizer, end=end, provenance={"gradatim": __version__})
     elif target.suffix == ".arpa":
         write_arpa(target, *_table(source))
@@ -178,36 +160,6 @@ def _write(path: Path, model: NgramModel, facts: dict[str, Any]) -> None:
     from gradatim.ngram.stored import write_model
 
     write_model(path, model, provenance={**facts, "gradatim": __version__})
-
-
-def _open(path: Path) -> LanguagePipeline:
-    """The model of a file, or of a folder that `gradatim train` made."""
-    from gradatim.pipelines.language import LanguagePipeline
-    from gradatim.pipelines.open import load_language
-
-    if not path.is_dir():
-        return load_language(path)
-    from gradatim.models.scorer import TorchLanguage
-    from gradatim.pipelines.causal import CausalLanguage
-
-    model, tokenizer, end = _network(path)
-    return LanguagePipeline(CausalLanguage(TorchLanguage(model), tokenizer, end=end))
-
-
-def _network(folder: Path) -> tuple[CausalModel, str, int]:
-    """The model of a folder, its tokenizer, and the token that ends a text."""
-    from gradatim.checkpoint.folder import read_model, tokenizer_json
-    from gradatim.models.language import LanguageModel
-
-    read = read_model(folder)
-    if read.config.kind != "causal" or not isinstance(read.model, LanguageModel):
-        raise ConfigError(
-            f"{folder} holds a model of kind '{read.config.kind}', none that predicts the next token"
-        )
-    end = read.config.special.get("eos")
-    if end is None:
-        raise ConfigError(f"{folder}: config.json names no token that ends a text ('eos' in 'special')")
-    return read.model, tokenizer_json(folder), end
 
 
 def _lines(source: str, columns: Sequence[str]) -> list[str]:

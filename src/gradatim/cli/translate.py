@@ -26,57 +26,74 @@ def command(
     ] = None,
     input: Annotated[Path | None, typer.Option(help="A file with a text on every line.")] = None,
     output: Annotated[Path | None, typer.Option(help="The file to write, a line for each.")] = None,
-    beams: Annotated[int, typer.Option(min=1, help="Texts kept side by side; 1 is greedy.")] = 4,
+    beams: Annotated[
+        int | None,
+        typer.Option(min=1, help="Texts kept side by side (default: the file's own number); 1 is greedy."),
+    ] = None,
     best: Annotated[int, typer.Option(min=1, help="How many texts for each.")] = 1,
     longest: Annotated[int, typer.Option(min=1, help="Tokens of a text that is written, at most.")] = 256,
     length_penalty: Annotated[float, typer.Option(help="Above 1 favours long texts.")] = 1.0,
     begin: Annotated[str, typer.Option(help="What every text must begin with.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per text.")] = False,
+    stream: Annotated[
+        bool, typer.Option("--stream", help="Print each text while it is written, greedily.")
+    ] = False,
     threads: Annotated[int | None, typer.Option(min=1, help="Cores to use (default: all).")] = None,
 ) -> None:
     """Write what a model makes of texts."""
     from gradatim.cli.target import check_target
-    from gradatim.cli.writer import open_writer
+    from gradatim.cli.writer import open_writer, print_pieces
     from gradatim.decode.search import Search
-    from gradatim.engine.atomic import atomic_file
 
     if input is not None and texts:
         raise ConfigError("give texts as arguments or with --input, not both")
+    if stream and (output is not None or as_json):
+        raise ConfigError("--stream prints what is written as it comes: leave out --output and --json")
     if output is not None:
         check_target(output)
     writer = open_writer(model, threads)
-    search = Search(
-        end=writer.end, max_length=longest, beams=max(beams, best), best=best, length_penalty=length_penalty
-    )
+    beams = max(beams or (1 if stream else writer.beams), best)
+    search = Search(end=writer.end, max_length=longest, beams=beams, best=best, length_penalty=length_penalty)
+    if stream:
+        for [text] in _texts(texts, input, 1):
+            print_pieces(writer.stream(text, search, begin=begin))
+        return
 
     def lines() -> Iterator[str]:
-        for some in _texts(texts, input):
+        for some in _texts(texts, input, LINES):
             given = [begin] * len(some) if begin else None
             for text, outputs in zip(some, writer.outputs(some, search, begin=given), strict=True):
                 yield _as_json(text, outputs) if as_json else "\t".join(one.text for one in outputs)
 
+    _tell(lines(), output)
+
+
+def _tell(lines: Iterator[str], output: Path | None) -> None:
+    """Print lines, or write them to a file."""
+    from gradatim.engine.atomic import atomic_file
+
     if output is None:
-        for line in lines():
+        for line in lines:
             print(line, flush=True)
         return
     try:
         with atomic_file(output) as handle:
-            for line in lines():
+            for line in lines:
                 handle.write(f"{line}\n".encode())
     except OSError as error:
         raise DataError(f"{output} was not written: {error.strerror or error}") from error
 
 
-def _texts(texts: list[str] | None, path: Path | None) -> Iterator[list[str]]:
-    """Texts, many at a time; of a file or of stdin its lines."""
+def _texts(texts: list[str] | None, path: Path | None, size: int) -> Iterator[list[str]]:
+    """Texts, so many at a time; of a file or of stdin its lines."""
     if texts:
-        yield texts
+        yield from (texts[first : first + size] for first in range(0, len(texts), size))
         return
     with _stream(path) as stream:
         some: list[str] = []
         for line in stream:
             some.append(line.rstrip("\r\n"))
-            if len(some) == LINES:
+            if len(some) == size:
                 yield some
                 some = []
     if some:

@@ -1,16 +1,29 @@
-"""What writes texts from texts: a finished file, or the folder of a training run."""
+"""What writes: a finished file, or the folder of a training run."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from gradatim.errors import ConfigError
 
 if TYPE_CHECKING:
+    from gradatim.models.language import LanguageModel
+    from gradatim.pipelines.language import LanguagePipeline
     from gradatim.pipelines.text_to_text import TextToText
 
+Model = Annotated[Path, typer.Argument(help="A .gradatim or .arpa file, or a folder of `gradatim train`.")]
 LONGEST = 512  # tokens of a source read at once by a model that sets no limit: longer ones are read in parts
+
+
+def print_pieces(pieces: Iterable[str]) -> None:
+    """Print a text while it comes."""
+    for piece in pieces:
+        print(piece, end="", flush=True)
+    print(flush=True)
 
 
 def open_writer(path: Path, threads: int | None = None) -> TextToText:
@@ -54,3 +67,33 @@ def read_writer(folder: Path) -> tuple[Any, str, dict[str, Any]]:
         "longest": config.decoder.longest, "prefix": config.prefix,
     }  # fmt: skip
     return read.model, tokenizer_json(folder), settings
+
+
+def open_language(path: Path) -> LanguagePipeline:
+    """The language model of a file, or of a folder that `gradatim train` made, run by torch."""
+    from gradatim.pipelines.language import LanguagePipeline
+    from gradatim.pipelines.open import load_language
+
+    if not path.is_dir():
+        return load_language(path)
+    from gradatim.models.scorer import TorchLanguage
+    from gradatim.pipelines.causal import CausalLanguage
+
+    model, tokenizer, end = read_network(path)
+    return LanguagePipeline(CausalLanguage(TorchLanguage(model), tokenizer, end=end))
+
+
+def read_network(folder: Path) -> tuple[LanguageModel, str, int]:
+    """The language model of a folder, its tokenizer, and the token that ends a text."""
+    from gradatim.checkpoint.folder import read_model, tokenizer_json
+    from gradatim.models.language import LanguageModel
+
+    read = read_model(folder)
+    if read.config.kind != "causal" or not isinstance(read.model, LanguageModel):
+        raise ConfigError(
+            f"{folder} holds a model of kind '{read.config.kind}', none that predicts the next token"
+        )
+    end = read.config.special.get("eos")
+    if end is None:
+        raise ConfigError(f"{folder}: config.json names no token that ends a text ('eos' in 'special')")
+    return read.model, tokenizer_json(folder), end

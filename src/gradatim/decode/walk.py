@@ -29,16 +29,19 @@ def walk(
     *,
     prefix: Array | None = None,
     before: Array | None = None,
+    numbers: Array | None = None,
 ) -> Iterator[Step]:
     """Steps until every row has written `search.end` or `max_length` tokens.
 
     `prefix` (rows, longest), -1 where a row's is over, is written first whatever the model says; `before`
-    (rows, longest), each row at the right behind -1, are tokens that count as written where none may be repeated.
+    (rows, longest), each row at the right behind -1, are tokens that count as written where none may be repeated. Row i
+    has the draws `numbers[i]` of the seed, i unless they are given.
     """
     vocabulary, first = stepper.vocab_size, 0 if before is None else before.shape[1]
     candidates, state = stepper.begin(batch, search.candidates(0, first, vocabulary))
     rows = np.arange(len(candidates.ids))
-    draws = [np.random.default_rng([search.seed, row]) for row in range(len(rows))] if search.sample else []
+    named = rows if numbers is None else numbers
+    draws = [np.random.default_rng([search.seed, int(number)]) for number in named if search.sample]
     history = np.full((len(rows), first + search.max_length), -1)
     if before is not None:
         history[:, :first] = before

@@ -7,7 +7,7 @@ MultiHeadAttention (benchmarks/NOTES.md).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,27 +28,46 @@ ACTIVATIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "relu": ("Relu", {}),
     "tanh": ("Tanh", {}),
 }
+# A name, queries, keys and values (rows, tokens, inner) become what attention makes of them, of the same shape.
+Mix = Callable[[str, Sequence[str], BlockConfig], str]
 
 
 def encoder(graph: Graph, body: nn.Module, segments: bool) -> str:
-    """(rows, tokens, width) states of a backbone; between attentions all tokens lie flat, (rows * tokens, width)."""
+    """(rows, tokens, width) states of a backbone over whole rows."""
     assert isinstance(body, Backbone)
-    refuse_what_no_node_computes(body.config)
-    x = _embedding(graph, body.embedding, segments)
-    x = graph.add("Reshape", x, graph.constant("flat", [-1, body.config.width]))
     lengths = graph.add("Cast", "lengths", to=7)
     bias = "" if body.stack.bias is None else _bias(graph, body.stack.bias, body.config.max_length)
+
+    def mix(name: str, qkv: Sequence[str], config: BlockConfig) -> str:
+        # Padding follows the text: where a token sees only what came before it, it sees none.
+        padding = () if config.causal else ("", "", lengths)
+        settings = heads(config) | ({"is_causal": 1} if config.causal else {})
+        return graph.add("Attention", *qkv, bias, *padding, name=f"{name}_attention", **settings)
+
+    return transformer(graph, body, graph.steps, mix, segments=segments)
+
+
+def transformer(
+    graph: Graph, body: Backbone, places: Callable[[], str], mix: Mix, *, segments: bool = False
+) -> str:
+    """(rows, tokens, width) states of tokens at these places; `mix` is what their attention does.
+
+    Between attentions all tokens lie flat, (rows * tokens, width).
+    """
+    refuse_what_no_node_computes(body.config)
+    x = _embedding(graph, body.embedding, places, segments)
+    x = graph.add("Reshape", x, graph.constant("flat", [-1, body.config.width]))
     for i, block in enumerate(body.stack.blocks):
         assert isinstance(block, Block)
-        x = _block(graph, f"block{i}", x, block, lengths, bias)
+        x = _block(graph, f"block{i}", x, block, mix)
     if body.config.final_norm:
         x = norm(graph, "final_norm", x, body.stack.norm)
     return graph.add("Reshape", x, graph.grid(body.config.width))
 
 
-def _embedding(graph: Graph, embedding: Embedding, segments: bool) -> str:
+def _embedding(graph: Graph, embedding: Embedding, places: Callable[[], str], segments: bool) -> str:
     config = embedding.config
-    x = lookup(graph, embedding, graph.steps, segments=segments)
+    x = lookup(graph, embedding, places, segments=segments)
     if config.num_segments and segments:
         table = graph.weight("segment_vectors", array(embedding.segments.weight))
         x = graph.add("Add", x, graph.add("Gather", table, "segments", name="segment_lookup"))
@@ -74,12 +93,12 @@ def lookup(graph: Graph, embedding: Embedding, places: Callable[[], str], *, seg
     return graph.add("Add", x, graph.add("Gather", table, places(), name="position_lookup"))
 
 
-def _block(graph: Graph, name: str, x: str, block: Block, lengths: str, bias: str) -> str:
+def _block(graph: Graph, name: str, x: str, block: Block, mix: Mix) -> str:
     """post: x = norm(x + f(x))        pre: x = x + f(norm(x))"""
     for part, normed in (("attention", block.attention_norm), ("ffn", block.ffn_norm)):
         read = norm(graph, f"{name}_{part}_norm", x, normed) if block.pre else x
         if part == "attention":
-            y = _attention(graph, name, read, block.attention, lengths, bias)
+            y = _attention(graph, name, read, block.attention, mix)
         else:
             y = feed_forward(graph, name, read, block.ffn, block.attention.config.activation)
         x = graph.add("Add", x, y)
@@ -88,18 +107,13 @@ def _block(graph: Graph, name: str, x: str, block: Block, lengths: str, bias: st
     return x
 
 
-def _attention(graph: Graph, name: str, x: str, attention: Attention, lengths: str, bias: str) -> str:
+def _attention(graph: Graph, name: str, x: str, attention: Attention, mix: Mix) -> str:
     config = attention.config
     inner = config.num_heads * config.head_width
     qkv = graph.linear(f"{name}_qkv", x, attention.qkv)
     rows = graph.add("Reshape", qkv, graph.grid(3 * inner))
-    q, k, v = graph.add_many("Split", 3, rows, graph.constant("thirds", [inner] * 3), axis=-1)
-    settings = {"q_num_heads": config.num_heads, "kv_num_heads": config.num_heads, **scale(config)}
-    # Padding follows the text: where a token sees only what came before it, it sees none.
-    settings |= {"is_causal": 1} if config.causal else {}
-    keys = ("", "", lengths) * (not config.causal)
-    mixed = graph.add("Attention", q, k, v, bias, *keys, name=f"{name}_attention", **settings)
-    flat = graph.add("Reshape", mixed, graph.constant("flat_heads", [-1, inner]))
+    thirds = graph.add_many("Split", 3, rows, graph.constant("thirds", [inner] * 3), axis=-1)
+    flat = graph.add("Reshape", mix(name, thirds, config), graph.constant("flat_heads", [-1, inner]))
     return graph.linear(f"{name}_out", flat, attention.out)
 
 
@@ -131,6 +145,11 @@ def norm(graph: Graph, name: str, x: str, layer: nn.Module) -> str:
     return graph.add(
         "LayerNormalization", x, factor, graph.weight(f"{name}_shift", array(layer.bias)), **settings
     )
+
+
+def heads(config: BlockConfig) -> dict[str, Any]:
+    """Settings of an attention whose heads lie side by side."""
+    return {"q_num_heads": config.num_heads, "kv_num_heads": config.num_heads, **scale(config)}
 
 
 def scale(config: BlockConfig) -> dict[str, Any]:

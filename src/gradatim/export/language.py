@@ -1,4 +1,4 @@
-"""A trained causal model as an ONNX graph that scores next tokens, and carries its state where it has one."""
+"""A trained causal model as an ONNX graph that scores next tokens, and carries on from what it has read."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from gradatim.engine.artifact import write_artifact
-from gradatim.engine.language import AFTER, STATE
+from gradatim.engine.language import AFTER, ASKED, ROWS, STATE, TARGETS
 from gradatim.engine.manifest import JSON
+from gradatim.engine.stepper import COUNT, VOCABULARY
 from gradatim.errors import ConfigError
-from gradatim.export.encoder import encoder
+from gradatim.export.causal import causal, past_of
 from gradatim.export.graph import TOKENS, Axes, Graph, array
+from gradatim.export.head import best
 from gradatim.export.recurrent import recurrent, window
 from gradatim.models.backbone import Backbone
 from gradatim.models.heads import LanguageHead
@@ -37,49 +39,58 @@ def write_language(
 
 
 def to_onnx(model: LanguageModel) -> bytes:
-    """Export: `ids`, `targets` (rows, tokens), `lengths` (rows,) and states in; `log_probs` (rows, tokens) of the
-    targets, `next` (vocabulary,), the log probabilities after the last token of the last row, and states out.
+    """Export: `ids` (rows, tokens), `lengths` (rows,) and states in, states out.
+
+    At the places `asked`, of the rows laid end to end: `log_probs` (asked,) of the `targets` that follow there, and the
+    `count` likeliest tokens, `best` and their `scores` (asked, count), with the `norm` (asked, 1) of scores.
     """
     body: Any = model.body
     head = model.head
-    if not isinstance(head, LanguageHead):
+    if not isinstance(head, LanguageHead) or not body.config.causal:
         raise ConfigError(
-            f"a language model with a {type(head).__name__} cannot be exported: it is not causal"
+            "a language model that reads both ways cannot be exported: it predicts no next token"
         )
     graph = Graph()
-    inputs: dict[str, Axes] = {"ids": TOKENS, "targets": TOKENS, "lengths": ("rows",)}
-    ends: dict[str, tuple[str, Axes]] = {}
+    states = {f"{STATE}{number}": axes for number, axes in enumerate(_states(body))}
     if isinstance(body, Backbone):
-        x = encoder(graph, body, segments=False)
+        x, after = causal(graph, body, list(states))
+    elif isinstance(body, RecurrentBackbone):
+        x, after = recurrent(graph, body, list(states))
     else:
-        begin: dict[str, Axes] = {}
-        for part in body.begin(1).tensors:  # (directions, rows, width), or (rows, words)
-            begin[f"{STATE}{len(begin)}"] = (len(part), "rows", part.shape[-1])
-        inputs |= begin
-        if isinstance(body, RecurrentBackbone):
-            x, after = recurrent(graph, body, list(begin))
-        else:
-            x, after = window(graph, body, *begin)
-        ends = {f"{name}{AFTER}": (value, begin[name]) for name, value in zip(begin, after, strict=True)}
+        x, after = window(graph, body, *states)
     flat = graph.add("Reshape", x, graph.constant("flat_states", [-1, body.config.output_width]))
-    scores = graph.add("LogSoftmax", _head(graph, body, head, flat), axis=-1)
-    column = graph.add("Reshape", "targets", graph.constant("column", [-1, 1]))
-    right = graph.add("GatherElements", scores, column, axis=1)
-    outputs: dict[str, tuple[str, Axes]] = {
-        "log_probs": (graph.add("Reshape", right, graph.shape()), TOKENS),
-        "next": (
-            graph.add("Gather", scores, graph.constant("last", -1), axis=0),
-            (head.linear.out_features,),
-        ),
-    }
-    return graph.build(inputs, {**outputs, **ends})
+    logits = _head(graph, body, head, graph.add("Gather", flat, ASKED))
+    log_probs = graph.add("LogSoftmax", logits, axis=-1)
+    column = graph.add("Reshape", TARGETS, graph.constant("column", [-1, 1]))
+    right = graph.add(
+        "Squeeze", graph.add("GatherElements", log_probs, column, axis=1), graph.constant("last", [1])
+    )
+    outputs: dict[str, tuple[str, Axes]] = {"log_probs": (right, (ASKED,))}
+    outputs |= {f"{name}{AFTER}": (end, states[name]) for name, end in zip(states, after, strict=True)}
+    return graph.build(
+        {"ids": TOKENS, "lengths": (ROWS,), ASKED: (ASKED,), TARGETS: (ASKED,), COUNT: (1,), **states},
+        best(graph, logits, log_probs, ASKED) | outputs,
+        long=(ASKED, TARGETS, COUNT, "best"),
+        facts={VOCABULARY: str(head.linear.out_features)},
+    )
+
+
+def _states(body: Any) -> list[Axes]:
+    """The sizes of what is carried from call to call."""
+    if isinstance(body, Backbone):
+        return past_of(body)
+    parts = body.begin(1).tensors  # (directions, rows, width), or (rows, words)
+    return [(len(part), ROWS, part.shape[-1]) for part in parts]
 
 
 def _head(graph: Graph, body: Any, head: LanguageHead, states: str) -> str:
-    """Scores of every word, by the table of word vectors itself where it is tied."""
+    """Scores of every word, by the table of word vectors itself where the graph has it as it is."""
     if head.scale != 1.0:
         states = graph.add("Mul", states, graph.number("head_scale", head.scale))
-    tied = head.linear.weight is body.embedding.words.weight and not isinstance(body, WindowBackbone)
+    changed = isinstance(body, WindowBackbone) or (
+        isinstance(body, Backbone) and body.config.embedding.scaled
+    )
+    tied = head.linear.weight is body.embedding.words.weight and not changed
     table = "words" if tied else graph.weight("head_w", array(head.linear.weight))
     bias = () if head.linear.bias is None else (graph.weight("head_b", array(head.linear.bias)),)
     return graph.add("Gemm", states, table, *bias, name="head", transB=1)

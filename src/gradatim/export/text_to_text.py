@@ -36,6 +36,7 @@ from gradatim.export.encoder import (
     scale,
 )
 from gradatim.export.graph import TOKENS, Axes, Graph, array
+from gradatim.export.head import best
 from gradatim.export.quantise import LOOKUP, Quantiser
 from gradatim.models.backbone import Backbone
 from gradatim.models.language import Seq2Seq
@@ -179,9 +180,10 @@ def decoder_graph(model: Seq2Seq) -> bytes:
             outputs[f"{PRESENT}{part}{i}"] = (name, ("rows", heads, "room", head_width))
     if body.config.final_norm:
         x = norm(graph, "final_norm", x, body.stack.norm)
+    logits = _logits(graph, head, x)
     return graph.build(
         inputs,
-        _best(graph, head, x) | outputs,
+        best(graph, logits, graph.add("LogSoftmax", logits, axis=-1)) | outputs,
         long=(COUNT, "best"),
         facts={VOCABULARY: str(head.linear.out_features)},
     )
@@ -262,17 +264,7 @@ def _bias(graph: Graph, body: Backbone, length: str) -> str:
     return graph.add("Unsqueeze", near, graph.constant("outer", [0, 2]))
 
 
-def _best(graph: Graph, head: Any, x: str) -> dict[str, tuple[str, Axes]]:
-    """The best scores of each row, their tokens, and the logarithm of the sum of all exp(scores)."""
+def _logits(graph: Graph, head: Any, x: str) -> str:
     if head.scale != 1.0:
         x = graph.add("Mul", x, graph.number("head_scale", head.scale))
-    logits = graph.linear("head", x, head.linear)
-    scores, ids = graph.add_many("TopK", 2, logits, COUNT, axis=1)
-    first = graph.constant("first", [0])
-    log_probs = graph.add("LogSoftmax", logits, axis=-1)
-    column = [graph.add("Gather", value, first, axis=1) for value in (logits, log_probs)]
-    return {
-        "scores": (scores, ("rows", "count")),
-        "best": (ids, ("rows", "count")),
-        "norm": (graph.add("Sub", *column), ("rows", 1)),
-    }
+    return graph.linear("head", x, head.linear)

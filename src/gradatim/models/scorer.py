@@ -10,16 +10,16 @@ from torch import Tensor
 
 from gradatim.models.inputs import Inputs
 from gradatim.models.language import LanguageModel
+from gradatim.models.stepper import TorchStepper
 from gradatim.types import Array
 
 CELLS = 1 << 24  # logits held at once
 
 
-class TorchLanguage:
-    """Probabilities by a model in memory."""
+class TorchLanguage(TorchStepper):
+    """Probabilities and new tokens by a model in memory."""
 
-    def __init__(self, model: LanguageModel, *, bf16: bool = False) -> None:
-        self.model, self.bf16 = model.eval(), bf16
+    model: LanguageModel
 
     @property
     def longest(self) -> int | None:
@@ -39,19 +39,8 @@ class TorchLanguage:
                 found[places] = (right - logits.logsumexp(1)).cpu().numpy()
         return found
 
-    def next(self, ids: Array) -> Array:
-        states = self._states(ids, np.array([len(ids)]))[-1:]
-        with torch.inference_mode(), self._cast():
-            scores: Array = self.model.head(states).float().log_softmax(-1)[0].cpu().numpy()
-        return scores
-
     def _states(self, ids: Array, sizes: Array) -> Tensor:
-        device = next(self.model.parameters()).device
-        inputs = Inputs.of({"ids": ids, "lengths": sizes}, fill=1).to(device)
+        inputs = Inputs.of({"ids": ids, "lengths": sizes}, fill=1).to(self._device)
         with torch.inference_mode(), self._cast():
             states: Tensor = self.model.body(inputs.ids, inputs.layout)
         return states
-
-    def _cast(self) -> torch.autocast:
-        device = next(self.model.parameters()).device.type
-        return torch.autocast(device, torch.bfloat16, enabled=self.bf16)

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gradatim.models.inputs import Inputs
-from gradatim.models.language import EncoderDecoder, LanguageModel
+from gradatim.models.language import EncoderDecoder, LanguageModel, VectorDecoder
 from gradatim.types import Array, Arrays, Candidates
 
 
@@ -27,8 +27,8 @@ class TorchState:
 class TorchStepper:
     """Candidates by a model in memory.
 
-    A `LanguageModel` goes on from the ids of the batch, which are prompts; any other reads them as sources and writes
-    after `start`.
+    A `LanguageModel` goes on from the ids of the batch, which are prompts. Any other writes after `start`: a
+    `VectorDecoder` from the `vectors` (rows, width) of the batch, an encoder-decoder from its ids, which are sources.
     """
 
     def __init__(
@@ -45,21 +45,26 @@ class TorchStepper:
         return self.model.head.output.out_features
 
     def begin(self, batch: Arrays, count: int) -> tuple[Candidates, TorchState]:
-        inputs = Inputs.of({"ids": batch["ids"], "lengths": batch["lengths"]}, fill=1).to(self._device)
         with torch.inference_mode(), self._cast():
-            own: Any
-            if isinstance(self.model, LanguageModel):
-                logits, own = self.model.begin(inputs.ids, inputs.layout)
-            else:
-                own = self.model.begin(inputs.ids, inputs.layout)
-                start = torch.full((inputs.layout.num_rows,), self.start or 0, device=self._device)
-                logits = self.model.advance(start, own)
+            logits, own = self._begun(batch)
         return best(logits, count, own), TorchState(own)
 
     def advance(self, ids: Array, state: TorchState, count: int) -> tuple[Candidates, TorchState]:
         with torch.inference_mode(), self._cast():
             logits = self.model.advance(torch.from_numpy(ids).to(self._device), state.own)
         return best(logits, count, state.own), state
+
+    def _begun(self, batch: Arrays) -> tuple[Tensor, Any]:
+        """Logits of the first token of each row, and the model's own state."""
+        start = torch.full((len(batch["lengths"]),), self.start or 0, device=self._device)
+        if isinstance(self.model, VectorDecoder):
+            own = self.model.start(torch.from_numpy(batch["vectors"]).to(self._device))
+            return self.model.advance(start, own), own
+        inputs = Inputs.of({"ids": batch["ids"], "lengths": batch["lengths"]}, fill=1).to(self._device)
+        if isinstance(self.model, LanguageModel):
+            return self.model.begin(inputs.ids, inputs.layout)
+        state = self.model.begin(inputs.ids, inputs.layout)
+        return self.model.advance(start, state), state
 
     @property
     def _device(self) -> torch.device:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gradatim.ngram.counts import sentence_depth
+from gradatim.ngram.stepper import NgramStepper
 from gradatim.ngram.table import LOG_ZERO, Entries, NgramTable
 from gradatim.text.hashing import Ints
 from gradatim.text.lookup import Lookup, pair_keys
@@ -82,12 +83,18 @@ class NgramModel:
     """
 
     start, end, unknown = START, END, UNKNOWN
+    loose: frozenset[int] = frozenset()  # no word is a part of a character
 
     def __init__(self, vocabulary: Vocabulary, unigrams: Floats32, levels: Sequence[Packed]) -> None:
         self.vocabulary = vocabulary
         self.unigrams = unigrams
         self.levels = levels
         self._values = [tuple(steps.values() for steps in level.steps) for level in levels]
+
+    @property
+    def stepper(self) -> NgramStepper:
+        """The same, writing."""
+        return NgramStepper(self.distribution, len(self.vocabulary))
 
     @property
     def order(self) -> int:

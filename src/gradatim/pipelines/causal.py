@@ -6,10 +6,12 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from gradatim.decode.window import Windowed
 from gradatim.text.pieces import PieceEncoder
+from gradatim.text.stream import single_bytes
 from gradatim.text.tokenizer import parse_tokenizer
 from gradatim.text.windows import ragged
-from gradatim.types import Array, LanguageSession
+from gradatim.types import Array, LanguageSession, Stepper
 
 UNKNOWN = ("<unk>", "[UNK]")  # what tokenizers call it
 MAX_TOKENS = 8192  # read at once, about
@@ -27,6 +29,8 @@ class CausalLanguage:
         self.pieces = PieceEncoder(tokenizer, max_length=8)
         self.tokenizer = parse_tokenizer(tokenizer)
         self.start = self.end = end
+        self.stepper: Stepper = session if session.longest is None else Windowed(session, session.longest)
+        self.loose = single_bytes(self.tokenizer)
         unknown = (self.tokenizer.token_to_id(name) for name in UNKNOWN)
         self.unknown = next((token for token in unknown if token is not None), -1)
 
@@ -55,11 +59,6 @@ class CausalLanguage:
             found = self.session.log_probs(ids[read], np.where(asked, ids[following], -1), length - 1)
             result[following[asked]] = found[asked]
         return result
-
-    def distribution(self, context: Sequence[int]) -> Array:
-        """ln p of every token after these, (vocabulary,)."""
-        longest = self.session.longest
-        return self.session.next(np.array(context[-longest:] if longest else context))
 
     def _batches(self, starts: Array, sizes: Array) -> Iterator[tuple[Array, Array, Array]]:
         """Rows or windows of similar length: where they start, how many tokens they have, how many are new."""

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain, pairwise
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from gradatim.decode.search import Search
+from gradatim.decode.write import spoken, write
 from gradatim.errors import ConfigError
-from gradatim.types import Array
+from gradatim.text.stream import streamed
+from gradatim.types import Array, Arrays, Stepper
 
+MAX_ROWS = 64  # texts written side by side
 CHUNK_CHARACTERS = 1 << 22  # of text scored at once
 LN2 = float(np.log(2.0))
 
@@ -24,7 +28,13 @@ class LanguageModel(Protocol):
 
     start: int
     end: int
-    unknown: int
+    unknown: int  # -1 where every text has tokens
+    loose: frozenset[int]  # tokens that are single bytes
+
+    @property
+    def stepper(self) -> Stepper:
+        """The model, writing."""
+        ...
 
     def encode(self, texts: Sequence[str]) -> tuple[Array, Array]:
         """All texts as tokens, `start` and `end` among them, and how many tokens each has."""
@@ -32,10 +42,6 @@ class LanguageModel(Protocol):
 
     def log_probs(self, ids: Array, sizes: Array) -> Array:
         """ln p of each token of texts of these sizes, (tokens,); 0 for the `start` of each."""
-        ...
-
-    def distribution(self, context: Sequence[int]) -> Array:
-        """ln p of every token after these, (tokens of the vocabulary,)."""
         ...
 
     def decode(self, ids: Sequence[int]) -> str:
@@ -113,21 +119,50 @@ class LanguagePipeline:
         ]
 
     def generate(
-        self, prompt: str = "", *, max_tokens: int = 100, temperature: float = 1.0, seed: int = 0
-    ) -> str:
-        """The prompt and what follows, drawn token by token (temperature 0: the likeliest) until the text ends."""
-        if temperature < 0 or max_tokens < 0:
-            raise ConfigError(f"temperature {temperature} and max_tokens {max_tokens} must be at least 0")
-        rng = np.random.default_rng(seed)
-        ids = self.model.encode([prompt])[0].tolist()[:-1]
-        for _ in range(max_tokens):
-            logits = np.asarray(self.model.distribution(ids), dtype=np.float64).copy()
-            logits[self.model.unknown] = -np.inf  # a word that has no letters
-            following = _draw(logits, temperature, rng)
-            if following == self.model.end:
-                break
-            ids.append(following)
-        return self.model.decode(ids[1:])
+        self, prompts: Sequence[str], search: Search | None = None, *, count: int = 1
+    ) -> list[list[str]]:
+        """Each prompt with what follows it: the `search.best` texts, the best first, or as many drawn as `count`.
+
+        Tokens of the prompt count as written where none may be repeated.
+        """
+        search = self._search(search, count)
+        rows = [prompt for prompt in self._prompts(prompts) for _ in range(count)]
+        texts: list[list[str]] = []
+        for first in range(0, len(rows), MAX_ROWS):
+            some = rows[first : first + MAX_ROWS]
+            numbers = np.arange(first, first + len(some)) % count
+            found = write(self.model.stepper, _batch(some), search, before=_before(some), numbers=numbers)
+            for prompt, written in zip(some, found, strict=True):
+                texts.append([self.model.decode([*prompt[1:], *text.ids.tolist()]) for text in written])
+        return [list(chain(*texts[first : first + count])) for first in range(0, len(texts), count)]
+
+    def stream(self, prompt: str = "", search: Search | None = None, *, number: int = 0) -> Iterator[str]:
+        """The same for one prompt, in pieces as they are written; `number` says which of the texts that are drawn.
+
+        Raises ConfigError for beams.
+        """
+        [row] = self._prompts([prompt])
+        search = self._search(search, number + 1)
+        tokens = spoken(self.model.stepper, _batch([row]), search, before=_before([row]), number=number)
+        groups = chain([row[1:]], ([token] for token in tokens))
+        return streamed(groups, self.model.decode, loose=self.model.loose)
+
+    def plain(self, texts: Sequence[str]) -> list[str]:
+        """Texts as the model's tokens spell them."""
+        return [self.model.decode(row[1:]) for row in self._prompts(texts)]
+
+    def _search(self, search: Search | None, count: int) -> Search:
+        """The search, which never writes a word that has no letters, for so many texts."""
+        search = search or Search(end=self.model.end)
+        if count < 1 or (count > 1 and not search.sample):
+            raise ConfigError(f"{count} texts: unless they are drawn, all would be the same")
+        unknown = (self.model.unknown,) * (self.model.unknown >= 0)
+        return replace(search, banned=(*search.banned, *unknown))
+
+    def _prompts(self, prompts: Sequence[str]) -> list[list[int]]:
+        """Tokens of texts that are to go on."""
+        ids, sizes = self.model.encode(prompts)
+        return [row.tolist()[:-1] for row in np.split(ids, np.cumsum(sizes)[:-1])] if len(sizes) else []
 
     def _sums(self, texts: Sequence[str], carried: bool) -> tuple[Array, ...]:
         """ln p, tokens, unknown tokens and ln p of the others, of each text."""
@@ -147,11 +182,14 @@ class LanguagePipeline:
         )  # fmt: skip
 
 
-def _draw(logits: Floats, temperature: float, rng: np.random.Generator) -> int:
-    """One token from softmax(logits / temperature), by the maximum of Gumbel noise (Gumbel 1954)."""
-    if temperature == 0:
-        return int(logits.argmax())
-    return int((logits / temperature + rng.gumbel(size=len(logits))).argmax())
+def _batch(rows: list[list[int]]) -> Arrays:
+    return {"ids": np.concatenate(rows), "lengths": np.array([len(row) for row in rows])}
+
+
+def _before(rows: list[list[int]]) -> Array:
+    """(rows, longest), each at the right behind -1."""
+    longest = max(map(len, rows))
+    return np.array([[-1] * (longest - len(row)) + row for row in rows])
 
 
 def _exp(value: float) -> float:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Any, overload
 
 import numpy as np
 
 from gradatim.decode.search import Search, Written
-from gradatim.decode.write import write
+from gradatim.decode.write import spoken, write
 from gradatim.text.parts import parts
 from gradatim.text.pieces import PieceEncoder
+from gradatim.text.stream import single_bytes, streamed
 from gradatim.text.tokenizer import parse_tokenizer
-from gradatim.types import Array, Stepper
+from gradatim.types import Array, Arrays, Stepper
 
 MAX_CELLS = 4096  # rows x the longest of them, of sources that are read together
 MAX_ROWS = 64
@@ -59,6 +60,7 @@ class TextToText:
     ) -> None:
         self.stepper, self.pieces, self.end, self.longest, self.prefix = stepper, pieces, end, longest, prefix
         self.target, self.beams = parse_tokenizer(target), beams
+        self.loose = single_bytes(self.target)
 
     @overload  # a str is a sequence of str to the type checker, hence the overlap
     def __call__(self, texts: str, search: Search | None = None) -> str: ...  # type: ignore[overload-overlap]
@@ -100,6 +102,21 @@ class TextToText:
         """A search with these settings and the model's own end and beams."""
         return Search(**{"end": self.end, "max_length": 256, "beams": self.beams, **settings})
 
+    def stream(self, text: str, search: Search | None = None, *, begin: str = "") -> Iterator[str]:
+        """What `outputs` would give for one text, in pieces as they are written.
+
+        Raises ConfigError for beams.
+        """
+        search, parts = self._within(search or self.search(beams=1)), self._parts(text)
+        pieces: list[Iterator[str]] = []
+        for number, part in enumerate(parts):
+            prefix = self._prefix([begin if not number else ""])
+            tokens = spoken(self.stepper, self._read([part]), search, prefix=prefix, number=number)
+            pieces.append(streamed(([token] for token in tokens), self._decode, loose=self.loose))
+            if part[-1:].isspace() and number + 1 < len(parts):
+                pieces.append(iter(" "))
+        return chain.from_iterable(pieces)
+
     def _within(self, search: Search) -> Search:
         """The search, for as many tokens as the model can write."""
         if self.longest is None or search.max_length <= self.longest:
@@ -117,16 +134,24 @@ class TextToText:
     def _written(self, texts: list[str], first: list[str], search: Search) -> list[list[Output]]:
         """What is written for texts that can be read at once, those of like length together."""
         found: list[list[Output]] = [[] for _ in texts]
-        encoded = self.pieces.encode([self.prefix + text for text in texts]).arrays if texts else {}
-        lengths = encoded.get("lengths", np.zeros(0, dtype=np.int64))
+        encoded = self._read(texts)
+        lengths = encoded["lengths"]
         starts = np.cumsum(lengths) - lengths
         for rows in _batches(lengths):
             ids = np.concatenate([encoded["ids"][starts[row] : starts[row] + lengths[row]] for row in rows])
             prefix = self._prefix([first[row] for row in rows])
             batch = {"ids": ids, "lengths": lengths[rows]}
-            for row, several in zip(rows, write(self.stepper, batch, search, prefix=prefix), strict=True):
-                found[row] = [self._output(written) for written in several]
+            written = write(self.stepper, batch, search, prefix=prefix, numbers=rows)
+            for row, several in zip(rows, written, strict=True):
+                found[row] = [self._output(one) for one in several]
         return found
+
+    def _read(self, texts: list[str]) -> Arrays:
+        """Tokens of sources, packed."""
+        return self.pieces.encode([self.prefix + text for text in texts]).arrays
+
+    def _decode(self, ids: list[int]) -> str:
+        return str(self.target.decode(ids))
 
     def _prefix(self, texts: list[str]) -> Array | None:
         if not any(texts):
@@ -138,8 +163,9 @@ class TextToText:
     def _output(self, written: Written) -> Output:
         ids = written.ids.tolist()
         tokens = tuple(self.target.id_to_token(token) or "" for token in ids)
-        text = str(self.target.decode(ids))
-        return Output(text, tokens, written.log_prob, written.score, written.ended, written.attention)
+        return Output(
+            self._decode(ids), tokens, written.log_prob, written.score, written.ended, written.attention
+        )
 
 
 def _batches(lengths: Array) -> Iterator[Array]:

@@ -99,6 +99,16 @@ def test_texts_go_to_a_file_and_several_come_with_their_scores(folder: Path) -> 
     assert command("translate", model, "red cat", "--begin", "vieux").startswith("vieux")
 
 
+def test_texts_are_printed_as_they_are_written(folder: Path) -> None:
+    model = folder / "run" / "model"
+    lines = "red cat\n\nold blue dog\n"
+    assert command("translate", model, "--stream", input=lines) == command(
+        "translate", model, "--beams", 1, input=lines
+    )
+    assert command("translate", model, "red cat", "old fish", "--stream") == "chat rouge\npoisson vieux\n"
+    assert command("translate", model, "red cat", "--stream", "--begin", "vieux").startswith("vieux")
+
+
 def test_eight_bits_say_nearly_the_same(folder: Path) -> None:
     file = folder / "small.gradatim"
     assert "int8" in command("convert", folder / "run" / "model", file, "--int8", folder / "train.en")
@@ -121,6 +131,8 @@ def test_eight_bits_say_nearly_the_same(folder: Path) -> None:
 @pytest.mark.parametrize(("words", "said"), [
     (["translate", "MODEL", "red", "--input", "x"], "not both"),
     (["translate", "NONE.gradatim", "red"], "NONE.gradatim"),
+    (["translate", "MODEL", "red", "--stream", "--beams", "2"], "2 beams"),
+    (["translate", "MODEL", "red", "--stream", "--json"], "leave out"),
     (["evaluate", "MODEL", "EN", "SHORT"], "300 lines"),
     (["evaluate", "MODEL", "EN", "XX", "--measure", "blue"], "bleu"),
     (["convert", "ENCODER", "out.gradatim"], "none that writes"),

@@ -4,31 +4,36 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
 import gradatim
 from gradatim.checkpoint.config import ModelConfig
 from gradatim.checkpoint.folder import save_model
 from gradatim.cli.lm import app
+from gradatim.decode.search import Search
 from gradatim.engine import language as engine
 from gradatim.engine.artifact import read_artifact
 from gradatim.engine.language import OnnxLanguage
 from gradatim.errors import ArtifactError, ConfigError
 from gradatim.export.language import to_onnx, write_language
 from gradatim.models.language import LanguageModel
-from gradatim.models.presets import Sizes, bert, gpt2, recurrent
+from gradatim.models.presets import Sizes, bert, gpt, gpt2, recurrent, t5, transformer
 from gradatim.models.recurrent import WindowConfig
 from gradatim.models.scorer import TorchLanguage
 from gradatim.pipelines.causal import CausalLanguage
 from gradatim.pipelines.language import LanguagePipeline
 from gradatim.pipelines.open import load_language
 from gradatim.text.tokenizer import preset, train_tokenizer
+from gradatim.types import Array, Arrays, Candidates
 
 LINES = ["the cat sat on the mat", "a dog ran", "", "the zebra sat on the cat", "the " * 20]
 TOKENIZER = train_tokenizer(LINES[:3], preset("word"), 50)
@@ -46,16 +51,30 @@ def run(*arguments: str) -> Result:
 
 
 SIZES = Sizes(vocab_size=SIZE, num_layers=2, width=8, num_heads=2, ffn_width=16, max_length=8)
-KINDS = [*STEPPED, "untied", "window", "gpt2"]
+LONG = Sizes(vocab_size=SIZE, num_layers=2, width=8, num_heads=2, ffn_width=16, max_length=64)
+BODIES: dict[str, Any] = {
+    "window": WindowConfig(vocab_size=SIZE, width=8, hidden_width=8, context=3),
+    "gpt2": gpt2(SIZES),
+    "gpt": gpt(LONG),
+    "long gpt2": gpt2(LONG),
+    "distances": t5(SIZES, buckets=6, max_distance=9, causal=True),
+    "scaled": transformer(LONG, causal=True),
+}
+KINDS = [*STEPPED, "untied", *BODIES]
+SEARCHES = {
+    "greedy": Search(end=END, max_length=30),
+    "beams": Search(end=END, max_length=30, beams=3, best=2),
+    "without repeats": Search(end=END, max_length=30, repetition=1.3, no_repeat=2),
+    "drawn": Search(end=END, max_length=30, sample=True, top_k=5, top_p=0.9, temperature=0.8),
+}
+PROMPTS = ["a dog ran", "", "the cat sat on the mat the cat sat", "the cat"]
 
 
 def made(kind: str) -> LanguageModel:
     torch.manual_seed(0)
     body: Any
-    if kind == "gpt2":
-        body = gpt2(SIZES)
-    elif kind == "window":
-        body = WindowConfig(vocab_size=SIZE, width=8, hidden_width=8, context=3)
+    if kind in BODIES:
+        body = BODIES[kind]
     else:
         body = recurrent(kind.replace("untied", "gru"), vocab_size=SIZE, **STEPPED.get(kind, STEPPED["gru"]))
     bias = {"tied": False, "bias": True, "scale": 0.5} if kind == "untied" else {}
@@ -86,10 +105,63 @@ def test_scores_are_those_of_torch(
     wanted, found = (model.score(LINES, carried=carried) for model in (torch_model, exported))
     np.testing.assert_allclose(found.log_probs, wanted.log_probs, rtol=1e-4)
     np.testing.assert_array_equal(found.unknown, wanted.unknown)
-    context = [END, *TOKENIZER.encode("the cat sat on a mat").ids]
-    every = exported.model.distribution(context)
-    np.testing.assert_allclose(every, torch_model.model.distribution(context), atol=1e-5)
-    assert np.exp(every).sum() == pytest.approx(1, rel=1e-4)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_texts_are_those_of_torch(kind: str) -> None:
+    torch_model, exported = both(kind)
+    for search in SEARCHES.values():
+        wanted = torch_model.generate(PROMPTS, search)
+        assert exported.generate(PROMPTS, search) == wanted
+        if search.beams == 1:  # in pieces, and in whatever company
+            assert ["".join(exported.stream(prompt, search)) for prompt in PROMPTS] == [
+                row[0] for row in wanted
+            ]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(
+    lengths=st.lists(st.integers(1, 4), min_size=1, max_size=4),
+    steps=st.integers(1, 4),
+    seed=st.integers(0, 9),
+)
+@settings(max_examples=5, deadline=None)
+def test_a_token_at_a_time_is_all_at_once(kind: str, lengths: list[int], steps: int, seed: int) -> None:
+    session, rng = exported(kind), np.random.default_rng(seed)
+    rows = [rng.integers(0, SIZE, length) for length in lengths]
+    found, state = session.begin(batch(rows), SIZE)
+    for _ in range(steps):
+        kept = rng.integers(0, len(rows), len(rows))
+        more = rng.integers(0, SIZE, len(rows))
+        rows = [np.append(rows[row], token) for row, token in zip(kept, more, strict=True)]
+        found, state = session.advance(more, state.reorder(kept), SIZE)
+    for number, row in enumerate(rows):
+        alone, _ = session.begin(batch([row]), SIZE)
+        same(alone, found, number)
+        targets = np.full(len(row), -1)
+        targets[-1] = alone.ids[0, 3]
+        scores = session.log_probs(row, targets, np.array([len(row)]))
+        assert scores[-1] == pytest.approx(alone.log_probs[0, 3], abs=1e-5)
+        assert not scores[:-1].any()
+
+
+@cache
+def exported(kind: str) -> OnnxLanguage:
+    model = made(kind)
+    return OnnxLanguage(to_onnx(model), longest=model.body.config.longest, threads=1)
+
+
+def batch(rows: list[Array]) -> Arrays:
+    return {"ids": np.concatenate(rows), "lengths": np.array([len(row) for row in rows])}
+
+
+def same(alone: Candidates, found: Candidates, number: int) -> None:
+    """The scores of all tokens, in the order of tokens."""
+    scores = [
+        candidates.log_probs[row][np.argsort(candidates.ids[row])]
+        for candidates, row in ((alone, 0), (found, number))
+    ]
+    np.testing.assert_allclose(*scores, atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", ["lstm", "gpt2"])
@@ -131,9 +203,12 @@ def test_generation_has_the_shapes_of_transformers(tmp_path: Path) -> None:
     assert one == write("the cat", max_new_tokens=4, do_sample=False, temperature=3.0)
     several = write("the cat", max_new_tokens=4, do_sample=True, num_return_sequences=3, seed=1)
     assert len(several) == 3
+    assert several[:2] == write("the cat", max_new_tokens=4, do_sample=True, num_return_sequences=2, seed=1)
+    assert len(write(["the", "a"], num_beams=3, num_return_sequences=2, max_new_tokens=4)[1]) == 2
+    assert "".join(write.stream("the cat", max_new_tokens=4)) == one[0]["generated_text"]
     rest = write("the cat", max_new_tokens=4, return_full_text=False)
     assert one[0]["generated_text"] == "the cat" + rest[0]["generated_text"]
-    with pytest.raises(ConfigError, match="num_return_sequences"):
+    with pytest.raises(ConfigError, match="2 texts"):
         write("the cat", num_return_sequences=2)
     with pytest.raises(ConfigError, match="did you mean 'text-generation'"):
         gradatim.pipeline("text-generations", path)
@@ -144,6 +219,10 @@ def test_what_is_no_language_model_is_refused(tmp_path: Path) -> None:
     assert isinstance(masked, LanguageModel)
     with pytest.raises(ConfigError, match="cannot be exported"):
         to_onnx(masked)
+    odd = ModelConfig(kind="causal", body=bert(SIZES)).build()
+    assert isinstance(odd, LanguageModel)
+    with pytest.raises(ConfigError, match="both ways"):
+        to_onnx(odd)
     with pytest.raises(ArtifactError, match="folder"):
         load_language(tmp_path)
     with pytest.raises(ArtifactError, match="no language model"):

@@ -7,23 +7,24 @@ from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from gradatim.checkpoint.config import ModelConfig
 from gradatim.checkpoint.folder import load_backbone, tokenizer_json
 from gradatim.data import resolve_model
+from gradatim.decode.search import Search
+from gradatim.decode.write import write
 from gradatim.errors import ConfigError
 from gradatim.models.classifier import Classifier
 from gradatim.models.language import VectorDecoder
 from gradatim.models.recurrent import RecurrentConfig
 from gradatim.models.session import TorchSession
+from gradatim.models.stepper import TorchStepper
 from gradatim.objectives.from_vectors import TextFromVector
 from gradatim.pipelines.classification import pool_windows
 from gradatim.pipelines.overlap import overlap
 from gradatim.text.pieces import PieceEncoder
 from gradatim.train.build import Materials, Prepared
-from gradatim.types import Array
+from gradatim.types import Array, Arrays
 
 SHOWN = 8  # examples at the end of a run
 JUDGED = 1000  # sentences decoded in an evaluation, at most
@@ -87,22 +88,13 @@ def sentence_vectors(encoder: str, texts: Sequence[str], *, bf16: bool) -> Array
     return found
 
 
-@torch.inference_mode()
 def decode(model: VectorDecoder, vectors: Array, *, end: int, longest: int) -> list[list[int]]:
     """The likeliest word after each, from these vectors on, until `end` or `longest` words."""
     training = model.training
-    model.eval()
-    state = model.start(torch.from_numpy(np.asarray(vectors, dtype=np.float32)))
-    ids = torch.full((len(vectors),), end)
-    open_rows = torch.ones(len(vectors), dtype=torch.bool)
-    steps: list[Tensor] = []
-    while len(steps) < longest and open_rows.any():
-        ids = model.advance(ids, state).argmax(-1)
-        open_rows &= ids != end
-        steps.append(ids)
+    batch: Arrays = {"vectors": np.asarray(vectors, dtype=np.float32), "lengths": np.ones(len(vectors))}
+    written = write(TorchStepper(model, start=end), batch, Search(end=end, max_length=longest))
     model.train(training)
-    rows = torch.stack(steps, dim=1).tolist()
-    return [row[: row.index(end)] if end in row else row for row in rows]
+    return [text.ids.tolist() for [text] in written]
 
 
 def scores(written: Sequence[str], wanted: Sequence[str]) -> dict[str, float]:

@@ -1,0 +1,18 @@
+"""What stands at the end of a graph that writes: scores of a vocabulary, and the best of them."""
+
+from __future__ import annotations
+
+from gradatim.engine.stepper import COUNT
+from gradatim.export.graph import Axes, Graph
+
+
+def best(graph: Graph, logits: str, log_probs: str, rows: str = "rows") -> dict[str, tuple[str, Axes]]:
+    """The best scores of each row (rows, vocabulary), their tokens, and the logarithm of the sum of all exp(scores)."""
+    scores, ids = graph.add_many("TopK", 2, logits, COUNT, axis=1)
+    first = graph.constant("first", [0])
+    column = [graph.add("Gather", value, first, axis=1) for value in (logits, log_probs)]
+    return {
+        "scores": (scores, (rows, "count")),
+        "best": (ids, (rows, "count")),
+        "norm": (graph.add("Sub", *column), (rows, 1)),
+    }
