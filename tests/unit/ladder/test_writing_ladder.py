@@ -55,8 +55,8 @@ def climbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setattr("gradatim.ladder.writing.lab.TOKENS", 512)
         patch.setattr(TextGoal, "rungs", (LeadRung(), TINY, StudentRung(), WritingInt8Rung(), BeamsRung()))
         gradatim.fit(
-            parallel(folder), out=folder / "model.gradatim", report=folder / "report.html", epochs=12, precision="fp32", threads=1,
-            picture=folder / "front.png", tolerance=1.0,
+            parallel(folder), out=folder / "model.gradatim", report=folder / "report.html", epochs=12, threads=1,
+            picture=folder / "front.png", precision="fp32", tolerance=1.0,
         )  # fmt: skip
     return folder
 
@@ -99,7 +99,7 @@ def test_a_student_has_half_of_its_teacher(climbed: Path) -> None:
 
 
 def test_a_student_without_a_teacher_is_skipped(tmp_path: Path) -> None:
-    with pytest.raises(gradatim.errors.GradatimError, match="(?s)no rung could be run.*needs a Transformer"):
+    with pytest.raises(gradatim.errors.GradatimError, match=r"(?s)no rung could be run.*needs a Transformer"):
         gradatim.fit(
             parallel(tmp_path, 60), rungs=["student"], out=tmp_path / "m.gradatim", report=tmp_path / "r.html",
             threads=1,
