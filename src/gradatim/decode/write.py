@@ -42,8 +42,8 @@ def spoken(
     prefix: Array | None = None,
     before: Array | None = None,
     number: int = 0,
-) -> Iterator[int]:
-    """The tokens of a batch of one row as they are chosen, without the end; its draws are those of this `number`.
+) -> Iterator[Step]:
+    """The steps of a batch of one row as they are taken, without the end; its draws are those of this `number`.
 
     Raises ConfigError for beams: which of them is the best shows at the end.
     """
@@ -52,7 +52,7 @@ def spoken(
             f"a text of {search.beams} beams is known at its end only: to see it grow, search with 1"
         )
     steps = walk(stepper, batch, search, prefix=prefix, before=before, numbers=np.array([number]))
-    return (int(step.ids[0]) for step in steps if step.ids[0] != search.end)
+    return (step for step in steps if step.ids[0] != search.end)
 
 
 def _joined(steps: list[Step], row: int, source: int, search: Search) -> Written:

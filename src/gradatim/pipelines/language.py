@@ -143,8 +143,8 @@ class LanguagePipeline:
         """
         [row] = self._prompts([prompt])
         search = self._search(search, number + 1)
-        tokens = spoken(self.model.stepper, _batch([row]), search, before=_before([row]), number=number)
-        groups = chain([row[1:]], ([token] for token in tokens))
+        steps = spoken(self.model.stepper, _batch([row]), search, before=_before([row]), number=number)
+        groups = chain([row[1:]], (step.ids.tolist() for step in steps))
         return streamed(groups, self.model.decode, loose=self.model.loose)
 
     def plain(self, texts: Sequence[str]) -> list[str]:

@@ -10,7 +10,9 @@ from typing import Any, overload
 import numpy as np
 
 from gradatim.decode.search import Search, Written
+from gradatim.decode.walk import Step
 from gradatim.decode.write import spoken, write
+from gradatim.pipelines.unknown import unknown_token, with_source_words
 from gradatim.text.parts import parts
 from gradatim.text.pieces import PieceEncoder
 from gradatim.text.stream import single_bytes, streamed
@@ -42,9 +44,10 @@ class TextToText:
 
     `target` is the tokenizer.json of what is written, `end` the token that ends it, `longest` the most tokens that
     the model can write at once, whatever a search asks for; `beams` how many texts it keeps side by side unless a
-    search says otherwise; `prefix` names the task to a
-    model that knows several (Raffel et al. 2020, section 2.4). A text longer than `pieces` can read is cut between
-    sentences and written part by part: nothing is left out. Of a text without letters nothing is written.
+    search says otherwise; `prefix` names the task to a model that knows several (Raffel et al. 2020, section 2.4).
+    A text longer than `pieces` can read is cut between sentences and written part by part: nothing is left out. Of a
+    text without letters nothing is written. For a word that cannot be written stands that of the source which was
+    looked at, where the model tells.
     """
 
     def __init__(
@@ -60,7 +63,7 @@ class TextToText:
     ) -> None:
         self.stepper, self.pieces, self.end, self.longest, self.prefix = stepper, pieces, end, longest, prefix
         self.target, self.beams = parse_tokenizer(target), beams
-        self.loose = single_bytes(self.target)
+        self.loose, self.unknown = single_bytes(self.target), unknown_token(self.target)
 
     @overload  # a str is a sequence of str to the type checker, hence the overlap
     def __call__(self, texts: str, search: Search | None = None) -> str: ...  # type: ignore[overload-overlap]
@@ -111,8 +114,8 @@ class TextToText:
         pieces: list[Iterator[str]] = []
         for number, part in enumerate(parts):
             prefix = self._prefix([begin if not number else ""])
-            tokens = spoken(self.stepper, self._read([part]), search, prefix=prefix, number=number)
-            pieces.append(streamed(([token] for token in tokens), self._decode, loose=self.loose))
+            steps = spoken(self.stepper, self._read([part]), search, prefix=prefix, number=number)
+            pieces.append(self._streamed(steps, part))
             if part[-1:].isspace() and number + 1 < len(parts):
                 pieces.append(iter(" "))
         return chain.from_iterable(pieces)
@@ -143,7 +146,7 @@ class TextToText:
             batch = {"ids": ids, "lengths": lengths[rows]}
             written = write(self.stepper, batch, search, prefix=prefix, numbers=rows)
             for row, several in zip(rows, written, strict=True):
-                found[row] = [self._output(one) for one in several]
+                found[row] = [self._output(one, texts[row]) for one in several]
         return found
 
     def _read(self, texts: list[str]) -> Arrays:
@@ -153,6 +156,27 @@ class TextToText:
     def _decode(self, ids: list[int]) -> str:
         return str(self.target.decode(ids))
 
+    def _text(self, ids: list[int], looked: Array | None, source: str) -> str:
+        """The text of tokens, of which each looked at so much of every token of the source."""
+        if looked is None or self.unknown not in ids:
+            return self._decode(ids)
+        read = self.prefix + source
+        spans = self.pieces.tokenizer.encode(read).offsets
+        return with_source_words(ids, looked, self.unknown, self._decode, read, spans)
+
+    def _streamed(self, steps: Iterator[Step], source: str) -> Iterator[str]:
+        looked: list[Array] = []
+
+        def tokens() -> Iterator[list[int]]:
+            for step in steps:
+                looked.extend([] if step.attention is None else step.attention)
+                yield step.ids.tolist()
+
+        def text(ids: list[int]) -> str:
+            return self._text(ids, np.stack(looked)[: len(ids)] if looked else None, source)
+
+        return streamed(tokens(), text, loose=self.loose)
+
     def _prefix(self, texts: list[str]) -> Array | None:
         if not any(texts):
             return None
@@ -160,12 +184,11 @@ class TextToText:
         longest = max(map(len, rows))
         return np.array([row + [-1] * (longest - len(row)) for row in rows], dtype=np.int64)
 
-    def _output(self, written: Written) -> Output:
-        ids = written.ids.tolist()
+    def _output(self, written: Written, source: str) -> Output:
+        ids, looked = written.ids.tolist(), written.attention
         tokens = tuple(self.target.id_to_token(token) or "" for token in ids)
-        return Output(
-            self._decode(ids), tokens, written.log_prob, written.score, written.ended, written.attention
-        )
+        text = self._text(ids, looked, source)
+        return Output(text, tokens, written.log_prob, written.score, written.ended, looked)
 
 
 def _batches(lengths: Array) -> Iterator[Array]:

@@ -42,7 +42,12 @@ def test_card_shows_card_and_facts(tiny_artifact: Path) -> None:
 
 def test_card_as_json_is_the_manifest(tiny_artifact: Path) -> None:
     manifest = json.loads(run("card", tiny_artifact, "--json").stdout)
-    assert manifest["task"] == {"labels": ["negative", "positive"], "multi_label": False, "pairs": False}
+    assert manifest["task"] == {
+        "labels": ["negative", "positive"],
+        "multi_label": False,
+        "pairs": False,
+        "writes": False,
+    }
     assert set(manifest["members"]) == {"card.md", "model.onnx", "tokenizer.json"}
 
 
