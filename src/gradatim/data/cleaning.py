@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gradatim.data.parallel import Parallel
+from gradatim.errors import DataError
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -23,7 +24,8 @@ def cleaned(pairs: Parallel) -> tuple[Parallel, list[str]]:
     """The pairs that are worth learning from, and notes on how many were left out and why.
 
     Lengths are compared with the median ratio of the text itself, languages with the letters of its two sides, learned
-    from one half to judge the other; where the sides are one language (summaries) that is not asked.
+    from one half to judge the other; where the sides are one language (summaries) that is not asked. Raises DataError
+    where nothing is left.
     """
     reasons = {
         "the pair has come before": _repeated(pairs),
@@ -39,6 +41,8 @@ def cleaned(pairs: Parallel) -> tuple[Parallel, list[str]]:
         if count := int((found & kept).sum()):
             notes.append(f"{count:,} pairs left out: {reason}")
         kept &= ~found
+    if not kept.any():
+        raise DataError(f"no pair is left to learn from: {'; '.join(notes)}")
     return pairs.take(np.flatnonzero(kept).tolist()), notes
 
 

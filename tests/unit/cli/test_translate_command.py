@@ -10,6 +10,9 @@ import pytest
 from typer.testing import CliRunner
 
 from gradatim.cli import app
+from gradatim.engine.lead import LeadStepper
+from gradatim.pipelines.text_to_text import TextToText
+from gradatim.text.pieces import PieceEncoder
 from gradatim.text.tokenizer import preset, train_tokenizer
 from gradatim.train.job import run
 from gradatim.train.recipe_file import read_recipe
@@ -156,3 +159,33 @@ def test_what_makes_no_sense_is_refused(folder: Path, words: list[str], said: st
     result = CliRunner().invoke(app, [str(places.get(word, word)) for word in words])
     assert result.exit_code != 0
     assert said in result.output
+
+
+def test_a_sentence_of_5000_words_is_read_to_its_end(folder: Path) -> None:
+    tokenizer = (folder / "tokenizer.json").read_text()
+    pieces = PieceEncoder(tokenizer, max_length=24)
+    known = pieces.tokenizer.get_vocab()
+    copier = TextToText(LeadStepper(len(known), end=known["</s>"]), pieces, tokenizer, end=known["</s>"])
+    words = np.random.default_rng(1).choice(list(FOREIGN), 5000).tolist()
+    assert copier(" ".join(words)).split() == words
+    assert len(command("translate", folder / "run" / "model", input=" ".join(words)).split()) > 5000 / 24
+
+
+STRANGE = ["привет мир", "你好，世界", "🎉👩\u200d👧", "\u200b", "e\u0301\u0301", "\x00\x07 red", "ﷺ" * 200]
+
+
+@pytest.mark.parametrize("text", STRANGE)
+def test_unseen_scripts_are_answered(folder: Path, text: str) -> None:
+    lines = command("translate", folder / "run" / "model", input=f"{text}\nred cat\n").splitlines()
+    assert len(lines) == 2
+    assert lines[1] == "chat rouge"
+
+
+def test_copies_teach_nothing(tmp_path: Path, folder: Path) -> None:
+    for name in ("en", "xx"):
+        (tmp_path / f"train.{name}").write_text("red cat\nold dog\nblue fish\n" * 20)
+    recipe = RECIPE.format(folder=folder).replace(f"{folder}/train", f"{tmp_path}/train")
+    (tmp_path / "recipe.toml").write_text(recipe.replace("clean = false", "clean = true"))
+    result = CliRunner().invoke(app, ["train", str(tmp_path / "recipe.toml"), "--out", str(tmp_path / "run")])
+    assert result.exit_code != 0
+    assert "both sides are the same" in result.output
