@@ -78,8 +78,9 @@ class AttentiveState:
 class RecurrentSeq2Seq(EncoderDecoder):
     """A recurrent encoder, a decoder whose first state is made of the encoder's last, and a head.
 
-    Differs from the papers: the first state is a linear map of both directions' last states, for every layer; what the
-    head reads is tanh(W [context; state]) (Luong et al. 2015, eq. 5) wherever the context comes from.
+    Word vectors of both sides are read scaled if the encoder's are. Differs from the papers: the first state is a linear
+    map of both directions' last states, for every layer; what the head reads is tanh(W [context; state]) (Luong et al.
+    2015, eq. 5) wherever the context comes from.
     """
 
     def __init__(
@@ -92,6 +93,7 @@ class RecurrentSeq2Seq(EncoderDecoder):
         looks = decoder.place != "none"
         self.words = nn.Embedding(decoder.vocab_size, decoder.width)
         nn.init.uniform_(self.words.weight, -encoder.init, encoder.init)
+        self.scale = encoder.scale
         if shared:
             self.words = self.encoder.embedding.words
         self.recurrent = Recurrent(
@@ -115,7 +117,7 @@ class RecurrentSeq2Seq(EncoderDecoder):
     ) -> Float[Tensor, "target width"]:
         """What the head reads; `trace` gets the weights of every token, (rows, 1, target, source)."""
         state = self.begin(source, source_layout)
-        x = self.dropout(self.words(target))
+        x = self.dropout(self.words(target) * self.scale)
         if self.config.place == "before":
             return self._step_by_step(x, target_layout, state, trace)
         h = self.recurrent(x, target_layout, state.recurrent)
@@ -141,7 +143,7 @@ class RecurrentSeq2Seq(EncoderDecoder):
 
     def advance(self, ids: Int[Tensor, " rows"], state: AttentiveState) -> Float[Tensor, "rows vocabulary"]:
         """One more target token for every row: the logits of the token after it."""
-        return self.head(self._step(self.words(ids), state))  # type: ignore[no-any-return]
+        return self.head(self._step(self.words(ids) * self.scale, state))  # type: ignore[no-any-return]
 
     def _step(self, x: Float[Tensor, "rows width"], state: AttentiveState) -> Float[Tensor, "rows width"]:
         """One token of every row; the state moves on by it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar, get_args
 
@@ -40,8 +41,10 @@ class RecurrentConfig(_OneWay):
 
     The last layer is as wide as the word vectors (`width`), so that output and input may be one matrix;
     those before it have `hidden_width`. A `bidirectional` stack (Graves & Schmidhuber 2005) has `hidden_width` each
-    way in all layers. `dropout` is that of word vectors and of what the head reads, `hidden_dropout` that between
-    layers, `word_dropout` that of whole words; all are `locked` over a row unless told otherwise.
+    way in all layers. `scaled` vectors are multiplied by sqrt(width) when they are read, so that a table small enough
+    to be an output too is large enough to be an input (Vaswani et al. 2017, section 3.4). `dropout` is that of word
+    vectors and of what the head reads, `hidden_dropout` that between layers, `word_dropout` that of whole words; all
+    are `locked` over a row unless told otherwise.
     """
 
     vocab_size: int
@@ -56,6 +59,7 @@ class RecurrentConfig(_OneWay):
     init: float = 0.05  # word vectors are drawn from -init to init
     bidirectional: bool = False
     locked: bool = True
+    scaled: bool = False
 
     def __post_init__(self) -> None:
         if self.cell not in get_args(Cell):
@@ -70,6 +74,11 @@ class RecurrentConfig(_OneWay):
     def output_width(self) -> int:
         """Of the states that a head reads."""
         return 2 * self.hidden_width if self.bidirectional else self.width
+
+    @property
+    def scale(self) -> float:
+        """Of word vectors when they are read."""
+        return math.sqrt(self.width) if self.scaled else 1.0
 
     def build(self) -> RecurrentBackbone:
         """The body with fresh weights."""
@@ -102,7 +111,7 @@ class RecurrentBackbone(nn.Module):
         state: RecurrentState | None = None,
     ) -> Float[Tensor, "tokens width"]:
         """States of all tokens of a packed batch; with a `state` rows go on from it, and it is set to their ends."""
-        x = self._drop(self.word_dropout(self.embedding.words(ids), ids), layout)
+        x = self._drop(self.word_dropout(self.embedding.words(ids) * self.config.scale, ids), layout)
         if trace is not None:
             trace.hidden.append(x)
         x = self.recurrent(x, layout, state)

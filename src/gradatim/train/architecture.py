@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gradatim.checkpoint.config import BodyConfig
+from gradatim.checkpoint.config import BodyConfig, DecoderConfig
 from gradatim.errors import ConfigError, did_you_mean
 from gradatim.models import presets
 from gradatim.models.attentive import AttentiveConfig, Place
@@ -117,15 +118,26 @@ class ModelSettings:
             chosen = presets.Sizes(**given)
         return ARCHITECTURES[family](chosen, **self.given(AXES))
 
-    def attentive(self, body: RecurrentConfig) -> AttentiveConfig:
-        """The decoder of a recurrent encoder: one layer, or `decoder_layers`, of its cell and width."""
+    def sides(self, body: BodyConfig) -> tuple[BodyConfig, DecoderConfig]:
+        """The body as an encoder, and the decoder that goes with it."""
+        match body:
+            case RecurrentConfig():
+                return self._attentive(body)
+            case ConvolutionalConfig():
+                return body, body.decoder(self.decoder_layers)
+            case BackboneConfig():
+                return body, presets.decoder(body, num_layers=self.decoder_layers)
+        raise ConfigError("[model] an encoder-decoder is a Transformer, recurrent or convolutional")
+
+    def _attentive(self, body: RecurrentConfig) -> tuple[RecurrentConfig, AttentiveConfig]:
+        """Word vectors of length one that are read scaled; a decoder of one layer, or `decoder_layers`, as wide."""
         name = self.attention or "bahdanau"
         if name not in ATTENTION:
             raise ConfigError(
                 f"[model] unknown attention '{name}'{did_you_mean(name, ATTENTION)}; known: {', '.join(ATTENTION)}"
             )
         place, score = ATTENTION[name]
-        return AttentiveConfig(
+        return replace(body, scaled=True, init=math.sqrt(3 / body.width)), AttentiveConfig(
             vocab_size=body.vocab_size, width=body.width, hidden_width=body.hidden_width, cell=body.cell,
             num_layers=self.decoder_layers or 1, dropout=body.dropout, place=place, score=score,
         )  # fmt: skip

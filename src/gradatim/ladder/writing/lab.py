@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
@@ -20,8 +19,6 @@ from gradatim.export.text_to_text import write_text_to_text
 from gradatim.ladder.rung import Problem
 from gradatim.models.inputs import PackedTexts
 from gradatim.models.language import EncoderDecoder
-from gradatim.models.presets import decoder
-from gradatim.models.recurrent import RecurrentConfig
 from gradatim.objectives.base import Objective
 from gradatim.objectives.seq2seq import SequenceToSequence
 from gradatim.text.pieces import PieceEncoder
@@ -86,10 +83,7 @@ class WritingLab:
 
     def config(self, settings: ModelSettings) -> ModelConfig:
         """The encoder-decoder that these settings describe."""
-        settings = replace(settings, max_length=None) if settings.hidden_width else settings
-        body = settings.body(self.vocab_size)
-        recurrent = isinstance(body, RecurrentConfig)
-        reader = settings.attentive(body) if recurrent else decoder(body, num_layers=settings.decoder_layers)  # type: ignore[arg-type]
+        body, reader = settings.sides(settings.body(self.vocab_size))
         special = {"pad": self.start, "start": self.start, "eos": self.end}
         return ModelConfig(kind="seq2seq", body=body, decoder=reader, bias=True, special=special)
 

@@ -8,16 +8,13 @@ from typing import cast
 
 import numpy as np
 
-from gradatim.checkpoint.config import DecoderConfig, ModelConfig
+from gradatim.checkpoint.config import ModelConfig
 from gradatim.data.cleaning import cleaned
 from gradatim.data.parallel import Parallel, load_parallel
 from gradatim.decode.search import Search
 from gradatim.errors import ConfigError
-from gradatim.models.convolutional import ConvolutionalConfig
 from gradatim.models.inputs import PackedTexts
 from gradatim.models.language import EncoderDecoder
-from gradatim.models.presets import decoder
-from gradatim.models.recurrent import RecurrentConfig
 from gradatim.models.stepper import TorchStepper
 from gradatim.objectives.seq2seq import SequenceToSequence
 from gradatim.pipelines.overlap import TOKENISED, Measure, overlap
@@ -107,13 +104,7 @@ class Seq2SeqSettings:
                 '[objective] kind "seq2seq" needs a tokenizer with an end token: of kind marian, for example'
             )
         start = end if start is None else start
-        body, layers = materials.body, materials.settings.decoder_layers
-        if isinstance(body, RecurrentConfig):
-            reader: DecoderConfig = materials.settings.attentive(body)
-        elif isinstance(body, ConvolutionalConfig):
-            reader = body.decoder(layers)
-        else:
-            reader = decoder(materials.transformer, num_layers=layers)
+        body, reader = materials.settings.sides(materials.body)
         return ModelConfig(
             kind="seq2seq", body=body, decoder=reader, shared=self.shared,
             scale=body.width**-0.5 if getattr(body, "buckets", 0) and self.tied else 1.0,
