@@ -78,9 +78,9 @@ class AttentiveState:
 class RecurrentSeq2Seq(EncoderDecoder):
     """A recurrent encoder, a decoder whose first state is made of the encoder's last, and a head.
 
-    Word vectors of both sides are read scaled if the encoder's are. Differs from the papers: the first state is a linear
-    map of both directions' last states, for every layer; what the head reads is tanh(W [context; state]) (Luong et al.
-    2015, eq. 5) wherever the context comes from.
+    Word vectors of both sides are read scaled if the encoder's are. Differs from the papers: the first state is a
+    linear map of both directions' last states, for every layer; what the head reads is tanh(W [context; state])
+    (Luong et al. 2015, eq. 5) wherever the context comes from.
     """
 
     def __init__(
