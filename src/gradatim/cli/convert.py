@@ -79,14 +79,9 @@ def _one_file(source: Path, out: Path, int8: str | None) -> None:
     from gradatim.cli.target import check_target
     from gradatim.cli.writer import read_writer
     from gradatim.export.text_to_text import write_text_to_text
-    from gradatim.models.language import Seq2Seq
 
     check_target(out)
     model, tokenizer, settings = read_writer(source)
-    if not isinstance(model, Seq2Seq):
-        raise ConfigError(
-            f"{source} holds a recurrent or convolutional model: so far only a Transformer can become one file"
-        )
     texts = None
     if int8 is not None:
         from gradatim.data.plain import plain_texts

@@ -7,20 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from gradatim.engine.graph import load_session
-from gradatim.engine.onnx import cut, pad
-from gradatim.engine.processor import available_cores
-from gradatim.errors import ArtifactError
+from gradatim.engine.names import COUNT, READ
+from gradatim.engine.pair import GraphPair
 from gradatim.types import Array, Arrays, Candidates
 
-# Tokens of each source, tokens of every text so far, candidates wanted
-READ, WRITTEN, COUNT = "read", "written", "count"
+WRITTEN = "written"  # tokens of every text so far
 BEAMS, WIDTH = "beams", "width"  # which beam wrote each key that a row sees, and how many a source has
 PAST, PRESENT, MEMORY = "state_past_", "present_", "state_memory_"
-VOCABULARY = "gradatim.vocabulary"  # metadata: how many tokens there are to choose from
 OUTPUTS = {"scores": np.float32, "best": np.int64, "norm": np.float32}
-CALL_TOKENS = 1024  # most padded tokens of a call of the encoder,
-START_TOKENS = 20  # and what a call costs by itself
 ROOM = 32  # tokens of the past that there is room for at first
 FULL = 0.75  # share of the sources that are still written, below which they move together
 
@@ -112,35 +106,21 @@ class Call:
 class OnnxStepper:
     """Candidates by the graphs of `gradatim.export.text_to_text`; `start` is what every text begins after.
 
-    Raises `ArtifactError` if `encoder` and `decoder` are no such graphs.
+    Raises `ArtifactError` if the pair are no such graphs.
     """
 
-    def __init__(self, encoder: bytes, decoder: bytes, *, start: int, threads: int | None = None) -> None:
-        try:
-            self._encoder, self._decoder = (
-                load_session(model, threads or available_cores()) for model in (encoder, decoder)
-            )
-            shapes = {node.name: node.shape for node in self._decoder.get_inputs()}
-            self._past = {name: shape for name, shape in shapes.items() if name.startswith(PAST)}
-            self._memory = [node.name for node in self._encoder.get_outputs()]
-            known = {"ids", READ, WRITTEN, BEAMS, WIDTH, COUNT, *self._past, *self._memory}
-            facts = self._decoder.get_modelmeta().custom_metadata_map
-            self._vocab_size = int(facts.get(VOCABULARY, 0))
-        except Exception as error:  # the runtime has no common exception class
-            raise ArtifactError(f"encoder.onnx and decoder.onnx cannot be loaded: {error}") from error
-        if known != shapes.keys() or not self._vocab_size:
-            raise ArtifactError(
-                f"decoder.onnx writes no text after encoder.onnx: it has inputs {sorted(shapes)}"
-            )
-        self.start = start
+    def __init__(self, pair: GraphPair, *, start: int) -> None:
+        self._past = {name: shape for name, shape in pair.inputs.items() if name.startswith(PAST)}
+        pair.require({"ids", READ, WRITTEN, BEAMS, WIDTH, COUNT, *self._past})
+        self.pair, self.start = pair, start
 
     @property
     def vocab_size(self) -> int:
-        return self._vocab_size
+        return self.pair.vocab_size
 
     def begin(self, batch: Arrays, count: int) -> tuple[Candidates, OnnxState]:
         lengths = np.asarray(batch["lengths"], dtype=np.int32)
-        memory = self._read(np.asarray(batch["ids"], dtype=np.int32), lengths)
+        memory = self.pair.read(np.asarray(batch["ids"]), lengths)
         past = {
             name: np.zeros((len(lengths), shape[1], ROOM, shape[3]), dtype=np.float32)
             for name, shape in self._past.items()
@@ -162,33 +142,13 @@ class OnnxStepper:
         found = {name: output[rows] for name, output in call.outputs.items()}
         return Candidates(found["best"], found["scores"], found["norm"][:, 0]), state
 
-    def _read(self, ids: Array, lengths: Array) -> dict[str, Array]:
-        """The memory of these sources, read in the calls that cost least."""
-        order, starts = np.argsort(lengths, kind="stable"), np.cumsum(lengths) - lengths
-
-        def read(rows: Array) -> dict[str, Array]:
-            feed = {**pad({"ids": ids}, starts[rows], lengths[rows]), "lengths": lengths[rows]}
-            return dict(zip(self._memory, self._encoder.run(self._memory, feed), strict=True))
-
-        spans = cut(lengths[order], CALL_TOKENS, START_TOKENS)
-        if len(spans) == 1:
-            return read(np.arange(len(lengths)))
-        memory: dict[str, Array] = {}
-        for first, last in reversed(spans):  # the longest first, as all have their room
-            rows = order[first:last]
-            for name, array in read(rows).items():
-                if name not in memory:
-                    memory[name] = np.zeros((len(lengths), *array.shape[1:]), dtype=np.float32)
-                memory[name][rows, :, : array.shape[2]] = array
-        return memory
-
     def run(self, call: Call) -> None:
         """The decoder graph on these arrays."""
-        self._decoder.run_with_iobinding(call.binding)
+        self.pair.decoder.run_with_iobinding(call.binding)
 
     def _bound(self, state: OnnxState, count: int) -> Call:
         """A call on the arrays of this state, into which its keys are written."""
-        rows, binding = len(state.read) * state.width, self._decoder.io_binding()
+        rows, binding = len(state.read) * state.width, self.pair.decoder.io_binding()
         inputs = {
             "ids": np.zeros(rows, np.int32), READ: state.read, WRITTEN: np.zeros(1, np.int32),
             BEAMS: state.beams, WIDTH: np.array([state.width], np.int32), COUNT: np.array([count], np.int64),

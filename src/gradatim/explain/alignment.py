@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import torch
 
-from gradatim.decode.search import Search
+from gradatim.decode.search import Search, Written
 from gradatim.decode.write import write
 from gradatim.errors import ConfigError
-from gradatim.models.inputs import Inputs
-from gradatim.models.language import EncoderDecoder
-from gradatim.models.stepper import TorchStepper
-from gradatim.nn.stack import Trace
-from gradatim.text.pieces import PieceEncoder
-from gradatim.text.tokenizer import parse_tokenizer
-from gradatim.types import Array
+from gradatim.pipelines.text_to_text import TextToText
+from gradatim.types import Array, Arrays, Stepper
 
+# A stepper, the source, and what was written of it, to the weights (layers, heads, target, source).
+Look = Callable[[Any, Arrays, Written], Array]
 BEGINS = ("▁", "Ġ")  # how tokenizers mark the beginning of a word
 END = "</s>"
 
@@ -51,52 +48,46 @@ class Alignment:
         ]
 
 
-def align(
-    model: EncoderDecoder,
-    pieces: PieceEncoder,
-    target: str,
-    text: str,
-    *,
-    start: int,
-    end: int,
-    search: Search,
-    prefix: str = "",
-) -> Alignment:
-    """Write the text that belongs to `text`, and read it once more with the weights kept.
+def align(writer: TextToText, text: str, search: Search, *, look: Look) -> Alignment:
+    """Write the text that belongs to `text`, and `look` where each of its tokens looked.
 
-    Raises ConfigError for a text without words or longer than the model reads at once, and for a model without
-    attention.
+    Raises ConfigError for a text without words or longer than the model reads at once, and for a model that does not
+    tell.
     """
-    encoded = pieces.encode([prefix + text])
+    pieces, target = writer.pieces, writer.target
+    encoded = pieces.encode([writer.prefix + text])
     if not text.strip() or len(encoded.owners) > 1:
         raise ConfigError(
             f"a text of 1 to {pieces.room} tokens can be shown: this one has "
             f"{len(pieces.documents([text]).arrays['ids'])}"
         )
     batch = {name: encoded.arrays[name] for name in ("ids", "lengths")}
-    [[written, *_]] = write(TorchStepper(model, start=start), batch, search)
-    read = np.concatenate([[start], written.ids])[
-        : len(written.ids) + written.ended
-    ]  # what each was written after
-    source, decoder = (
-        Inputs.of(batch, fill=1),
-        Inputs.of({"ids": read, "lengths": np.array([len(read)])}, fill=1),
-    )
-    trace = Trace([], weights=[])
-    with torch.inference_mode():
-        model.states(source.ids, source.layout, decoder.ids, decoder.layout, trace)
-    if not trace.cross_weights:
-        raise ConfigError("this model has no attention to its source: it reads it into one vector")
-    heads = np.stack([torch.cat(layer).float().numpy()[0] for layer in trace.cross_weights])
-    tokenizer = parse_tokenizer(target)
-    names = [tokenizer.id_to_token(token) or "" for token in written.ids.tolist()]
+    [[written, *_]] = write(writer.stepper, batch, search)
+    heads = look(writer.stepper, batch, written)
+    names = [target.id_to_token(token) or "" for token in written.ids.tolist()]
     sources = [pieces.tokenizer.id_to_token(token) or "" for token in batch["ids"].tolist()]
     return Alignment(
-        str(tokenizer.decode(written.ids.tolist())),
+        str(target.decode(written.ids.tolist())),
         readable(sources),
         readable([*names, *[END] * written.ended]),
         heads,
     )
+
+
+def step_by_step(stepper: Stepper, batch: Arrays, written: Written) -> Array:
+    """What the steps of a text looked at, as their candidates say: one layer of one head."""
+    candidates, state = stepper.begin(batch, 1)
+    looked = [candidates.attention]
+    for token in written.ids[: len(written.ids) - 1 + written.ended]:
+        candidates, state = stepper.advance(np.array([token]), state, 1)
+        looked.append(candidates.attention)
+    weights = [one for one in looked if one is not None]
+    if not weights:
+        raise ConfigError(
+            "this file does not tell where it looks: it has no attention to its source, or that of a Transformer, "
+            "which the folder that it was made from tells"
+        )
+    return np.concatenate(weights)[None, None]
 
 
 def readable(tokens: Sequence[str]) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
-from gradatim.engine.language import STATE
+from gradatim.engine.names import STATE
 from gradatim.types import Array
 
 OPSET = 24  # Attention with the lengths of its rows
@@ -68,11 +68,14 @@ class Graph:
 
     def linear(self, name: str, x: str, linear: nn.Linear) -> str:
         """x W^T + b of states (any, width)."""
-        weight = self.weight(f"{name}_w", array(linear.weight).T)
-        bias: Tensor | None = linear.bias
-        if bias is None:
+        return self.affine(name, x, linear.weight, linear.bias)
+
+    def affine(self, name: str, x: str, w: Tensor, b: Tensor | None) -> str:
+        """The same of a matrix W (outputs, width) and a vector b (outputs,)."""
+        weight = self.weight(f"{name}_w", array(w).T)
+        if b is None:
             return self.add("MatMul", x, weight, name=name)
-        return self.add("Gemm", x, weight, self.weight(f"{name}_b", array(bias)), name=name)
+        return self.add("Gemm", x, weight, self.weight(f"{name}_b", array(b)), name=name)
 
     def steps(self) -> str:
         """0, 1, ... up to the number of tokens of a padded row."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from gradatim.engine.stepper import COUNT
+from gradatim.engine.names import COUNT
 from gradatim.export.graph import Axes, Graph
+from gradatim.models.heads import LanguageHead
 
 
 def best(graph: Graph, logits: str, log_probs: str, rows: str = "rows") -> dict[str, tuple[str, Axes]]:
@@ -16,3 +17,11 @@ def best(graph: Graph, logits: str, log_probs: str, rows: str = "rows") -> dict[
         "best": (ids, (rows, "count")),
         "norm": (graph.add("Sub", *column), (rows, 1)),
     }
+
+
+def candidates(graph: Graph, head: LanguageHead, x: str) -> dict[str, tuple[str, Axes]]:
+    """The same of a head and what it reads, (rows, width)."""
+    if head.scale != 1.0:
+        x = graph.add("Mul", x, graph.number("head_scale", head.scale))
+    logits = graph.linear("head", x, head.linear)
+    return best(graph, logits, graph.add("LogSoftmax", logits, axis=-1))

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from gradatim.engine.artifact import write_artifact
-from gradatim.engine.language import AFTER, ASKED, ROWS, STATE, TARGETS
+from gradatim.engine.language import ASKED, ROWS, TARGETS
 from gradatim.engine.manifest import JSON
-from gradatim.engine.stepper import COUNT, VOCABULARY
+from gradatim.engine.names import AFTER, COUNT, STATE, VOCABULARY
 from gradatim.errors import ConfigError
 from gradatim.export.causal import causal, past_of
 from gradatim.export.graph import TOKENS, Axes, Graph, array
@@ -87,8 +87,10 @@ def _head(graph: Graph, body: Any, head: LanguageHead, states: str) -> str:
     """Scores of every word, by the table of word vectors itself where the graph has it as it is."""
     if head.scale != 1.0:
         states = graph.add("Mul", states, graph.number("head_scale", head.scale))
-    changed = isinstance(body, WindowBackbone) or (
-        isinstance(body, Backbone) and body.config.embedding.scaled
+    changed = (
+        isinstance(body, WindowBackbone)
+        or (isinstance(body, RecurrentBackbone) and body.config.scaled)
+        or (isinstance(body, Backbone) and body.config.embedding.scaled)
     )
     tied = head.linear.weight is body.embedding.words.weight and not changed
     table = "words" if tied else graph.weight("head_w", array(head.linear.weight))

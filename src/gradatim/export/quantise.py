@@ -20,6 +20,7 @@ from gradatim.types import Array, Arrays
 
 EXACT = ("head",)  # a tiny product whose rounding would reach the logits directly
 LOOKUP = "lookup"
+RECURRENT = ("RNN", "GRU", "LSTM")
 # How much of an outlier channel's size may move from activations into weights.
 SHARES = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 WORD_LEVELS = 21  # on either side of zero: packed into the artifact, 5 bits a number
@@ -37,8 +38,8 @@ class Quantiser:
     that error they stay as they are, which saves a node. All steps are constants, and no answer depends on the batch
     around it. The graph holds two forms on the same weights, products in int8 or in fp32, of which ONNX Runtime keeps
     one when it is loaded: int8, unless `gradatim.engine.graph` asks for the other. Recurrent layers know only a step
-    made at run time, so their graph is marked to be run one row at a time, and has one form. Whether int8 is worth
-    having is for the gate to measure.
+    made at run time, so their graph is marked to be run one row at a time, and has one form; or only their weights are
+    in 8 bits, and no answer depends on its batch. Whether int8 is worth having is for the gate to measure.
     """
 
     def __init__(
@@ -52,15 +53,16 @@ class Quantiser:
         self._longest = min(TIMED_TOKENS, max(call["ids"].shape[-1] for call in calls))
         self._rounded: dict[str, Rounded] = {}
 
-    def convert(self, keep: Collection[str] = (), *, both: bool = True) -> bytes:
+    def convert(self, keep: Collection[str] = (), *, both: bool = True, stored: bool = False) -> bytes:
         """The graph in int8, but for the `parts` to keep: products in fp32, the lookup of words in all 127 levels.
 
-        `both`: with its fp32 form, if the graph has one output.
+        `both`: with its fp32 form, if the graph has one output. `stored`: recurrent layers compute in fp32.
         """
-        rounding = _Rounding(onnx.load_model_from_string(self._model), self._seen, self._rounded, self._plain)
+        model = onnx.load_model_from_string(self._model)
+        rounding = _Rounding(model, self._seen, self._rounded, self._plain, stored)
         quantised = rounding.rewrite(set(self.parts) - set(keep))
         facts = {LEVELS: json.dumps(rounding.levels)}
-        if any(node.op_type == "LSTM" for node in quantised.graph.node):
+        if not stored and any(node.op_type == "LSTM" for node in quantised.graph.node):
             quantised = _recurrent(quantised)
             facts[ALONE] = "1"
         elif rounding.levels and both:
@@ -83,9 +85,15 @@ class _Rounding:
     """A graph whose products and lookups are replaced one by one."""
 
     def __init__(
-        self, model: ModelProto, found: Mapping[str, Seen], rounded: dict[str, Rounded], plain: float
+        self,
+        model: ModelProto,
+        found: Mapping[str, Seen],
+        rounded: dict[str, Rounded],
+        plain: float,
+        stored: bool = False,
     ) -> None:
         self.model, self.seen, self.rounded, self.unscaled = model, found, rounded, plain
+        self.stored = stored
         self.weights = {weight.name: weight for weight in model.graph.initializer}
         self.eight: list[NodeProto] = []  # the nodes with products in int8
         self.plain: list[NodeProto] = []  # and those with the same weights in fp32
@@ -97,6 +105,8 @@ class _Rounding:
                 self._lookup(node, WORD_LEVELS if LOOKUP in parts else 127)
             elif node.name in parts:
                 self._product(node)
+            elif self.stored and node.op_type in RECURRENT:
+                self._store(node)
             else:
                 self._both(node)
         self._fill(self.eight, self.eight)
@@ -160,6 +170,22 @@ class _Rounding:
             _node("Cast", [found], number, to=TensorProto.FLOAT),
             _node("Mul", [number, size], node.output[0]),
         )
+
+    def _store(self, node: NodeProto) -> None:
+        """Its weights (directions, outputs, inputs) with one step per output; ONNX Runtime multiplies them out once,
+        when it loads the graph."""
+        for place, name in enumerate(node.input[1:3], 1):
+            whole, steps = round_to_int8(numpy_helper.to_array(self.weights[name]), axis=2)
+            number, node.input[place] = f"{name}_number", f"{name}_plain"
+            levels, sizes = (
+                self._weight(f"{name}_int8", whole),
+                self._weight(f"{name}_steps", steps[..., None]),
+            )
+            self._both(
+                _node("Cast", [levels], number, to=TensorProto.FLOAT),
+                _node("Mul", [number, sizes], node.input[place]),
+            )
+        self._both(node)
 
     def _weight(self, name: str, value: Array) -> str:
         self.weights[name] = numpy_helper.from_array(value, name)

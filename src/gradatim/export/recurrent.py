@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from gradatim.export.graph import Graph, array
 from gradatim.models.recurrent import RecurrentBackbone, WindowBackbone
-from gradatim.nn.recurrent import Cell
+from gradatim.nn.recurrent import Cell, Recurrent
 from gradatim.types import Array
 
 # Of each cell its operator, where ONNX's gates stand among torch's, and settings.
@@ -22,9 +22,14 @@ CELLS: dict[Cell, tuple[str, list[int], dict[str, Any]]] = {
 }
 
 
-def words(graph: Graph, table: nn.Embedding) -> str:
-    """(rows, tokens, width) static vectors."""
-    return graph.add("Gather", graph.weight("words", array(table.weight)), "ids", name="lookup")
+def words(graph: Graph, table: nn.Embedding, scale: float = 1.0) -> str:
+    """Static vectors, (rows, tokens, width) or, of one token a row, (rows, width)."""
+    return graph.add("Gather", graph.weight("words", scale * array(table.weight)), "ids", name="lookup")
+
+
+def parts(cell: Cell) -> int:
+    """How many tensors a layer is carried on by: h, and c of an LSTM."""
+    return 2 if cell == "lstm" else 1
 
 
 def recurrent(graph: Graph, body: RecurrentBackbone, states: Sequence[str] = ()) -> tuple[str, list[str]]:
@@ -34,20 +39,22 @@ def recurrent(graph: Graph, body: RecurrentBackbone, states: Sequence[str] = ())
     """
     stack = body.recurrent
     op, gates, settings = CELLS[stack.cell]
-    directions, parts = (2 if stack.bidirectional else 1), (2 if stack.cell == "lstm" else 1)
+    directions, count = (2 if stack.bidirectional else 1), parts(stack.cell)
     if "activations" in settings:
         settings = {**settings, "activations": settings["activations"] * directions}
-    x = graph.add("Transpose", words(graph, body.embedding.words), perm=[1, 0, 2])  # time first
+    x = graph.add(
+        "Transpose", words(graph, body.embedding.words, body.config.scale), perm=[1, 0, 2]
+    )  # time first
     ends: list[str] = []
     for depth, layer in enumerate(stack.layers):
         weights = _weights(layer, gates, directions)
         y, *after = graph.add_many(
             op,
-            1 + parts,
+            1 + count,
             x,
             *(graph.weight(f"{stack.cell}{depth}_{part}", value) for part, value in weights.items()),
             "lengths",
-            *states[depth * parts : (depth + 1) * parts],
+            *states[depth * count : (depth + 1) * count],
             hidden_size=stack.widths[depth],
             direction="bidirectional" if stack.bidirectional else "forward",
             **settings,
@@ -57,6 +64,43 @@ def recurrent(graph: Graph, body: RecurrentBackbone, states: Sequence[str] = ())
         y = graph.add("Transpose", y, perm=[0, 2, 1, 3])
         x = graph.add("Reshape", y, graph.constant(f"merge{depth}", [0, 0, directions * stack.widths[depth]]))
     return graph.add("Transpose", x, perm=[1, 0, 2]), ends
+
+
+def step(graph: Graph, stack: Recurrent, x: str, states: Sequence[str]) -> tuple[str, list[str]]:
+    """One token of every row, x (rows, width): what the last layer says, and the states after it.
+
+    `states` (rows, hidden) are in the order of `RecurrentState.tensors`. Written out as in `nn.cells`: the operators of
+    ONNX have their products inside, where they get no constant steps in 8 bits.
+    """
+    count, after = parts(stack.cell), []
+    layer: Any
+    for depth, layer in enumerate(stack.layers):
+        state = states[depth * count : (depth + 1) * count]
+        read = graph.affine(f"read{depth}", x, layer.weight_ih_l0, layer.bias_ih_l0)
+        kept = graph.affine(f"kept{depth}", state[0], layer.weight_hh_l0, layer.bias_hh_l0)
+        after += _cell(graph, stack.cell, read, kept, state)
+        x = after[-count]
+    return x, after
+
+
+def _cell(graph: Graph, cell: Cell, read: str, kept: str, state: Sequence[str]) -> list[str]:
+    """`nn.cells.step`, of which `read` is x and `kept` is h, (rows, gates * hidden)."""
+    if cell == "gru":
+        (xr, xz, xn), (hr, hz, hn) = (
+            graph.add_many("Split", 3, part, axis=-1, num_outputs=3) for part in (read, kept)
+        )
+        r, z = (graph.add("Sigmoid", graph.add("Add", *gate)) for gate in ((xr, hr), (xz, hz)))
+        n = graph.add("Tanh", graph.add("Add", xn, graph.add("Mul", r, hn)))
+        # (1 - z) n + z h = n + z (h - n)
+        return [graph.add("Add", n, graph.add("Mul", z, graph.add("Sub", state[0], n)))]
+    both = graph.add("Add", read, kept)
+    if cell != "lstm":
+        return [graph.add("Tanh" if cell == "rnn" else "Relu", both)]
+    i, f, g, o = graph.add_many("Split", 4, both, axis=-1, num_outputs=4)
+    i, f, o = (graph.add("Sigmoid", gate) for gate in (i, f, o))
+    new, old = graph.add("Mul", i, graph.add("Tanh", g)), graph.add("Mul", f, state[1])
+    c = graph.add("Add", old, new)
+    return [graph.add("Mul", o, graph.add("Tanh", c)), c]
 
 
 def window(graph: Graph, body: WindowBackbone, before: str) -> tuple[str, list[str]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,19 +12,11 @@ from gradatim.decode.search import Search
 from gradatim.decode.write import write
 from gradatim.engine.artifact import write_artifact
 from gradatim.engine.manifest import JSON
-from gradatim.engine.stepper import (
-    BEAMS,
-    COUNT,
-    MEMORY,
-    PAST,
-    PRESENT,
-    READ,
-    VOCABULARY,
-    WIDTH,
-    WRITTEN,
-    Call,
-    OnnxStepper,
-)
+from gradatim.engine.names import COUNT, READ, VOCABULARY
+from gradatim.engine.pair import GraphPair
+from gradatim.engine.stepper import BEAMS, MEMORY, PAST, PRESENT, WIDTH, WRITTEN, Call, OnnxStepper
+from gradatim.errors import ConfigError
+from gradatim.export import attentive
 from gradatim.export.calibration import rows_alone
 from gradatim.export.encoder import (
     encoder,
@@ -36,10 +27,11 @@ from gradatim.export.encoder import (
     scale,
 )
 from gradatim.export.graph import TOKENS, Axes, Graph, array
-from gradatim.export.head import best
+from gradatim.export.head import candidates
 from gradatim.export.quantise import LOOKUP, Quantiser
+from gradatim.models.attentive import RecurrentSeq2Seq
 from gradatim.models.backbone import Backbone
-from gradatim.models.language import Seq2Seq
+from gradatim.models.language import EncoderDecoder, Seq2Seq
 from gradatim.nn.block import Block
 from gradatim.nn.multihead import Attention
 from gradatim.text.pieces import PieceEncoder
@@ -52,7 +44,7 @@ TOGETHER, EVERY = 8, 2  # sources written together while ranges are found, and s
 
 def write_text_to_text(
     path: Path,
-    model: Seq2Seq,
+    model: EncoderDecoder,
     tokenizer: str,
     *,
     settings: Mapping[str, JSON],
@@ -66,7 +58,7 @@ def write_text_to_text(
     is written, `prefix`; `beams` is how many texts it keeps side by side unless told otherwise. With texts `int8_on`
     products are in 8 bits, their steps found on these.
     """
-    encoder, decoder = encoder_graph(model), decoder_graph(model)
+    encoder, decoder = graphs(model)
     if int8_on is not None:
         pieces = PieceEncoder(tokenizer, max_length=settings["max_length"])  # type: ignore[arg-type]
         sources = pieces.encode([f"{settings['prefix']}{text}" for text in int8_on]).arrays
@@ -86,33 +78,44 @@ def write_text_to_text(
     )
 
 
+def graphs(model: EncoderDecoder) -> tuple[bytes, bytes]:
+    """What reads sources, and what writes; raises ConfigError for a model that has no graphs yet."""
+    match model:
+        case RecurrentSeq2Seq():
+            return attentive.encoder_graph(model), attentive.decoder_graph(model)
+        case Seq2Seq():
+            return encoder_graph(model), decoder_graph(model)
+    raise ConfigError("a convolutional encoder-decoder cannot become one file yet: use its folder")
+
+
 def in_int8(encoder: bytes, decoder: bytes, sources: Arrays, *, start: int, end: int) -> tuple[bytes, bytes]:
-    """Both graphs with products in 8 bits, and word vectors too.
+    """Both graphs with products in 8 bits, and word vectors too; a recurrent layer finds its weights in 8 bits.
 
     Ranges are those of packed `sources` and of what is written from them, greedily.
     """
-    small = Quantiser(
-        encoder, rows_alone({name: sources[name] for name in ("ids", "lengths")}), exact=(), plain=PLAIN
-    )
-    recorder = _Recorder(encoder, decoder, start=start)
+    pair = GraphPair(encoder, decoder)
+    recorder = (attentive.Recorder if pair.carried else _Recorder)(pair, start=start)
     search = Search(end=end, max_length=int(1.5 * sources["lengths"].max()) + 4)
     for rows in np.array_split(np.arange(len(sources["lengths"])), -(-len(sources["lengths"]) // TOGETHER)):
         first, last = (int(sources["lengths"][:row].sum()) for row in (rows[0], rows[-1] + 1))
         write(recorder, {"ids": sources["ids"][first:last], "lengths": sources["lengths"][rows]}, search)
-    fine = {LOOKUP}  # 127 levels a word: what is written depends on every one of its steps
-    return small.convert(fine, both=False), Quantiser(decoder, recorder.calls, exact=(), plain=PLAIN).convert(
-        fine, both=False
+    texts = rows_alone({name: sources[name] for name in ("ids", "lengths")})
+    small_encoder, small_decoder = (
+        # 127 levels a word: what is written depends on every one of its steps
+        Quantiser(graph, calls, exact=(attentive.VALUE,), plain=PLAIN).convert(
+            {LOOKUP}, both=False, stored=True
+        )
+        for graph, calls in ((encoder, texts), (decoder, recorder.calls))
     )
+    return small_encoder, small_decoder
 
 
 class _Recorder(OnnxStepper):
     """Keeps what the decoder graph is called with."""
 
-    calls: list[Arrays]
-
-    def __init__(self, *args: Any, **settings: Any) -> None:
-        super().__init__(*args, **settings)
-        self.calls = []
+    def __init__(self, pair: GraphPair, *, start: int) -> None:
+        super().__init__(pair, start=start)
+        self.calls: list[Arrays] = []
 
     def run(self, call: Call) -> None:
         room = int(call.written[0]) + 1
@@ -180,10 +183,9 @@ def decoder_graph(model: Seq2Seq) -> bytes:
             outputs[f"{PRESENT}{part}{i}"] = (name, ("rows", heads, "room", head_width))
     if body.config.final_norm:
         x = norm(graph, "final_norm", x, body.stack.norm)
-    logits = _logits(graph, head, x)
     return graph.build(
         inputs,
-        best(graph, logits, graph.add("LogSoftmax", logits, axis=-1)) | outputs,
+        candidates(graph, head, x) | outputs,
         long=(COUNT, "best"),
         facts={VOCABULARY: str(head.linear.out_features)},
     )
@@ -262,9 +264,3 @@ def _bias(graph: Graph, body: Backbone, length: str) -> str:
     end = graph.constant("table_end", [body.config.max_length + 1])
     near = graph.add("Slice", table, first, end, graph.constant("second_axis", [1]))
     return graph.add("Unsqueeze", near, graph.constant("outer", [0, 2]))
-
-
-def _logits(graph: Graph, head: Any, x: str) -> str:
-    if head.scale != 1.0:
-        x = graph.add("Mul", x, graph.number("head_scale", head.scale))
-    return graph.linear("head", x, head.linear)

@@ -137,16 +137,18 @@ def open_text_to_text(artifact: Artifact, *, threads: int | None = None) -> Text
 
 
 def _stepper(artifact: Artifact, vocab_size: int, threads: int | None) -> Stepper:
-    """What writes a token at a time."""
+    """What writes a token at a time: the decoder graph says whether recurrent states are carried, or keys stay."""
     settings: Any = artifact.encoder
     if artifact.kind == "lead":
         from gradatim.engine.lead import LeadStepper
 
         return LeadStepper(vocab_size, end=settings["end"], count=settings["count"])
+    from gradatim.engine.pair import GraphPair
+    from gradatim.engine.recurrent_stepper import RecurrentStepper
     from gradatim.engine.stepper import OnnxStepper
 
-    graphs = (artifact.member(f"{name}.onnx") for name in ("encoder", "decoder"))
-    return OnnxStepper(*graphs, start=int(settings["start"]), threads=threads)
+    pair = GraphPair(artifact.member("encoder.onnx"), artifact.member("decoder.onnx"), threads=threads)
+    return (RecurrentStepper if pair.carried else OnnxStepper)(pair, start=int(settings["start"]))
 
 
 # Each kind imports only what it runs: a linear model starts without ONNX Runtime.

@@ -15,12 +15,15 @@ from gradatim.cli import app
 from gradatim.decode.search import Search
 from gradatim.errors import ConfigError
 from gradatim.explain.alignment import align, diagonality, entropy, readable
+from gradatim.explain.heads import all_heads
 from gradatim.explain.page import write_page, write_picture
 from gradatim.models.attentive import AttentiveConfig
 from gradatim.models.convolutional import ConvolutionalConfig
 from gradatim.models.language import EncoderDecoder
 from gradatim.models.presets import Sizes, decoder, marian
 from gradatim.models.recurrent import RecurrentConfig
+from gradatim.models.stepper import TorchStepper
+from gradatim.pipelines.text_to_text import TextToText
 from gradatim.text.pieces import PieceEncoder
 from gradatim.text.tokenizer import preset, train_tokenizer
 
@@ -54,7 +57,8 @@ def model(kind: str = "marian") -> EncoderDecoder:
 
 def found(text: str, kind: str = "marian", beams: int = 2):  # type: ignore[no-untyped-def]
     search = Search(end=END, max_length=6, beams=beams, banned=(0,))
-    return align(model(kind), PIECES, TOKENIZER.to_str(), text, start=END, end=END, search=search)
+    writer = TextToText(TorchStepper(model(kind), start=END), PIECES, TOKENIZER.to_str(), end=END)
+    return align(writer, text, search, look=all_heads)
 
 
 @pytest.mark.parametrize(("kind", "layers", "heads"), [("marian", 2, 3), ("bahdanau", 1, 1), ("conv", 3, 1)])
@@ -105,15 +109,19 @@ def test_a_page_and_a_picture_are_written(tmp_path: Path) -> None:
     assert (tmp_path / "picture.png").read_bytes()[:4] == b"\x89PNG"
 
 
-def test_the_command_says_who_comes_from_where(tmp_path: Path) -> None:
-    save_model(model(), tmp_path / "model", config=config())  # type: ignore[arg-type]
-    TOKENIZER.save(str(tmp_path / "model" / "tokenizer.json"))
-    page = tmp_path / "page.html"
-    result = CliRunner().invoke(app, ["explain", str(tmp_path / "model"), "a dog", "--html", str(page)])
-    assert result.exit_code == 0, result.output
-    assert "entropy" in result.output
-    assert page.is_file()
-    (tmp_path / "model.gradatim").write_text("")
-    result = CliRunner().invoke(app, ["explain", str(tmp_path / "model.gradatim"), "a dog"])
-    assert result.exit_code != 0
-    assert "no folder" in result.output
+def explained(*words: object) -> str:
+    result = CliRunner().invoke(app, ["explain", *map(str, words)])
+    return result.output if result.exit_code == 0 else f"refused: {result.output}"
+
+
+@pytest.mark.parametrize(("kind", "told"), [("bahdanau", True), ("none", False), ("marian", False)])
+def test_the_command_says_who_comes_from_where(tmp_path: Path, kind: str, told: bool) -> None:
+    folder, file, page = (tmp_path / name for name in ("model", "model.gradatim", "page.html"))
+    save_model(model(kind), folder, config=config(kind))  # type: ignore[arg-type]
+    TOKENIZER.save(str(folder / "tokenizer.json"))
+    of_folder = explained(folder, "a dog", "--html", page)
+    assert page.is_file() == (kind != "none")
+    assert ("entropy" if kind != "none" else "one vector") in of_folder
+    assert CliRunner().invoke(app, ["convert", str(folder), str(file)]).exit_code == 0
+    of_file = explained(file, "a dog")
+    assert of_file == of_folder if told else "does not tell" in of_file

@@ -8,6 +8,7 @@ import torch
 
 from gradatim.decode.search import Search, Written
 from gradatim.decode.write import write
+from gradatim.engine.pair import GraphPair
 from gradatim.engine.stepper import OnnxState, OnnxStepper
 from gradatim.errors import ArtifactError, ConfigError
 from gradatim.export.text_to_text import decoder_graph, encoder_graph, in_int8
@@ -53,6 +54,10 @@ def batch(*lengths: int) -> Arrays:
 SOURCES = batch(7, 2, 5, 11, 1, 3, 4, 6)
 
 
+def loaded(encoder: bytes, decoder: bytes) -> OnnxStepper:
+    return OnnxStepper(GraphPair(encoder, decoder, threads=1), start=START)
+
+
 def same(one: list[list[Written]], other: list[list[Written]], tolerance: float = 1e-5) -> None:
     for mine, theirs in zip(one, other, strict=True):
         assert [text.ids.tolist() for text in mine] == [text.ids.tolist() for text in theirs]
@@ -65,7 +70,7 @@ def same(one: list[list[Written]], other: list[list[Written]], tolerance: float 
 def test_exported_graphs_write_what_the_model_writes(name: str) -> None:
     net = model(name)
     in_memory = TorchStepper(net, start=START)
-    exported = OnnxStepper(encoder_graph(net), decoder_graph(net), start=START, threads=1)
+    exported = loaded(encoder_graph(net), decoder_graph(net))
     assert exported.vocab_size == in_memory.vocab_size == VOCABULARY
     for search in SEARCHES.values():
         same(write(exported, SOURCES, search), write(in_memory, SOURCES, search))
@@ -74,7 +79,7 @@ def test_exported_graphs_write_what_the_model_writes(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in SEARCHES if name != "drawn"])  # row i has draws of its own
 def test_a_row_is_written_the_same_in_any_company(name: str) -> None:
     net, search = model("marian"), SEARCHES[name]
-    exported = OnnxStepper(encoder_graph(net), decoder_graph(net), start=START, threads=1)
+    exported = loaded(encoder_graph(net), decoder_graph(net))
     together = write(exported, SOURCES, search)
     ends = np.cumsum(SOURCES["lengths"])
     for row, (end, length) in enumerate(zip(ends, SOURCES["lengths"], strict=True)):
@@ -84,7 +89,7 @@ def test_a_row_is_written_the_same_in_any_company(name: str) -> None:
 
 def test_rows_move_together_when_most_are_over_and_room_grows() -> None:
     net = model("transformer")
-    exported = OnnxStepper(encoder_graph(net), decoder_graph(net), start=START, threads=1)
+    exported = loaded(encoder_graph(net), decoder_graph(net))
     _, state = exported.begin(SOURCES, 3)
     before = state.past["state_past_k0"]
     assert len(before) == 8
@@ -126,10 +131,7 @@ def test_int8_graphs_write_nearly_the_same() -> None:
     graphs = encoder_graph(net), decoder_graph(net)
     small = in_int8(*graphs, SOURCES, start=START, end=END)
     assert sum(map(len, small)) < 0.6 * sum(map(len, graphs))
-    exact, rounded = (
-        by_token(OnnxStepper(*both, start=START, threads=1).begin(SOURCES, VOCABULARY)[0])
-        for both in (graphs, small)
-    )
+    exact, rounded = (by_token(loaded(*both).begin(SOURCES, VOCABULARY)[0]) for both in (graphs, small))
     assert 0 < np.abs(exact - rounded).mean() < 0.05 * exact.std()
 
 
@@ -139,6 +141,6 @@ def test_what_cannot_be_exported_or_loaded_is_refused() -> None:
         decoder_graph(Seq2Seq(config, decoder(config)))
     net = model("marian")
     with pytest.raises(ArtifactError):
-        OnnxStepper(encoder_graph(net), encoder_graph(net), start=START)
+        loaded(encoder_graph(net), encoder_graph(net))
     with pytest.raises(ArtifactError):
-        OnnxStepper(b"nothing", decoder_graph(net), start=START)
+        loaded(b"nothing", decoder_graph(net))

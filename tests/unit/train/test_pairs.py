@@ -108,14 +108,16 @@ def test_recurrent_pairs_learn_it_too(folder: Path, attention: str, epochs: int,
     run(read_recipe(file), folder / "run")
     assert json.loads((folder / "run" / "metrics.json").read_text())["chrf"] > least
     assert read_model(folder / "run" / "model").config.decoder is not None
-    said = CliRunner().invoke(app, ["translate", str(folder / "run" / "model"), "red cat"])
-    assert said.exit_code == 0, said.output
-    assert said.output.strip() == "chat rouge" or attention == "none"
-    refused = CliRunner().invoke(
-        app, ["convert", str(folder / "run" / "model"), str(folder / "one.gradatim")]
-    )
-    assert refused.exit_code != 0
-    assert "recurrent" in refused.output
+    file = folder / "one.gradatim"
+    converted = CliRunner().invoke(app, ["convert", str(folder / "run" / "model"), str(file)])
+    assert converted.exit_code == 0, converted.output
+    small = [str(folder / "small.gradatim"), "--int8", str(folder / "train.en")]
+    converted = CliRunner().invoke(app, ["convert", str(folder / "run" / "model"), *small])
+    assert "int8" in converted.output
+    for model in (folder / "run" / "model", file, small[0]):
+        said = CliRunner().invoke(app, ["translate", str(model), "red cat"])
+        assert said.exit_code == 0, said.output
+        assert said.output.strip() == "chat rouge" or attention == "none"
 
 
 def test_convolutions_learn_it_too_and_stay_a_folder(folder: Path) -> None:

@@ -7,14 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gradatim.decode.search import Search
 from gradatim.errors import ConfigError
 from gradatim.explain.alignment import Alignment, align
+from gradatim.explain.heads import all_heads
 from gradatim.ladder.measure import measured_answers
 from gradatim.ladder.records import Row
 from gradatim.ladder.rung import Problem
 from gradatim.ladder.writing.judge import text_quality
 from gradatim.ladder.writing.lab import WritingLab
+from gradatim.models.stepper import TorchStepper
+from gradatim.pipelines.text_to_text import TextToText
 from gradatim.text.pieces import PieceEncoder
 from gradatim.types import Array, Arrays
 
@@ -61,18 +63,16 @@ def _aligned(problem: Problem, row: Row, lengths: Array) -> tuple[list[int], lis
     if found is None:
         return [], [], ""
     model, config = found
-    settings = lab.settings(config)
     pieces = PieceEncoder(lab.tokenizer, max_length=lab.max_length)
+    longest = lab.settings(config)["longest"]
+    writer = TextToText(
+        TorchStepper(model, start=lab.start), pieces, lab.tokenizer, end=lab.end, longest=longest
+    )
     fitting = np.flatnonzero((lengths >= SHORT[0]) & (lengths <= SHORT[1]))
     rows = np.random.default_rng(problem.seed).permutation(fitting)[:EXAMPLES].tolist()
     try:
-        shown = [
-            align(
-                model, pieces, lab.tokenizer, problem.corpus.dev.texts[at], start=lab.start, end=lab.end,
-                search=Search(end=lab.end, max_length=settings["longest"]),
-            )
-            for at in rows
-        ]  # fmt: skip
+        search = writer.search(beams=1)
+        shown = [align(writer, problem.corpus.dev.texts[at], search, look=all_heads) for at in rows]
     except ConfigError:  # through one vector: there is nothing to look at
         return [], [], name
     return rows, shown, name

@@ -1,0 +1,9 @@
+"""What graphs that write call their inputs and outputs."""
+
+STATE, AFTER = (
+    "state",
+    "_after",
+)  # inputs that are carried from token to token, and the outputs that they become
+COUNT = "count"  # candidates wanted
+READ = "read"  # tokens of each source
+VOCABULARY = "gradatim.vocabulary"  # metadata: how many tokens there are to choose from
