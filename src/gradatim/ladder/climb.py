@@ -15,6 +15,7 @@ from gradatim.ladder.rung import Problem, Rung
 from gradatim.ladder.rungs.int8 import Int8Rung, gate
 from gradatim.ladder.state import ClimbFolder
 from gradatim.ladder.table import LadderTable
+from gradatim.types import Candidate
 
 SHORTEST = 0.25  # a rung that can do with fewer epochs is run with at least this share of them
 
@@ -32,6 +33,11 @@ class Climb:
     @property
     def dropped(self) -> list[Dropped]:
         return [result for result in self.results if isinstance(result, Dropped)]
+
+    @property
+    def below(self) -> tuple[tuple[Candidate, float], ...]:
+        """The candidates so far with their quality, as a rung sees them."""
+        return tuple((row.candidate, row.measurement.quality) for row in self.rows)
 
     @property
     def spent_s(self) -> float:
@@ -57,9 +63,8 @@ def climb(
     for number, rung in enumerate(rungs):
         results = None if changed else folder.finished(rung.name)
         if results is None:
-            below = tuple((row.candidate, row.measurement.quality) for row in found.rows)
             own = folder.rung(rung.name)
-            here = replace(problem, folder=own, below=below, say=table.say, progress=table.progress)
+            here = replace(problem, folder=own, below=found.below, say=table.say, progress=table.progress)
             # Not below zero: what trains nothing runs even when others took longer than they were given.
             left = None if max_train_s is None else max(0.0, max_train_s - found.spent_s)
             try:

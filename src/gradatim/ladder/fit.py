@@ -8,7 +8,7 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -115,13 +115,14 @@ def fit(source: str | Path | Corpus, *, table: LadderTable | None = None, **opti
             kind = GradatimError if budget.max_train_min is None else BudgetError
             raise kind("no rung could be run:" + "".join(f"\n  {d.name}: {d.why}" for d in found.dropped))
         choice = choose(found.rows, budget)
-        table.say("looking into mistakes, labels and the learning curve")
+        table.say("looking into what it gets wrong")
+        finished = replace(problem, below=found.below)
         story = Story(
             corpus=corpus,
             metric=problem.metric,
             rows=found.rows,
             choice=choice,
-            evidence=problem.goal.evidence(problem, choice.subject),
+            evidence=problem.goal.evidence(finished, choice.subject),
             manifest=manifest(problem, plan.command),
             dropped=found.dropped,
             tests=test_results(problem, choice),
