@@ -30,7 +30,7 @@ else:
     sys.exit("the block does not work")
 
 import gradatim
-for room in ("errors", "types", "text", "engine", "ngram", "pipelines", "data", "vectors"):
+for room in ("errors", "types", "text", "engine", "ngram", "pipelines", "data", "vectors", "tasks"):
     module = importlib.import_module(f"gradatim.{room}")
     for found in pkgutil.walk_packages(getattr(module, "__path__", []), f"gradatim.{room}."):
         importlib.import_module(found.name)

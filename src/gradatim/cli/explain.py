@@ -20,14 +20,14 @@ def command(
     beams: Annotated[int, typer.Option(min=1, help="Texts kept side by side; 1 is greedy.")] = 4,
 ) -> None:
     """Show which words of the source each written word comes from, by the model's attention."""
-    from gradatim.cli.extra import need_training
     from gradatim.cli.target import check_target
+    from gradatim.errors import need_training
 
     need_training("gradatim explain")
-    from gradatim.cli.writer import read_writer
     from gradatim.decode.search import Search
     from gradatim.explain.alignment import align, diagonality, entropy
     from gradatim.explain.page import write_page, write_picture
+    from gradatim.tasks.open import read_writer
     from gradatim.text.pieces import PieceEncoder
 
     if not model.is_dir():
