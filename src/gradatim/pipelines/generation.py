@@ -12,7 +12,7 @@ from gradatim.pipelines.language import LanguagePipeline
 class TextGeneration:
     """Continues prompts with a language model; `settings` are those of `search`."""
 
-    def __init__(self, model: LanguagePipeline) -> None:
+    def __init__(self, model: LanguagePipeline, defaults: Any = None) -> None:
         self.model = model
 
     def __call__(
