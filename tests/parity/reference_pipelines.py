@@ -66,3 +66,28 @@ def write_model(folder: Path, head: str, **fields: Any) -> Path:
     model.save_pretrained(folder)
     write_tokenizer(folder)
     return folder
+
+
+def write_language(folder: Path) -> Path:
+    """A tiny GPT-2 over single characters and a few words, and its tokenizer, which adds nothing to a text."""
+    import transformers
+
+    transformers.logging.set_verbosity_error()
+    torch.manual_seed(2)
+    made = Tokenizer(models.BPE({letter: i for i, letter in enumerate(["<|endoftext|>", "Ġ", *LETTERS])}, []))
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    made.decoder = decoders.ByteLevel()
+    made.add_special_tokens(["<|endoftext|>"])
+    sizes = {"n_positions": 64, "n_embd": 24, "n_layer": 2, "n_head": 3, "vocab_size": made.get_vocab_size()}
+    config = transformers.GPT2Config(**sizes, bos_token_id=0, eos_token_id=0)
+    model = transformers.GPT2LMHeadModel(config).eval()
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "ln_" not in name:
+                parameter.normal_(std=0.4)
+    model.save_pretrained(folder)
+    made.save(str(folder / "tokenizer.json"))
+    names = {"eos_token": "<|endoftext|>", "bos_token": "<|endoftext|>", "pad_token": "<|endoftext|>"}
+    settings = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": 64, **names}
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+    return folder

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from reference_pipelines import write_model
+from reference_pipelines import write_language, write_model
 
 import gradatim
 
@@ -132,3 +132,20 @@ def test_chosen_labels_are_theirs(folders: Any, name: str, options: dict[str, An
             known = theirs(inputs, candidate_labels=labels, **options)
             same(mine(inputs, candidate_labels=labels, **options), known)
     same(mine(TEXTS[0], ["a", "b"]), theirs(TEXTS[0], ["a", "b"]))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"max_new_tokens": 9},
+        {"max_length": 17, "max_new_tokens": None},
+        {"max_new_tokens": 7, "num_beams": 3, "num_return_sequences": 2},
+        {"max_new_tokens": 7, "min_new_tokens": 7, "no_repeat_ngram_size": 2},
+        {"max_new_tokens": 7, "repetition_penalty": 1.3, "return_full_text": False},
+        {"max_length": 20, "max_new_tokens": None, "min_length": 18, "num_beams": 2, "length_penalty": 0.5},
+    ],
+)
+def test_texts_are_theirs(tmp_path: Path, options: dict[str, Any]) -> None:
+    mine, theirs = both("text-generation", write_language(tmp_path))
+    for inputs in ("the cat", ["the cat", "a film"], ["anna"]):
+        same(mine(inputs, **options), theirs(inputs, do_sample=False, **options))

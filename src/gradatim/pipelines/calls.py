@@ -9,7 +9,7 @@ from typing import Any
 
 from gradatim.errors import ConfigError, DataError, did_you_mean
 
-BATCH = 32  # inputs that are answered together
+BATCH = 64  # inputs of a list that are answered together; of what comes by and by, one at a time
 # Taken and without effect: nothing is padded but inside a session, and nothing runs beside it.
 WITHOUT_EFFECT = frozenset({"padding", "num_workers", "return_token_type_ids"})
 NESTED = ("tokenizer_kwargs", "tokenize_kwargs", "generate_kwargs", "model_kwargs")  # options in a dictionary
@@ -22,8 +22,10 @@ class Pipeline:
 
     A subclass says in `answers` what a list of inputs gives; its keywords are the options, which may be set when the
     pipeline is made or with a call. `cut_tokens` counts the tokens left out in all calls: zero unless truncation was
-    asked for, and then every answer tells its own.
+    asked for, and then every answer tells its own. `more` are options that `answers` takes together.
     """
+
+    more: tuple[str, ...] = ()
 
     def __init__(self, **options: Any) -> None:
         self.cut_tokens = 0
@@ -32,16 +34,16 @@ class Pipeline:
     def __call__(self, inputs: Any, **options: Any) -> Any:
         """Raises ConfigError for an unknown option and DataError for what the task cannot read."""
         options = {**self.options, **self._known(options)}
-        size = options.pop("batch_size", None) or BATCH
+        size = options.pop("batch_size", None)
         if isinstance(inputs, str | Mapping):
             return self.answers([inputs], **options)[0]
         if isinstance(inputs, list | tuple):
-            return list(self._stream(inputs, size, options))
+            return list(self._stream(inputs, size or BATCH, options))
         if not isinstance(inputs, Iterable):
             raise DataError(
                 f"a text, a dictionary or several of them are needed, not {type(inputs).__name__}: {inputs!r:.60}"
             )
-        return self._stream(inputs, size, options)
+        return self._stream(inputs, size or 1, options)
 
     def answers(self, inputs: Sequence[Any]) -> list[Any]:
         """An answer for each input."""
@@ -61,7 +63,7 @@ class Pipeline:
         if given.pop("return_tensors", None):
             raise ConfigError("return_tensors is not offered: answers are lists and numbers, without torch")
         parameters = signature(self.answers).parameters.values()
-        known = [one.name for one in parameters if one.kind is Parameter.KEYWORD_ONLY]
+        known = [*(one.name for one in parameters if one.kind is Parameter.KEYWORD_ONLY), *self.more]
         for name in given:
             if name not in (*known, "batch_size"):
                 raise ConfigError(

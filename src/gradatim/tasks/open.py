@@ -74,6 +74,7 @@ def open_folder(
     need_training("a model folder")
     from gradatim.checkpoint.folder import kind_of
     from gradatim.checkpoint.tensors import read_json
+    from gradatim.pipelines.language import LanguagePipeline
 
     kind = "body" if bare else kind_of(folder)
     if kinds is not None and kind not in kinds:
@@ -85,6 +86,8 @@ def open_folder(
     path = folder / "generation_config.json"
     generation = read_json(path) if path.is_file() else {}
     model = open_writer(folder, threads) if kind == "seq2seq" else open_language(folder)
+    if isinstance(model, LanguagePipeline):
+        model.opened = "gradatim" in fields  # models of others read prompts as they stand
     return Opened(kind, model, generation, fields.get("task_specific_params") or {})
 
 

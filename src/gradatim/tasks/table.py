@@ -15,9 +15,13 @@ from gradatim.pipelines.entities import TokenClassification
 from gradatim.pipelines.features import FeatureExtraction, SentenceSimilarity
 from gradatim.pipelines.generation import TextGeneration
 from gradatim.pipelines.labels import TextClassification
+from gradatim.pipelines.writing import Summarization, Text2TextGeneration, Translation
 from gradatim.pipelines.zero_shot import ZeroShotClassification
 
 _TRANSLATION = re.compile(r"translation_[A-Za-z]+_to_[A-Za-z]+")
+
+
+WRITER = "`gradatim fit` on pairs of texts makes one; 'google-t5/t5-small' is one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,9 @@ JOBS: Mapping[str, Job] = {
     "text-generation": Job(
         TextGeneration, ("causal",), "`gradatim lm train corpus.txt` makes one; 'openai-community/gpt2' is one"
     ),
+    "text2text-generation": Job(Text2TextGeneration, ("seq2seq",), WRITER),
+    "translation": Job(Translation, ("seq2seq",), WRITER),
+    "summarization": Job(Summarization, ("seq2seq",), WRITER),
 }  # fmt: skip
 ALIASES = {"sentiment-analysis": "text-classification", "ner": "token-classification"}
 
@@ -82,7 +89,7 @@ def known_tasks() -> list[str]:
 def find_task(name: str) -> str:
     """The task that a name stands for; raises ConfigError with the nearest for an unknown one."""
     name = ALIASES.get(name, name)
-    if "translation" in JOBS and _TRANSLATION.fullmatch(name):
+    if _TRANSLATION.fullmatch(name):
         return "translation"
     if name not in JOBS:
         known = known_tasks()
