@@ -39,7 +39,7 @@ class Pipeline:
             return self.answers([inputs], **options)[0]
         if isinstance(inputs, list | tuple):
             return list(self._stream(inputs, size or BATCH, options))
-        if not isinstance(inputs, Iterable):
+        if not isinstance(inputs, Iterable) and not hasattr(inputs, "__getitem__"):
             raise DataError(
                 f"a text, a dictionary or several of them are needed, not {type(inputs).__name__}: {inputs!r:.60}"
             )

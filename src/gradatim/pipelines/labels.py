@@ -24,6 +24,11 @@ class RowPipeline(ReadingPipeline):
         self, texts: Sequence[str], pairs: Sequence[str] | None = None, **reading: Any
     ) -> tuple[Array, list[int | None]]:
         """Logits (texts, labels), those of windows pooled, and of each text how many tokens were left out."""
+        if self.reader.pairs is not None and self.reader.pairs != (pairs is not None):
+            wanted = (
+                'pairs of texts, {"text": ..., "text_pair": ...}' if self.reader.pairs else "single texts"
+            )
+            raise DataError(f"this model reads {wanted}")
         encoded, cut = self.read(texts, pairs, **reading)
         rows = self.run(encoded)["logits"]
         pooled = pool_windows(rows, encoded.arrays["lengths"], encoded.owners, encoded.num_texts)

@@ -24,6 +24,7 @@ class Reader:
 
     kind         what it was made for: "classification", "tagging", "span", "masked", "choice", "body"
     labels       of its outputs
+    pairs        whether it reads pairs of texts or single ones; None where either may be
     problem      "regression", "multi_label_classification" or "", one label of several
     temperature  logits are divided by it
     tokenizer    tokenizer.json as text, None for a model that reads no pieces
@@ -35,6 +36,7 @@ class Reader:
     session: Session
     encoder: Encoder
     labels: tuple[str, ...] = ()
+    pairs: bool | None = None
     problem: str = ""
     temperature: float = 1.0
     tokenizer: str | None = None

@@ -54,7 +54,7 @@ def open_file(path: Path, threads: int | None = None) -> Opened:
     reader = Reader(
         kind="classification", session=model.session, encoder=model.encoder, labels=artifact.task.labels,
         problem="multi_label_classification" if artifact.task.multi_label else "",
-        temperature=model.temperature,
+        temperature=model.temperature, pairs=artifact.task.pairs,
         tokenizer=artifact.member("tokenizer.json").decode("utf-8") if tokenizer else None,
     )  # fmt: skip
     return Opened("classification", reader)
@@ -112,6 +112,10 @@ def open_reader(folder: Path, *, bare: bool = False, threads: int | None = None)
         read = read_model(folder)
         model, kind, longest = read.model, read.config.kind, read.config.body.longest
         labels = read.config.labels or tuple(f"LABEL_{i}" for i in range(read.config.num_outputs))
+    fields = read_json(folder / "config.json")
+    problem = fields.get("problem_type") or (
+        "regression" if "gradatim" in fields and len(labels) == 1 else ""
+    )
     paths = [folder / name for name in ("special_tokens_map.json", "tokenizer_config.json")]
     told = {name: value for path in paths if path.is_file() for name, value in read_json(path).items()}
     limit = told.get("model_max_length") or LONGEST
@@ -120,7 +124,7 @@ def open_reader(folder: Path, *, bare: bool = False, threads: int | None = None)
     pieces = PieceEncoder(tokenizer, max_length=length, stride=shared(length))
     return Reader(
         kind=kind, session=TorchSession(model), encoder=pieces, labels=labels,
-        problem=str(read_json(folder / "config.json").get("problem_type") or ""), tokenizer=tokenizer,
+        problem=str(problem), tokenizer=tokenizer,
         mask=_mask(told.get("mask_token"), pieces.tokenizer), cleans=bool(told.get("clean_up_tokenization_spaces")),
     )  # fmt: skip
 

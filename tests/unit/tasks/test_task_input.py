@@ -195,6 +195,10 @@ def test_tasks_models_and_hosts_are_checked(tiny_artifact: Path, monkeypatch: py
     [one] = judge("good film")
     assert one["label"] == gradatim.load(tiny_artifact)("good film").label
     assert gradatim.pipeline(model=tiny_artifact, device="cpu", tokenizer=tiny_artifact)("good film") == [one]
+    with pytest.raises(DataError, match="single texts"):
+        judge({"text": "good", "text_pair": "film"})
+    with pytest.raises(ConfigError, match="a model that reads pairs"):
+        gradatim.pipeline("zero-shot-classification", tiny_artifact)
     with pytest.raises(
         ConfigError, match=r"which can do: text-classification, zero-shot-classification\. For 'ner'"
     ):
