@@ -123,6 +123,20 @@ def test_answers_are_spans_of_the_original_context(
     assert ask.cut_tokens == 0
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+@given(context=TEXTS.filter(str.strip), impossible=st.booleans())
+def test_the_best_answer_does_not_depend_on_windows(family: str, context: str, impossible: bool) -> None:
+    options = {"top_k": 2, "handle_impossible_answer": impossible, "max_answer_len": 4}
+    short, whole = (
+        QuestionAnswering(reader(family, length, 2), max_seq_len=length, doc_stride=4, **options)
+        for length in (24, 2000)
+    )
+    asked = {"question": "a", "context": context * 3}
+    one, other = short(asked), whole(asked)
+    firsts = [found[0] if isinstance(found, list) else found for found in (one, other)]
+    assert firsts[0]["score"] == pytest.approx(firsts[1]["score"], abs=1e-5)
+
+
 @given(text=TEXTS.map(lambda text: "a " * 20 + text))
 def test_what_truncation_leaves_out_is_counted_in_the_answer(text: str) -> None:
     made = reader("bert", 16, 3, per="row")

@@ -24,8 +24,8 @@ class QuestionAnswering(ReadingPipeline):
     `handle_impossible_answer` an empty answer may be the best. Of a long context, windows of `max_seq_len` tokens share
     `doc_stride`; a question too long for half a window is read in windows too.
 
-    Differs: windows are of equal size, and probabilities are over all windows of a context together, so that
-    those of different windows can be compared; transformers makes those of each window sum to 1.
+    Differs: windows are of equal size, and probabilities are over all tokens of a context, so that spans of different
+    windows can be compared; transformers makes those of each window sum to 1.
     """
 
     def __call__(
@@ -74,7 +74,7 @@ class QuestionAnswering(ReadingPipeline):
         wanted = 2 * count + 10 if align_to_words else count
         for number, rows in enumerate(_rows_of(encoded)):
             spans, nothing = _spans(logits, encoded, rows, wanted, max_answer_len)
-            found = _merged(spans, encoded, contexts[number], align=align_to_words)
+            found = _merged(spans, encoded, rows, contexts[number], align=align_to_words)
             if handle_impossible_answer:
                 found.append({"score": nothing, "start": 0, "end": 0, "answer": ""})
             best = sorted(found, key=lambda one: one["score"], reverse=True)[:count]
@@ -87,45 +87,46 @@ class QuestionAnswering(ReadingPipeline):
 def _spans(
     logits: Array, encoded: Encoded, rows: list[slice], count: int, longest: int
 ) -> tuple[list[tuple[float, int, int]], float]:
-    """The likeliest spans of every window of one context, as (probability, first token, last token), and the
+    """The likeliest spans of a context over all its windows, as (probability, first token, last token), and the
     probability that there is none: that of the first token, in the window where it is lowest.
+
+    Probabilities are over the tokens of the context; one that several windows hold has the highest of its logits.
     """
-    origins = encoded.arrays["origins"]
+    origins, places = encoded.arrays["origins"], encoded.arrays["places"]
     framed = origins[rows[0].start] == 2  # by a first special token, which stands for no answer
     nulls = [logits[row.start] for row in rows] if framed else [np.full(2, NEVER)]
     null = min(nulls, key=lambda pair: float(pair.sum()))
-    tokens = np.concatenate([np.arange(row.start, row.stop) for row in rows])
-    inside = tokens[origins[tokens] == 1]
+    own = [row.start + np.flatnonzero(origins[row] == 1) for row in rows]
+    inside = np.concatenate(own)
     if not len(inside):
         return [], 1.0
-    norms = [_log_sum(np.append(logits[inside, side], null[side])) for side in (0, 1)]
-    nothing = float(np.exp(null.sum() - sum(norms)))
-    spans: list[tuple[float, int, int]] = []
-    for row in rows:
-        own = inside[(inside >= row.start) & (inside < row.stop)]
-        if not len(own):
-            continue
-        scores = np.exp(logits[own, :1] - norms[0]) * np.exp(logits[own, 1] - norms[1])
+    highest = np.full((places[inside].max() + 2, 2), NEVER)
+    np.maximum.at(highest, places[inside], logits[inside])
+    highest[-1] = null
+    norms = np.logaddexp.reduce(highest, axis=0)
+    found: dict[tuple[int, int], tuple[float, int, int]] = {}
+    for tokens in own:
+        scores = np.exp(logits[tokens, :1] - norms[0]) * np.exp(logits[tokens, 1] - norms[1])
         allowed = np.tril(np.triu(np.ones_like(scores, dtype=bool)), longest - 1)
         flat = np.where(allowed, scores, -1.0).ravel()
         best = np.argsort(-flat, kind="stable")[:count]
-        firsts, lasts = np.unravel_index(best[flat[best] >= 0], scores.shape)
-        spans += [
-            (float(scores[first, last]), int(own[first]), int(own[last]))
-            for first, last in zip(firsts, lasts, strict=True)
-        ]
-    return spans, nothing
+        for cell in best[flat[best] >= 0].tolist():
+            first, last = (int(tokens[at]) for at in divmod(cell, len(tokens)))
+            span = (int(places[first]), int(places[last]))
+            found[span] = max(found.get(span, (NEVER, 0, 0)), (float(flat[cell]), first, last))
+    spans = sorted(found.values(), key=lambda span: -span[0])[:count]
+    return spans, float(np.exp((null - norms).sum()))
 
 
 def _merged(
-    spans: list[tuple[float, int, int]], encoded: Encoded, context: str, *, align: bool
+    spans: list[tuple[float, int, int]], encoded: Encoded, rows: list[slice], context: str, *, align: bool
 ) -> list[Found]:
     """Spans as answers; those of one wording are one, with the sum of their probabilities."""
-    arrays, found = encoded.arrays, dict[str, Found]()
+    starts, ends = _word_ends(encoded, rows) if align else (encoded.arrays["starts"], encoded.arrays["ends"])
+    units = encoded.arrays["words"] if align else np.arange(len(starts))
+    found = dict[str, Found]()
     for score, first, last in spans:
-        start, end = int(arrays["starts"][first]), int(arrays["ends"][last])
-        if align:
-            start, end = _word_start(arrays, first), _word_end(arrays, last)
+        start, end = int(starts[units[first]]), int(ends[units[last]])
         text = context[start:end]
         start, end = start + len(text) - len(text.lstrip()), end - len(text) + len(text.rstrip())
         text = context[start:end]
@@ -136,25 +137,16 @@ def _merged(
     return list(found.values())
 
 
-def _word_start(arrays: Mapping[str, Array], token: int) -> int:
-    """Where the word of a token begins, as far as its window shows it."""
-    first = token
-    while (
-        first and arrays["origins"][first - 1] == 1 and arrays["words"][first - 1] == arrays["words"][token]
-    ):
-        first -= 1
-    return int(arrays["starts"][first])
-
-
-def _word_end(arrays: Mapping[str, Array], token: int) -> int:
-    last, size = token, len(arrays["words"])
-    while (
-        last + 1 < size
-        and arrays["origins"][last + 1] == 1
-        and arrays["words"][last + 1] == arrays["words"][token]
-    ):
-        last += 1
-    return int(arrays["ends"][last])
+def _word_ends(encoded: Encoded, rows: list[slice]) -> tuple[Array, Array]:
+    """Where each word of a context begins and ends, whatever windows its pieces are in."""
+    arrays = encoded.arrays
+    inside = np.concatenate([row.start + np.flatnonzero(arrays["origins"][row] == 1) for row in rows])
+    words = arrays["words"][inside]
+    size = int(words.max(initial=-1)) + 1
+    starts, ends = np.full(size, np.iinfo(np.int64).max), np.zeros(size, dtype=np.int64)
+    np.minimum.at(starts, words, arrays["starts"][inside])
+    np.maximum.at(ends, words, arrays["ends"][inside])
+    return starts, ends
 
 
 def _rows_of(encoded: Encoded) -> Iterator[list[slice]]:
@@ -164,11 +156,6 @@ def _rows_of(encoded: Encoded) -> Iterator[list[slice]]:
     for number in range(encoded.num_texts):
         rows = np.flatnonzero(encoded.owners == number)
         yield [slice(int(starts[row]), int(ends[row])) for row in rows]
-
-
-def _log_sum(values: Array) -> float:
-    highest = float(values.max())
-    return highest + float(np.log(np.exp(values - highest).sum()))
 
 
 def _asked(question: Any, context: Any) -> list[dict[str, Any]]:

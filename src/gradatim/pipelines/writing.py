@@ -29,10 +29,10 @@ class Text2TextGeneration(Pipeline):
 
     def __init__(self, model: TextToText, defaults: Mapping[str, Any] | None = None, **options: Any) -> None:
         self.model = model
-        self.defaults = {"num_beams": model.beams, "max_new_tokens": NEW_TOKENS}
-        for own in (defaults or {},):
-            self.defaults = merged(self.defaults, {name: own[name] for name in OPTIONS if name in own})
-            model.prefix = own.get("prefix") or model.prefix
+        own = defaults or {}
+        begun = {"num_beams": model.beams, "max_new_tokens": NEW_TOKENS}
+        self.defaults = merged(begun, {name: own[name] for name in OPTIONS if name in own})
+        model.prefix = own.get("prefix") or model.prefix
         super().__init__(**options)
 
     def __call__(self, inputs: Any, **options: Any) -> Any:
@@ -52,10 +52,10 @@ class Text2TextGeneration(Pipeline):
         **settings: Any,
     ) -> list[Any]:
         """A list of dictionaries for each text; a model that knows two languages takes no others."""
-        texts, cuts = [text_of(value) for value in inputs], [None] * len(inputs)
+        texts = [text_of(value) for value in inputs]
+        cut: list[int | None] = [None] * len(texts)
         settings = merged(self.defaults, settings)
         search = to_search(settings, end=self.model.end, read=START)
-        cut: list[int | None] = list(cuts)
         if truncation not in WHOLE:
             read = [self.model.first_part(text) for text in texts]
             texts, cut = [text for text, _ in read], [lost for _, lost in read]

@@ -28,9 +28,9 @@ class ZeroShotClassification(RowPipeline):
         entails = [i for i, label in enumerate(reader.labels) if label.lower().startswith("entail")]
         self.entails = entails[-1] if entails else len(reader.labels) - 1
         self.contradicts = len(reader.labels) - 1 if self.entails == 0 else 0
-        if len(reader.labels) < 2:
+        if len(reader.labels) < 2 or reader.pairs is False:
             raise ConfigError(
-                "zero-shot classification needs a model with labels for entailment and contradiction"
+                "zero-shot classification needs a model that reads pairs, with labels for entailment and contradiction"
             )
         super().__init__(reader, **options)
 
