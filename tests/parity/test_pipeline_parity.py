@@ -104,6 +104,9 @@ def test_entities_are_theirs(folders: Any, strategy: str) -> None:
     for inputs in (TEXTS[0], TEXTS, TEXTS[:1]):
         same(mine(inputs), theirs(inputs))
         same(mine(inputs, ignore_labels=["LOC", "B-LOC"]), theirs(inputs, ignore_labels=["LOC", "B-LOC"]))
+    if strategy in ("simple", "first"):
+        old = {"grouped_entities": True, "ignore_subwords": strategy == "first"}
+        same(gradatim.pipeline("ner", folders("token-classification"), **old)(TEXTS), theirs(TEXTS))
     same(mine(TEXTS[0].split(), is_split_into_words=True), theirs(TEXTS[0].split(), is_split_into_words=True))
 
 

@@ -11,8 +11,8 @@ from gradatim.errors import ConfigError, DataError, did_you_mean
 
 BATCH = 64  # inputs of a list that are answered together; of what comes by and by, one at a time
 # Taken and without effect: nothing is padded but inside a session, and nothing runs beside it.
-WITHOUT_EFFECT = frozenset({"padding", "num_workers", "return_token_type_ids"})
-NESTED = ("tokenizer_kwargs", "tokenize_kwargs", "generate_kwargs", "model_kwargs")  # options in a dictionary
+WITHOUT_EFFECT = frozenset({"padding", "num_workers", "pad_token_id"})
+NESTED = ("tokenizer_kwargs", "tokenize_kwargs", "generate_kwargs")  # options in a dictionary
 WHOLE = (None, False, "do_not_truncate")  # ways to say that nothing is left out
 
 

@@ -39,9 +39,10 @@ class TokenClassification(ReadingPipeline):
 
     `aggregation_strategy`: "none" gives every token its tag; "simple" joins neighbours of one label; "first",
     "average" and "max" first give every word one tag, that of its first token, of the mean over its tokens, or of the
-    surest of them. Labels in `ignore_labels` are left out. A long text is read in windows that share `stride` tokens,
-    and a token's probabilities are their mean over the windows that hold it. With `is_split_into_words` an input is a
-    list of words, which are joined by `delimiter`.
+    surest of them. `grouped_entities` is the old name of "simple", with `ignore_subwords` that of "first". Labels in
+    `ignore_labels` are left out. A long text is read in windows that share `stride` tokens, and a token's probabilities
+    are their mean over the windows that hold it. With `is_split_into_words` an input is a list of words, which are
+    joined by `delimiter`.
 
     Differs: white space at either end of a token or an entity is not part of it, where some tokenizers count it in.
     """
@@ -57,6 +58,8 @@ class TokenClassification(ReadingPipeline):
         inputs: Sequence[Any],
         *,
         aggregation_strategy: str = "none",
+        grouped_entities: bool | None = None,
+        ignore_subwords: bool | None = None,
         ignore_labels: Sequence[str] | None = None,
         stride: int | None = None,
         truncation: Any = None,
@@ -65,6 +68,8 @@ class TokenClassification(ReadingPipeline):
         delimiter: str | None = None,
     ) -> list[Any]:
         """A list of dictionaries for each text."""
+        if grouped_entities is not None or ignore_subwords is not None:
+            aggregation_strategy = ("first" if ignore_subwords else "simple") if grouped_entities else "none"
         strategy = _strategy(aggregation_strategy)
         ignored = {OUTSIDE} if ignore_labels is None else set(ignore_labels)
         join = " " if delimiter is None else delimiter

@@ -6,19 +6,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from gradatim.pipelines.calls import Pipeline, text_of
+from gradatim.pipelines.calls import WHOLE, Pipeline, text_of, told
 from gradatim.pipelines.language import LanguagePipeline
 from gradatim.pipelines.reader import clean
 from gradatim.pipelines.searches import OPTIONS, merged, to_search
 
 NEW_TOKENS = 50
+DRAWN_AT = 0.7  # the temperature of draws that were not asked for by name
 
 
 class TextGeneration(Pipeline):
     """Continues prompts with a language model: a list of `{"generated_text": ...}` for each prompt, one for each of
     `num_return_sequences`. What is drawn for a prompt does not depend on the others.
 
-    Differs: nothing is drawn unless `do_sample` says so, so that two calls write the same.
+    Differs: nothing is drawn unless `do_sample` says so or more texts are asked for than there are beams. A prompt
+    longer than the model can read is read in windows, and `truncation` has nothing to leave out.
     """
 
     more = OPTIONS
@@ -37,23 +39,28 @@ class TextGeneration(Pipeline):
         *,
         return_full_text: bool = True,
         clean_up_tokenization_spaces: bool = False,
+        truncation: Any = None,
         **settings: Any,
     ) -> list[Any]:
         """The texts of each prompt."""
         prompts = [text_of(value, "a prompt") for value in inputs]
         settings = merged(self.defaults, settings)
         count = settings.get("num_return_sequences", 1)
+        if count > settings.get("num_beams", 1) and "do_sample" not in settings:
+            settings = {"temperature": DRAWN_AT, **settings, "do_sample": True}
         plain = self.model.plain(prompts)
         if "max_new_tokens" in settings:
             found = self._written(prompts, settings, count)
         else:  # lengths that count the prompt are other searches for each
             found = [self._written([prompt], settings, count)[0] for prompt in prompts]
         answers = []
-        for begun, row in zip(plain, found, strict=True):
-            texts = [text[0 if return_full_text else len(begun) :] for text in row]
-            answers.append(
-                [{"generated_text": clean(text) if clean_up_tokenization_spaces else text} for text in texts]
-            )
+        for prompt, begun, row in zip(prompts, plain, found, strict=True):
+            texts = [text[len(begun) :] for text in row]
+            if clean_up_tokenization_spaces:
+                texts = [clean(text) for text in texts]
+            shown = prompt if return_full_text else ""
+            answer = [{"generated_text": shown + text} for text in texts]
+            answers.append(told(answer, None if truncation in WHOLE else 0))
         return answers
 
     def stream(self, prompt: str, **settings: Any) -> Iterator[str]:

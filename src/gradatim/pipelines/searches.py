@@ -15,7 +15,7 @@ NAMES = {
     "length_penalty": "length_penalty", "min_length": "min_length", "seed": "seed",
 }  # fmt: skip
 LENGTHS = ("max_length", "max_new_tokens", "min_new_tokens")
-OPTIONS = (*NAMES, *LENGTHS, "early_stopping", "bad_words_ids")
+OPTIONS = (*NAMES, *LENGTHS, "early_stopping", "bad_words_ids", "eos_token_id")
 STOPS = {True: "first", False: "likely", None: "likely", "never": "sure"}
 
 
@@ -61,6 +61,9 @@ def to_search(settings: Mapping[str, Any], *, end: int, read: int) -> Search:
         raise ConfigError(
             f"{count} texts of {beams} num_beams: draw them with do_sample, or search with more beams"
         )
+    end = settings.get("eos_token_id", end)
+    if not isinstance(end, int):
+        raise ConfigError(f"eos_token_id is one token, not {end!r}")
     return Search(
         end=end, max_length=length, stop=STOPS[stop],  # type: ignore[arg-type]
         banned=tuple(_single(words) for words in settings.get("bad_words_ids") or ()), **fields,

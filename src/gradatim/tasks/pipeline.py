@@ -18,7 +18,7 @@ ANY = "any"
 HOST: Mapping[str, tuple[Any, ...]] = {
     "device": (None, -1, "cpu"), "device_map": (None, "auto", "cpu"), "framework": (None, "pt"),
     "torch_dtype": (ANY,), "dtype": (ANY,), "use_fast": (None, True), "trust_remote_code": (None, False),
-    "revision": (None,), "token": (None,), "config": (None,), "feature_extractor": (None,),
+    "revision": (None,), "token": (None,), "config": (None,), "feature_extractor": (None,), "model_kwargs": (None, {}),
 }  # fmt: skip
 
 

@@ -74,6 +74,7 @@ def test_settings_become_a_search() -> None:
     for wrong in (
         {"max_length": 3},
         {"max_new_tokens": 3, "early_stopping": "soon"},
+        {"max_new_tokens": 3, "eos_token_id": [1, 2]},
         {"max_new_tokens": 3, "bad_words_ids": [[1, 2]]},
     ):
         with pytest.raises(ConfigError):
