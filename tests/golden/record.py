@@ -17,7 +17,7 @@ CONTEXTS = [
     "The film was not very good, and the cat sat on it! Who walked to the garden in Paris?",
 ]
 QUESTIONS = ["Where is Anna?", "Who sat on the film?"]
-ASKED = [{"question": q, "context": c} for q, c in zip(QUESTIONS, CONTEXTS)]  # noqa: B905
+ASKED = [{"question": q, "context": c} for q, c in zip(QUESTIONS, CONTEXTS, strict=True)]
 SOURCES = ["the film was good .", "anna walked to the garden in paris , and the cat sat on the mat ."]
 SHORT = {"max_new_tokens": 12}
 CASES: list[tuple[str, str, Any, dict[str, Any]]] = [  # task, folder, inputs, options

@@ -72,37 +72,37 @@ def open_folder(
     Weights are read only if the model is of one of these kinds.
     """
     need_training("a model folder")
+    import torch
+
     from gradatim.checkpoint.folder import kind_of
     from gradatim.checkpoint.tensors import read_json
     from gradatim.pipelines.language import LanguagePipeline
 
+    if threads is not None:
+        torch.set_num_threads(threads)
     kind = "body" if bare else kind_of(folder)
     if kinds is not None and kind not in kinds:
         return Opened(kind, None)
     if kind not in GENERATIVE:
-        reader = open_reader(folder, bare=bare, threads=threads)
+        reader = open_reader(folder, bare=bare)
         return Opened(reader.kind, reader)
     fields = read_json(folder / "config.json")
     path = folder / "generation_config.json"
     generation = read_json(path) if path.is_file() else {}
-    model = open_writer(folder, threads) if kind == "seq2seq" else open_language(folder)
+    model = open_writer(folder) if kind == "seq2seq" else open_language(folder)
     if isinstance(model, LanguagePipeline):
         model.opened = "gradatim" in fields  # models of others read prompts as they stand
     return Opened(kind, model, generation, fields.get("task_specific_params") or {})
 
 
-def open_reader(folder: Path, *, bare: bool = False, threads: int | None = None) -> Reader:
+def open_reader(folder: Path, *, bare: bool = False) -> Reader:
     """The model of a folder that reads, with its encoder; `bare`: its body alone."""
-    import torch
-
     from gradatim.checkpoint.folder import load_body, read_model, tokenizer_json
     from gradatim.checkpoint.tensors import read_json
     from gradatim.models.session import TorchSession
     from gradatim.pipelines.reader import Reader, shared
     from gradatim.text.pieces import PieceEncoder
 
-    if threads is not None:
-        torch.set_num_threads(threads)
     labels: tuple[str, ...] = ()
     kind = "body"
     if bare:
