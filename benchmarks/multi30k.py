@@ -22,9 +22,9 @@ import numpy as np
 
 from benchmarks.finetune import run
 from gradatim.checkpoint.folder import read_model
-from gradatim.cli.writer import open_writer
 from gradatim.data.parallel import Parallel, load_parallel
 from gradatim.pipelines.overlap import TOKENISED, overlap
+from gradatim.tasks.open import open_writer
 from gradatim.train.journal import read_log
 
 SIZE = 8000

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gradatim.ladder.fit import fit as fit
     from gradatim.pipelines.open import load as load
-    from gradatim.pipelines.tasks import pipeline as pipeline
+    from gradatim.tasks.pipeline import pipeline as pipeline
 
 __version__ = "0.1.0"
 __all__ = ["__version__", "fit", "load", "pipeline"]
@@ -20,7 +20,7 @@ __all__ = ["__version__", "fit", "load", "pipeline"]
 _HOMES = {
     "fit": "gradatim.ladder.fit",
     "load": "gradatim.pipelines.open",
-    "pipeline": "gradatim.pipelines.tasks",
+    "pipeline": "gradatim.tasks.pipeline",
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from importlib.util import find_spec
 
 
 class GradatimError(Exception):
@@ -52,3 +53,9 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return `; did you mean 'x'?` for the nearest known word, or an empty string."""
     near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
     return f"; did you mean '{near[0]}'?" if near else ""
+
+
+def need_training(feature: str, *modules: str) -> None:
+    """Raises MissingExtraError, naming the extra to install, where torch or one of these modules is missing."""
+    if any(find_spec(name) is None for name in ("torch", *modules)):
+        raise MissingExtraError(feature, "train")

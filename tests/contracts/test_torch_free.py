@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from gradatim.engine.artifact import write_artifact
 from gradatim.pipelines.open import load
+from gradatim.types import Task
 
 # Run in a process of its own: whatever asks for one of these modules is refused on the spot.
-PROGRAM = """
+BLOCK = """
 import importlib, pkgutil, sys
 
 BLOCKED = {"torch", "transformers", "sklearn", "scipy", "datasets", "onnx", "pandas", "pyarrow", "matplotlib"}
@@ -29,10 +31,12 @@ except ImportError:
 else:
     sys.exit("the block does not work")
 
+"""
+PROGRAM = f"""{BLOCK}
 import gradatim
-for room in ("errors", "types", "text", "engine", "ngram", "pipelines", "data", "vectors"):
-    module = importlib.import_module(f"gradatim.{room}")
-    for found in pkgutil.walk_packages(getattr(module, "__path__", []), f"gradatim.{room}."):
+for room in ("errors", "types", "text", "engine", "ngram", "pipelines", "data", "vectors", "tasks"):
+    module = importlib.import_module("gradatim." + room)
+    for found in pkgutil.walk_packages(getattr(module, "__path__", []), "gradatim." + room + "."):
         importlib.import_module(found.name)
 
 from gradatim.cli import main
@@ -44,6 +48,15 @@ def run(*args: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-W", "error", "-c", PROGRAM, *args], capture_output=True, text=True, timeout=120
     )
+
+
+TASKS = f"""{BLOCK}
+import gradatim
+[one] = gradatim.pipeline("sentiment-analysis", sys.argv[1])("good film " * 20)
+short = gradatim.pipeline("summarization", sys.argv[2], max_new_tokens=3)(["good film ! bad film !"] * 2)
+print(one["label"], short)
+assert "torch" not in sys.modules
+"""
 
 
 def test_all_runtime_modules_and_a_prediction_without_torch(tiny_artifact: Path) -> None:
@@ -68,3 +81,22 @@ def test_plain_files_are_read_and_written_without_torch(
     assert rows == [
         "id,text,prediction,probability", f'1,"good, film",{wanted.label},{wanted.score:.6f}',
     ]  # fmt: skip
+
+
+def test_tasks_run_on_files_without_torch(tiny_artifact: Path, tmp_path: Path, tokenizer_json: str) -> None:
+    path = tmp_path / "lead.gradatim"
+    write_artifact(
+        path, kind="lead", task=Task((), writes=True), members={"tokenizer.json": tokenizer_json.encode()},
+        encoder={
+            "kind": "text2text", "max_length": 16, "start": 0, "end": 0, "longest": 16, "prefix": "", "count": None,
+        },
+        decision={"beams": 1},
+    )  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", TASKS, str(tiny_artifact), str(path)],
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    label = load(tiny_artifact)("good film " * 20).label
+    summaries = [{"summary_text": "[CLS] good film"}] * 2
+    assert done.stdout == f"{label} {summaries}\n"

@@ -47,6 +47,16 @@ class Checkpoint:
     left_out: tuple[str, ...] = ()
 
 
+def kind_of(folder: Path) -> str:
+    """What a folder's model is for, as config.json says; raises CheckpointError for a model that cannot be read."""
+    path = folder / "config.json"
+    fields = read_json(path)
+    if "gradatim" in fields:
+        return _own_config(path, fields).kind
+    family, names = find_family(fields.get("model_type")), fields.get("architectures")
+    return _known("architecture", names[0], family.architectures).kind if names else family.bare.kind
+
+
 def read_model(folder: Path, *, bare: bool = False) -> Checkpoint:
     """The model of a folder, in evaluation mode; raises CheckpointError naming every fault.
 

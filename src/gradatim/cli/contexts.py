@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gradatim.cli.extra import need_training
 from gradatim.cli.target import check_target
-from gradatim.errors import DataError
+from gradatim.errors import DataError, need_training
 
 if TYPE_CHECKING:
     import numpy as np

@@ -77,8 +77,8 @@ def _compare(ours: Checkpoint, reference: Path) -> None:
 def _one_file(source: Path, out: Path, int8: str | None) -> None:
     from gradatim import __version__
     from gradatim.cli.target import check_target
-    from gradatim.cli.writer import read_writer
     from gradatim.export.text_to_text import write_text_to_text
+    from gradatim.tasks.open import read_writer
 
     check_target(out)
     model, tokenizer, settings = read_writer(source)

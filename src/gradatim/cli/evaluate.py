@@ -66,11 +66,11 @@ def _written(
     threads: int | None,
 ) -> dict[str, Any]:
     """Scores of what the model writes for the lines of a file, and how fast it does."""
-    from gradatim.cli.writer import open_writer
     from gradatim.data.parallel import read_pair
     from gradatim.data.textfile import decompressed
     from gradatim.decode.search import Search
     from gradatim.pipelines.overlap import MEASURES, overlap, signatures
+    from gradatim.tasks.open import open_writer
 
     if measure not in MEASURES:
         raise ConfigError(

@@ -23,10 +23,10 @@ def command(
 ) -> None:
     """Show which words of the source each written word comes from, by the model's attention."""
     from gradatim.cli.target import check_target
-    from gradatim.cli.writer import open_writer
     from gradatim.decode.search import Search
     from gradatim.explain.alignment import Look, align, diagonality, entropy, step_by_step
     from gradatim.explain.page import write_page, write_picture
+    from gradatim.tasks.open import open_writer
 
     for out in filter(None, (html, png)):
         check_target(out)

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gradatim.cli.extra import need_training
+from gradatim.errors import need_training
 
 Data, Limits, How, Files = "Data", "Budget", "How to climb", "Files"  # panels of the help
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gradatim.cli.extra import need_training
 from gradatim.cli.progress import bar
 from gradatim.cli.target import check_target
+from gradatim.errors import need_training
 
 if TYPE_CHECKING:
     from gradatim.data.series import Series

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from gradatim.cli.writer import Model, open_language, print_pieces
+from gradatim.cli.writer import Model, print_pieces
+from gradatim.tasks.open import open_language
 
 
 def command(

@@ -16,8 +16,9 @@ import typer
 
 from gradatim.cli import generate, gradients
 from gradatim.cli.target import check_target
-from gradatim.cli.writer import Model, open_language, read_network
+from gradatim.cli.writer import Model
 from gradatim.errors import ConfigError, DataError
+from gradatim.tasks.open import open_language, read_network
 
 if TYPE_CHECKING:
     from gradatim.ngram.build import Built

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from gradatim.cli.extra import need_training
+from gradatim.errors import need_training
 
 
 def command(

@@ -42,8 +42,9 @@ def command(
 ) -> None:
     """Write what a model makes of texts."""
     from gradatim.cli.target import check_target
-    from gradatim.cli.writer import open_writer, print_pieces
+    from gradatim.cli.writer import print_pieces
     from gradatim.decode.search import Search
+    from gradatim.tasks.open import open_writer
 
     if input is not None and texts:
         raise ConfigError("give texts as arguments or with --input, not both")

@@ -15,7 +15,7 @@ class Search:
 
     end               the token that ends a text
     max_length        of what is written, in tokens, the end included
-    min_length        before it the end is not chosen
+    min_length        before it the end is not chosen; one more than max_length: it never is
     beams             1 is greedy (or sampled); more keep that many texts of each row (Graves 2012)
     best              how many texts of each row are wanted, at most `beams`
     length_penalty    a finished text scores ln p / length^length_penalty: above 0 favours long ones
@@ -66,7 +66,7 @@ class Search:
                 f"temperature {self.temperature} and repetition {self.repetition} must be above 0, "
                 f"top_p {self.top_p} in (0, 1]"
             )
-        if self.min_length > self.max_length:
+        if self.min_length > self.max_length + 1:
             raise ConfigError(f"min_length {self.min_length} is more than max_length {self.max_length}")
 
     def candidates(self, written: int, before: int, vocab_size: int) -> int:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from gradatim.models.classifier import Classifier, Tagger
 from gradatim.models.inputs import Inputs
+from gradatim.models.language import LanguageModel
 from gradatim.text.windows import ragged
 from gradatim.types import Array, Arrays
 
@@ -18,14 +19,15 @@ class TorchSession:
     Rows are taken in order of length, so that attention's groups waste little, and put back.
     """
 
-    def __init__(self, model: Classifier | Tagger, *, max_tokens: int = 8192, bf16: bool = False) -> None:
+    def __init__(self, model: nn.Module, *, max_tokens: int = 8192, bf16: bool = False) -> None:
         self.model = model
         self.max_tokens = max_tokens
         self.bf16 = bf16
 
     def run(self, arrays: Arrays) -> Arrays:
         """Arrays of an encoder in; `logits` (rows, labels) and `features` (rows, width) of a classifier out,
-        `logits` (tokens, outputs) of a tagger.
+        `logits` (tokens, outputs) of a tagger, of a language model `logits` of the tokens that the array `asked` marks,
+        and of a body `states` (tokens, width).
         """
         lengths = np.asarray(arrays["lengths"])
         starts = np.cumsum(lengths) - lengths
@@ -39,18 +41,27 @@ class TorchSession:
                 tokens = ragged(starts[rows], lengths[rows])
                 part = {name: arrays[name][tokens] for name in ("ids", "segments") if name in arrays}
                 inputs = Inputs.of({**part, "lengths": lengths[rows]}).to(device)
-                for name, values in self._outputs(inputs).items():
+                asked = arrays["asked"][tokens] if "asked" in arrays else None
+                for name, values in self._outputs(inputs, asked).items():
                     outputs.setdefault(name, []).append(values.float().cpu().numpy())
-                places.append(tokens if isinstance(self.model, Tagger) else rows)
+                of = rows if isinstance(self.model, Classifier) else tokens
+                places.append(of if asked is None else of[asked])
         self.model.train(was_training)
         back = np.argsort(np.concatenate(places))
         return {name: np.concatenate(parts)[back] for name, parts in outputs.items()}
 
-    def _outputs(self, inputs: Inputs) -> dict[str, Tensor]:
-        if isinstance(self.model, Tagger):
-            return {"logits": self.model(inputs)}
-        features = self.model.features(inputs)
-        return {"logits": self.model.head(features), "features": features}
+    def _outputs(self, inputs: Inputs, asked: Array | None) -> dict[str, Tensor]:
+        model = self.model
+        if isinstance(model, Tagger):
+            return {"logits": model(inputs)}
+        if isinstance(model, Classifier):
+            features = model.features(inputs)
+            return {"logits": model.head(features), "features": features}
+        body = model.body if isinstance(model, LanguageModel) else model
+        states = body(inputs.ids, inputs.layout, inputs.segments)[: inputs.num_tokens]
+        if not isinstance(model, LanguageModel):
+            return {"states": states}
+        return {"logits": model.head(states if asked is None else states[torch.from_numpy(asked)])}
 
 
 def _batches(order: Array, lengths: Array, max_tokens: int) -> list[Array]:

@@ -2,61 +2,81 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from gradatim.decode.search import Search
+from gradatim.pipelines.calls import WHOLE, Pipeline, text_of, told
 from gradatim.pipelines.language import LanguagePipeline
+from gradatim.pipelines.reader import clean
+from gradatim.pipelines.searches import OPTIONS, merged, to_search
+
+NEW_TOKENS = 50
+DRAWN_AT = 0.7  # the temperature of draws that were not asked for by name
 
 
-class TextGeneration:
-    """Continues prompts with a language model; `settings` are those of `search`."""
+class TextGeneration(Pipeline):
+    """Continues prompts with a language model: a list of `{"generated_text": ...}` for each prompt, one for each of
+    `num_return_sequences`. What is drawn for a prompt does not depend on the others.
 
-    def __init__(self, model: LanguagePipeline) -> None:
+    Differs: nothing is drawn unless `do_sample` says so or more texts are asked for than there are beams. A prompt
+    longer than the model can read is read in windows, and `truncation` has nothing to leave out.
+    """
+
+    more = OPTIONS
+
+    def __init__(
+        self, model: LanguagePipeline, defaults: Mapping[str, Any] | None = None, **options: Any
+    ) -> None:
         self.model = model
+        own = {name: value for name, value in (defaults or {}).items() if name in OPTIONS}
+        self.defaults = merged({"max_new_tokens": NEW_TOKENS}, {**own, "do_sample": None})
+        super().__init__(**options)
 
-    def __call__(
+    def answers(
         self,
-        prompts: str | Sequence[str],
+        inputs: Sequence[Any],
         *,
-        num_return_sequences: int = 1,
         return_full_text: bool = True,
+        clean_up_tokenization_spaces: bool = False,
+        truncation: Any = None,
         **settings: Any,
-    ) -> Any:
-        """A string gives a list of `{"generated_text": ...}`, one for each of `num_return_sequences`; a list of strings
-        a list of such lists. What is drawn for a prompt does not depend on the others.
-        """
-        search = self.search(**settings, best=num_return_sequences if settings.get("num_beams", 1) > 1 else 1)
-        texts = [prompts] if isinstance(prompts, str) else list(prompts)
-        found = self.model.generate(texts, search, count=num_return_sequences // search.best)
-        begins = [0 if return_full_text else len(text) for text in self.model.plain(texts)]
-        several = [
-            [{"generated_text": text[begin:]} for text in row]
-            for begin, row in zip(begins, found, strict=True)
-        ]
-        return several[0] if isinstance(prompts, str) else several
+    ) -> list[Any]:
+        """The texts of each prompt."""
+        prompts = [text_of(value, "a prompt") for value in inputs]
+        settings = merged(self.defaults, settings)
+        count = settings.get("num_return_sequences", 1)
+        if count > settings.get("num_beams", 1) and "do_sample" not in settings:
+            settings = {"temperature": DRAWN_AT, **settings, "do_sample": True}
+        plain = self.model.plain(prompts)
+        if "max_new_tokens" in settings:
+            found = self._written(prompts, settings, count)
+        else:  # lengths that count the prompt are other searches for each
+            found = [self._written([prompt], settings, count)[0] for prompt in prompts]
+        answers = []
+        for prompt, begun, row in zip(prompts, plain, found, strict=True):
+            texts = [text[len(begun) :] for text in row]
+            if clean_up_tokenization_spaces:
+                texts = [clean(text) for text in texts]
+            shown = prompt if return_full_text else ""
+            answer = [{"generated_text": shown + text} for text in texts]
+            answers.append(told(answer, None if truncation in WHOLE else 0))
+        return answers
 
     def stream(self, prompt: str, **settings: Any) -> Iterator[str]:
         """The first text that a call would give, in pieces as they are written."""
-        return self.model.stream(prompt, self.search(**settings))
+        settings = merged(self.defaults, self._known(settings))
+        return self.model.stream(
+            prompt, to_search(settings, end=self.model.model.end, read=self._read(prompt))
+        )
 
-    def search(
-        self,
-        *,
-        max_new_tokens: int = 50,
-        do_sample: bool = False,
-        num_beams: int = 1,
-        temperature: float = 1.0,
-        top_k: int = 50,
-        top_p: float = 1.0,
-        repetition_penalty: float = 1.0,
-        no_repeat_ngram_size: int = 0,
-        seed: int = 0,
-        best: int = 1,
-    ) -> Search:
-        """The search that these names of transformers' stand for."""
-        return Search(
-            end=self.model.model.end, max_length=max_new_tokens, sample=do_sample, beams=num_beams, best=best,
-            temperature=temperature, top_k=top_k, top_p=top_p, repetition=repetition_penalty,
-            no_repeat=no_repeat_ngram_size, seed=seed,
-        )  # fmt: skip
+    def _written(self, prompts: list[str], settings: dict[str, Any], count: int) -> list[list[str]]:
+        read = self._read(prompts[0]) if prompts else 0
+        search = to_search(settings, end=self.model.model.end, read=read)
+        if search.beams == 1:
+            search = replace(search, best=1)
+        return self.model.generate(prompts, search, count=count // search.best)
+
+    def _read(self, prompt: str) -> int:
+        """How many tokens a prompt has."""
+        return len(self.model.tokens(prompt))

@@ -86,10 +86,13 @@ class Surprisal:
 
 
 class LanguagePipeline:
-    """Scores texts and writes new ones with a language model."""
+    """Scores texts and writes new ones with a language model.
 
-    def __init__(self, model: LanguageModel) -> None:
-        self.model = model
+    Prompts are read after the end of another text, as texts are scored, or, if not `opened`, by themselves.
+    """
+
+    def __init__(self, model: LanguageModel, *, opened: bool = True) -> None:
+        self.model, self.opened = model, opened
 
     def score(self, texts: Sequence[str], *, carried: bool = False) -> Scores:
         """The likelihood of each text; a text is a sentence, without line ends.
@@ -133,7 +136,9 @@ class LanguagePipeline:
             numbers = np.arange(first, first + len(some)) % count
             found = write(self.model.stepper, _batch(some), search, before=_before(some), numbers=numbers)
             for prompt, written in zip(some, found, strict=True):
-                texts.append([self.model.decode([*prompt[1:], *text.ids.tolist()]) for text in written])
+                texts.append(
+                    [self.model.decode([*self._shown(prompt), *text.ids.tolist()]) for text in written]
+                )
         return [list(chain(*texts[first : first + count])) for first in range(0, len(texts), count)]
 
     def stream(self, prompt: str = "", search: Search | None = None, *, number: int = 0) -> Iterator[str]:
@@ -144,12 +149,16 @@ class LanguagePipeline:
         [row] = self._prompts([prompt])
         search = self._search(search, number + 1)
         steps = spoken(self.model.stepper, _batch([row]), search, before=_before([row]), number=number)
-        groups = chain([row[1:]], (step.ids.tolist() for step in steps))
+        groups = chain([self._shown(row)], (step.ids.tolist() for step in steps))
         return streamed(groups, self.model.decode, loose=self.model.loose)
 
     def plain(self, texts: Sequence[str]) -> list[str]:
         """Texts as the model's tokens spell them."""
-        return [self.model.decode(row[1:]) for row in self._prompts(texts)]
+        return [self.model.decode(self._shown(row)) for row in self._prompts(texts)]
+
+    def tokens(self, prompt: str) -> list[int]:
+        """The tokens that are read of a prompt."""
+        return self._prompts([prompt])[0]
 
     def _search(self, search: Search | None, count: int) -> Search:
         """The search, which never writes a word that has no letters, for so many texts."""
@@ -160,9 +169,14 @@ class LanguagePipeline:
         return replace(search, banned=(*search.banned, *unknown))
 
     def _prompts(self, prompts: Sequence[str]) -> list[list[int]]:
-        """Tokens of texts that are to go on."""
+        """Tokens of texts that are to go on; something must be read, if it is only what opens a text."""
         ids, sizes = self.model.encode(prompts)
-        return [row.tolist()[:-1] for row in np.split(ids, np.cumsum(sizes)[:-1])] if len(sizes) else []
+        rows = [row.tolist()[:-1] for row in np.split(ids, np.cumsum(sizes)[:-1])] if len(sizes) else []
+        return rows if self.opened else [row[1:] or row for row in rows]
+
+    def _shown(self, row: list[int]) -> list[int]:
+        """Tokens of a prompt without what opens it."""
+        return row[1:] if self.opened or row == [self.model.start] else row
 
     def _sums(self, texts: Sequence[str], carried: bool) -> tuple[Array, ...]:
         """ln p, tokens, unknown tokens and ln p of the others, of each text."""

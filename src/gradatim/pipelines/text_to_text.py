@@ -120,6 +120,14 @@ class TextToText:
                 pieces.append(iter(" "))
         return chain.from_iterable(pieces)
 
+    def first_part(self, text: str) -> tuple[str, int]:
+        """As much of a text as can be read at once, and how many tokens that leaves out."""
+        room = self._room()
+        encoding = self.pieces.tokenizer.encode(text, add_special_tokens=False)
+        if len(encoding.ids) <= room:
+            return text, 0
+        return text[: encoding.offsets[room - 1][1]], len(encoding.ids) - room
+
     def _within(self, search: Search) -> Search:
         """The search, for as many tokens as the model can write."""
         if self.longest is None or search.max_length <= self.longest:
@@ -129,10 +137,14 @@ class TextToText:
     def _parts(self, text: str) -> list[str]:
         if not text.strip():
             return []
-        room = self.pieces.room
-        if self.prefix:
-            room -= len(self.pieces.tokenizer.encode(self.prefix, add_special_tokens=False).ids)
-        return [part for part in parts(self.pieces.tokenizer, text, room) if part.strip()]
+        return [part for part in parts(self.pieces.tokenizer, text, self._room()) if part.strip()]
+
+    def _room(self) -> int:
+        """Tokens of a source that can be read at once behind the prefix."""
+        prefix = (
+            self.pieces.tokenizer.encode(self.prefix, add_special_tokens=False).ids if self.prefix else []
+        )
+        return self.pieces.room - len(prefix)
 
     def _written(self, texts: list[str], first: list[str], search: Search) -> list[list[Output]]:
         """What is written for texts that can be read at once, those of like length together."""

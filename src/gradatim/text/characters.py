@@ -18,9 +18,14 @@ class CharacterEncoder(PieceEncoder):
     """As `PieceEncoder` with a tokenizer of words, but `ids` are (words, LETTERS): the bytes of each word (UTF-8)."""
 
     def encode(
-        self, texts: Sequence[str], pairs: Sequence[str] | None = None, *, spans: bool = False
+        self,
+        texts: Sequence[str],
+        pairs: Sequence[str] | None = None,
+        *,
+        spans: bool = False,
+        places: bool = False,
     ) -> Encoded:
-        found = super().encode(texts, pairs, spans=True)
+        found = super().encode(texts, pairs, spans=True, places=places)
         arrays = dict(found.arrays)
         sides = (texts, pairs or texts)
         owners = np.repeat(found.owners, arrays["lengths"])
@@ -31,9 +36,9 @@ class CharacterEncoder(PieceEncoder):
                 strict=True,
             )
         ]
-        places: dict[str, int] = {}
-        numbers = number_words(words, places)
-        arrays["ids"] = letters_of(places)[numbers]
+        known: dict[str, int] = {}
+        numbers = number_words(words, known)
+        arrays["ids"] = letters_of(known)[numbers]
         if not spans:
             arrays = {name: arrays[name] for name in ("ids", "segments", "lengths")}
         return Encoded(arrays, found.owners, found.num_texts, found.cut)

@@ -19,6 +19,7 @@ from gradatim.types import Array, Encoded
 Span = tuple[int, int]
 Row = tuple[int, int, int]  # which text, and the first and the end of its tokens that the row holds
 Contents = dict[str, list[list[int]]]  # per text: token ids, perhaps starts and ends of their characters
+PER_TOKEN = ("starts", "ends", "places", "words")  # what may be known of each token of a text
 
 _PARALLELISM = "TOKENIZERS_PARALLELISM"
 
@@ -82,15 +83,23 @@ class PieceEncoder:
         }
 
     def encode(
-        self, texts: Sequence[str], pairs: Sequence[str] | None = None, *, spans: bool = False
+        self,
+        texts: Sequence[str],
+        pairs: Sequence[str] | None = None,
+        *,
+        spans: bool = False,
+        places: bool = False,
     ) -> Encoded:
         """Encode texts, or texts with their `pairs`, in the order given.
 
         With `spans` the arrays also say which characters each token stands for: `text[start:end]` of the
         owner's first text where `origins` is 0, of its second where it is 1; 2 marks special tokens,
-        whose `starts` and `ends` are 0.
+        whose `starts` and `ends` are 0. With `places` too, `places` counts the tokens of each text through
+        all its windows and `words` the words, as the tokenizer divides them, that they are pieces of.
         """
-        contents = [self._contents(side, spans) for side in ([texts] if pairs is None else [texts, pairs])]
+        contents = [
+            self._contents(side, spans, places) for side in ([texts] if pairs is None else [texts, pairs])
+        ]
         frame = self._single if pairs is None else self._pair
         if not frame.num_specials:  # no row may be empty: attention needs something to attend to
             for position, sides in enumerate(zip(*(content["ids"] for content in contents), strict=True)):
@@ -132,7 +141,7 @@ class PieceEncoder:
                 columns[1].append((owner, *second))
         return columns, cut
 
-    def _contents(self, texts: Sequence[str], spans: bool = False) -> Contents:
+    def _contents(self, texts: Sequence[str], spans: bool = False, places: bool = False) -> Contents:
         """Tokens of every text, without special tokens."""
         batch = list(texts)
         encode = self._tokenizer.encode_batch if spans else self._tokenizer.encode_batch_fast
@@ -146,6 +155,9 @@ class PieceEncoder:
             offsets = [encoding.offsets for encoding in encodings]
             contents["starts"] = [[start for start, _ in row] for row in offsets]
             contents["ends"] = [[end for _, end in row] for row in offsets]
+        if spans and places:
+            contents["places"] = [list(range(len(row))) for row in contents["ids"]]
+            contents["words"] = [[word or 0 for word in encoding.word_ids] for encoding in encodings]
         return contents
 
     def _cover(self, length: int, room: int) -> list[Span]:
@@ -173,7 +185,8 @@ class PieceEncoder:
         arrays = {"ids": frame.ids(ids, total), "segments": frame.segments(ids, total), "lengths": lengths}
         if "starts" in contents[0]:
             arrays["origins"] = frame.origins(ids, total)
-            arrays |= {name: frame.offsets(held(name), total) for name in ("starts", "ends")}
+            known = [name for name in PER_TOKEN if name in contents[0]]
+            arrays |= {name: frame.offsets(held(name), total) for name in known}
         return Encoded(arrays, owners, num_texts, cut)
 
 

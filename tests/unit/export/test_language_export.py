@@ -209,7 +209,8 @@ def test_generation_has_the_shapes_of_transformers(tmp_path: Path) -> None:
     rest = write("the cat", max_new_tokens=4, return_full_text=False)
     assert one[0]["generated_text"] == "the cat" + rest[0]["generated_text"]
     with pytest.raises(ConfigError, match="2 texts"):
-        write("the cat", num_return_sequences=2)
+        write("the cat", num_return_sequences=2, do_sample=False)
+    assert len(write("the cat", num_return_sequences=2, max_length=9, truncation=True, pad_token_id=0)) == 2
     with pytest.raises(ConfigError, match="did you mean 'text-generation'"):
         gradatim.pipeline("text-generations", path)
 

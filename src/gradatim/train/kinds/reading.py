@@ -76,7 +76,7 @@ def encoded(pieces: PieceEncoder, texts: Sequence[str], pairs: Sequence[str] | N
 def logits(model: nn.Module, recipe: Recipe, arrays: Arrays) -> Any:
     """What the model says as it stands, float32: per row, or per token of a tagger."""
     device = next(model.parameters()).device.type
-    return TorchSession(model, bf16=recipe.bf16(device)).run(arrays)["logits"]  # type: ignore[arg-type]
+    return TorchSession(model, bf16=recipe.bf16(device)).run(arrays)["logits"]
 
 
 def one_source(materials: Materials, kind: str) -> str:

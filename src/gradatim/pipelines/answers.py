@@ -1,0 +1,183 @@
+"""Question answering as `transformers.pipeline` had it: a question and a context in, spans of the context out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from gradatim.errors import ConfigError, DataError
+from gradatim.pipelines.calls import at_least, text_of, told
+from gradatim.pipelines.reader import ReadingPipeline, shared
+from gradatim.types import Array, Encoded
+
+MAX_LENGTH = 384  # tokens of question and context in one window, if the model can read as many
+NEVER = -np.inf
+Found = dict[str, Any]
+
+
+class QuestionAnswering(ReadingPipeline):
+    """The best span for a question, `{"score", "start", "end", "answer"}`, a list of them for a `top_k` above 1.
+
+    A span has at most `max_answer_len` tokens; with `align_to_words` it is widened to whole words. With
+    `handle_impossible_answer` an empty answer may be the best. Of a long context, windows of `max_seq_len` tokens share
+    `doc_stride`; a question too long for half a window is read in windows too.
+
+    Differs: windows are of equal size, and probabilities are over all tokens of a context, so that spans of different
+    windows can be compared; transformers makes those of each window sum to 1.
+    """
+
+    def __call__(
+        self, inputs: Any = None, *, question: Any = None, context: Any = None, **options: Any
+    ) -> Any:
+        """A dictionary of question and context or several, or both by name, each one or a list."""
+        inputs = options.pop("data", options.pop("X", inputs))
+        if question is not None or context is not None:
+            inputs = _asked(question, context)
+        if isinstance(inputs, list | tuple) and len(inputs) == 1:
+            return super().__call__(inputs[0], **options)
+        return super().__call__(inputs, **options)
+
+    def answers(
+        self,
+        inputs: Sequence[Any],
+        *,
+        top_k: int = 1,
+        topk: int | None = None,
+        doc_stride: int | None = None,
+        max_answer_len: int = 15,
+        max_seq_len: int | None = None,
+        max_question_len: int | None = None,
+        handle_impossible_answer: bool = False,
+        align_to_words: bool = True,
+        truncation: Any = None,
+    ) -> list[Any]:
+        """An answer, or a list of them, for each question."""
+        count = at_least("top_k", top_k if topk is None else topk, 1)
+        at_least("max_answer_len", max_answer_len, 1)
+        pairs = [_pair(value, number) for number, value in enumerate(inputs)]
+        questions, contexts = [question for question, _ in pairs], [context for _, context in pairs]
+        length = min(max_seq_len or MAX_LENGTH, self.reader.pieces.max_length)
+        stride = min(shared(length), length // 4) if doc_stride is None else doc_stride
+        encoded, cuts = self.read(
+            questions,
+            contexts,
+            truncation=truncation,
+            max_length=length,
+            stride=stride,
+            spans=True,
+            places=True,
+        )
+        logits = self.run(encoded)["logits"].astype(np.float64)
+        answers = []
+        wanted = 2 * count + 10 if align_to_words else count
+        for number, rows in enumerate(_rows_of(encoded)):
+            spans, nothing = _spans(logits, encoded, rows, wanted, max_answer_len)
+            found = _merged(spans, encoded, rows, contexts[number], align=align_to_words)
+            if handle_impossible_answer:
+                found.append({"score": nothing, "start": 0, "end": 0, "answer": ""})
+            best = sorted(found, key=lambda one: one["score"], reverse=True)[:count]
+            if not best:
+                best = [{"score": 0.0, "start": 0, "end": 0, "answer": ""}]
+            answers.append(told(best[0] if len(best) == 1 else best, cuts[number]))
+        return answers
+
+
+def _spans(
+    logits: Array, encoded: Encoded, rows: list[slice], count: int, longest: int
+) -> tuple[list[tuple[float, int, int]], float]:
+    """The likeliest spans of a context over all its windows, as (probability, first token, last token), and the
+    probability that there is none: that of the first token, in the window where it is lowest.
+
+    Probabilities are over the tokens of the context; one that several windows hold has the highest of its logits.
+    """
+    origins, places = encoded.arrays["origins"], encoded.arrays["places"]
+    framed = origins[rows[0].start] == 2  # by a first special token, which stands for no answer
+    nulls = [logits[row.start] for row in rows] if framed else [np.full(2, NEVER)]
+    null = min(nulls, key=lambda pair: float(pair.sum()))
+    own = [row.start + np.flatnonzero(origins[row] == 1) for row in rows]
+    inside = np.concatenate(own)
+    if not len(inside):
+        return [], 1.0
+    highest = np.full((places[inside].max() + 2, 2), NEVER)
+    np.maximum.at(highest, places[inside], logits[inside])
+    highest[-1] = null
+    norms = np.logaddexp.reduce(highest, axis=0)
+    found: dict[tuple[int, int], tuple[float, int, int]] = {}
+    for tokens in own:
+        scores = np.exp(logits[tokens, :1] - norms[0]) * np.exp(logits[tokens, 1] - norms[1])
+        allowed = np.tril(np.triu(np.ones_like(scores, dtype=bool)), longest - 1)
+        flat = np.where(allowed, scores, -1.0).ravel()
+        best = np.argsort(-flat, kind="stable")[:count]
+        for cell in best[flat[best] >= 0].tolist():
+            first, last = (int(tokens[at]) for at in divmod(cell, len(tokens)))
+            span = (int(places[first]), int(places[last]))
+            found[span] = max(found.get(span, (NEVER, 0, 0)), (float(flat[cell]), first, last))
+    spans = sorted(found.values(), key=lambda span: -span[0])[:count]
+    return spans, float(np.exp((null - norms).sum()))
+
+
+def _merged(
+    spans: list[tuple[float, int, int]], encoded: Encoded, rows: list[slice], context: str, *, align: bool
+) -> list[Found]:
+    """Spans as answers; those of one wording are one, with the sum of their probabilities."""
+    starts, ends = _word_ends(encoded, rows) if align else (encoded.arrays["starts"], encoded.arrays["ends"])
+    units = encoded.arrays["words"] if align else np.arange(len(starts))
+    found = dict[str, Found]()
+    for score, first, last in spans:
+        start, end = int(starts[units[first]]), int(ends[units[last]])
+        text = context[start:end]
+        start, end = start + len(text) - len(text.lstrip()), end - len(text) + len(text.rstrip())
+        text = context[start:end]
+        if (known := found.get(text.lower())) is not None:
+            known["score"] += score
+        else:
+            found[text.lower()] = {"score": score, "start": start, "end": end, "answer": text}
+    return list(found.values())
+
+
+def _word_ends(encoded: Encoded, rows: list[slice]) -> tuple[Array, Array]:
+    """Where each word of a context begins and ends, whatever windows its pieces are in."""
+    arrays = encoded.arrays
+    inside = np.concatenate([row.start + np.flatnonzero(arrays["origins"][row] == 1) for row in rows])
+    words = arrays["words"][inside]
+    size = int(words.max(initial=-1)) + 1
+    starts, ends = np.full(size, np.iinfo(np.int64).max), np.zeros(size, dtype=np.int64)
+    np.minimum.at(starts, words, arrays["starts"][inside])
+    np.maximum.at(ends, words, arrays["ends"][inside])
+    return starts, ends
+
+
+def _rows_of(encoded: Encoded) -> Iterator[list[slice]]:
+    """The tokens of the windows of every text."""
+    ends = np.cumsum(encoded.arrays["lengths"])
+    starts = ends - encoded.arrays["lengths"]
+    for number in range(encoded.num_texts):
+        rows = np.flatnonzero(encoded.owners == number)
+        yield [slice(int(starts[row]), int(ends[row])) for row in rows]
+
+
+def _asked(question: Any, context: Any) -> list[dict[str, Any]]:
+    """Questions and contexts by name: as many of both, or one context for all questions."""
+    questions = [question] if isinstance(question, str) or question is None else list(question)
+    contexts = [context] if isinstance(context, str) or context is None else list(context)
+    if len(contexts) == 1:
+        contexts *= len(questions)
+    if len(questions) != len(contexts):
+        raise ConfigError(
+            f"{len(questions)} questions need as many contexts, or one for all, not {len(contexts)}"
+        )
+    return [{"question": one, "context": other} for one, other in zip(questions, contexts, strict=True)]
+
+
+def _pair(value: Any, number: int) -> tuple[str, str]:
+    if not isinstance(value, Mapping) or not {"question", "context"} <= set(value):
+        raise DataError(
+            f'input {number} (counted from 0) is no {{"question": ..., "context": ...}}: {value!r:.60}'
+        )
+    question, context = (text_of(value[name], name) for name in ("question", "context"))
+    for name, text in (("question", question), ("context", context)):
+        if not text.strip():
+            raise DataError(f"the {name} of input {number} (counted from 0) is empty")
+    return question, context

@@ -1,0 +1,97 @@
+"""How a task is called: with one input or many, in lists or as they come, and with options known by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from inspect import Parameter, signature
+from itertools import islice
+from typing import Any
+
+from gradatim.errors import ConfigError, DataError, did_you_mean
+
+BATCH = 64  # inputs of a list that are answered together; of what comes by and by, one at a time
+# Taken and without effect: nothing is padded but inside a session, and nothing runs beside it.
+WITHOUT_EFFECT = frozenset({"padding", "num_workers", "pad_token_id"})
+NESTED = ("tokenizer_kwargs", "tokenize_kwargs", "generate_kwargs")  # options in a dictionary
+WHOLE = (None, False, "do_not_truncate")  # ways to say that nothing is left out
+
+
+class Pipeline:
+    """A task over a model: one input gives one answer, a list a list; any other iterable an iterator of answers, which
+    reads no further than it is asked.
+
+    A subclass says in `answers` what a list of inputs gives; its keywords are the options, which may be set when the
+    pipeline is made or with a call. `cut_tokens` counts the tokens left out in all calls: zero unless truncation was
+    asked for, and then every answer tells its own. `more` are options that `answers` takes together.
+    """
+
+    more: tuple[str, ...] = ()
+
+    def __init__(self, **options: Any) -> None:
+        self.cut_tokens = 0
+        self.options = self._known(options)
+
+    def __call__(self, inputs: Any, **options: Any) -> Any:
+        """Raises ConfigError for an unknown option and DataError for what the task cannot read."""
+        options = {**self.options, **self._known(options)}
+        size = options.pop("batch_size", None)
+        if isinstance(inputs, str | Mapping):
+            return self.answers([inputs], **options)[0]
+        if isinstance(inputs, list | tuple):
+            return list(self._stream(inputs, size or BATCH, options))
+        if not isinstance(inputs, Iterable) and not hasattr(inputs, "__getitem__"):
+            raise DataError(
+                f"a text, a dictionary or several of them are needed, not {type(inputs).__name__}: {inputs!r:.60}"
+            )
+        return self._stream(inputs, size or 1, options)
+
+    def answers(self, inputs: Sequence[Any]) -> list[Any]:
+        """An answer for each input."""
+        raise NotImplementedError
+
+    def _stream(self, inputs: Iterable[Any], size: int, options: Mapping[str, Any]) -> Iterator[Any]:
+        rest = iter(inputs)
+        while some := list(islice(rest, size)):
+            yield from self.answers(some, **options)
+
+    def _known(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """The options, those of inner dictionaries among them; raises ConfigError for one that is unknown."""
+        given = {name: value for name, value in options.items() if name not in (*NESTED, *WITHOUT_EFFECT)}
+        for name in NESTED:
+            inner = options.get(name) or {}
+            given |= {key: value for key, value in inner.items() if key not in WITHOUT_EFFECT}
+        if given.pop("return_tensors", None):
+            raise ConfigError("return_tensors is not offered: answers are lists and numbers, without torch")
+        parameters = signature(self.answers).parameters.values()
+        known = [*(one.name for one in parameters if one.kind is Parameter.KEYWORD_ONLY), *self.more]
+        for name in given:
+            if name not in (*known, "batch_size"):
+                raise ConfigError(
+                    f"unknown option '{name}'{did_you_mean(name, known)}; known: {', '.join([*known, 'batch_size'])}"
+                )
+        if (size := given.get("batch_size")) is not None and (not isinstance(size, int) or size < 1):
+            raise ConfigError(f"batch_size must be at least 1, not {size!r}")
+        return given
+
+
+def text_of(value: Any, what: str = "text") -> str:
+    """The text that an input is; raises DataError for anything else."""
+    if not isinstance(value, str):
+        raise DataError(f"{what} must be a string, not {type(value).__name__}: {value!r:.60}")
+    return value
+
+
+def told(answer: Any, cut: int | None) -> Any:
+    """An answer in which every dictionary says how many tokens were left out; None where that was not asked for."""
+    if cut is None:
+        return answer
+    if isinstance(answer, list):
+        return [told(part, cut) for part in answer]
+    return {**answer, "cut_tokens": cut} if isinstance(answer, Mapping) else answer
+
+
+def at_least(name: str, value: Any, least: int) -> int:
+    """A whole number of that size; raises ConfigError for another value."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise ConfigError(f"{name} must be a whole number, at least {least}, not {value!r}")
+    return value

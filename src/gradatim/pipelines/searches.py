@@ -1,0 +1,76 @@
+"""A search by the names that transformers has for its settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from gradatim.decode.search import Search
+from gradatim.errors import ConfigError
+
+# Theirs -> ours, where the value is the same.
+NAMES = {
+    "num_beams": "beams", "num_return_sequences": "best", "do_sample": "sample", "temperature": "temperature",
+    "top_k": "top_k", "top_p": "top_p", "repetition_penalty": "repetition", "no_repeat_ngram_size": "no_repeat",
+    "length_penalty": "length_penalty", "min_length": "min_length", "seed": "seed",
+}  # fmt: skip
+LENGTHS = ("max_length", "max_new_tokens", "min_new_tokens")
+OPTIONS = (*NAMES, *LENGTHS, "early_stopping", "bad_words_ids", "eos_token_id")
+STOPS = {True: "first", False: "likely", None: "likely", "never": "sure"}
+
+
+def merged(defaults: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings over those that a model or a task begins with.
+
+    A `max_length` is not outdone by a `max_new_tokens` that nobody asked for.
+
+    Differs: transformers 4.57 lets its own 256 new tokens win over the `max_length` of a call.
+    """
+    kept = {name: value for name, value in defaults.items() if name in OPTIONS and value is not None}
+    if {"max_length", "max_new_tokens"} & given.keys():
+        kept = {name: value for name, value in kept.items() if name not in ("max_length", "max_new_tokens")}
+    if given.get("do_sample") and "num_beams" not in given:
+        kept.pop("num_beams", None)
+    return {**kept, **{name: value for name, value in given.items() if value is not None}}
+
+
+def to_search(settings: Mapping[str, Any], *, end: int, read: int) -> Search:
+    """The search of these settings; `read` tokens, the prompt or the one that starts a decoder, count as written in
+    `max_length` and `min_length`. Raises ConfigError.
+    """
+    fields: dict[str, Any] = {NAMES[name]: value for name, value in settings.items() if name in NAMES}
+    length = settings.get("max_new_tokens")
+    if length is None:
+        length = settings["max_length"] - read
+        if length < 1:
+            raise ConfigError(
+                f"max_length {settings['max_length']} leaves nothing to write after {read} tokens"
+            )
+    # Ours counts a token before those that are written.
+    fields["min_length"] = max(0, fields.get("min_length", 0) + 1 - read)
+    if "min_new_tokens" in settings:
+        fields["min_length"] = settings["min_new_tokens"] + 1
+    fields["min_length"] = min(fields["min_length"], length + 1)  # at most, no end is written at all
+    stop = settings.get("early_stopping")
+    if stop not in STOPS:
+        raise ConfigError(f"early_stopping is True, False or 'never', not {stop!r}")
+    count, beams = fields.get("best", 1), fields.get("beams", 1)
+    if fields.get("sample"):
+        fields["best"] = 1  # of every draw
+    elif count > beams:
+        raise ConfigError(
+            f"{count} texts of {beams} num_beams: draw them with do_sample, or search with more beams"
+        )
+    end = settings.get("eos_token_id", end)
+    if not isinstance(end, int):
+        raise ConfigError(f"eos_token_id is one token, not {end!r}")
+    return Search(
+        end=end, max_length=length, stop=STOPS[stop],  # type: ignore[arg-type]
+        banned=tuple(_single(words) for words in settings.get("bad_words_ids") or ()), **fields,
+    )  # fmt: skip
+
+
+def _single(words: Any) -> int:
+    if len(words) != 1:
+        raise ConfigError(f"bad_words_ids may hold single tokens, not runs of them: {words!r}")
+    return int(words[0])

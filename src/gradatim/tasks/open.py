@@ -1,0 +1,207 @@
+"""Opens models of any kind: a finished file by the runtime alone, a model folder with torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gradatim.errors import ConfigError, need_training
+
+if TYPE_CHECKING:
+    from gradatim.models.language import LanguageModel
+    from gradatim.pipelines.language import LanguagePipeline
+    from gradatim.pipelines.reader import Reader
+    from gradatim.pipelines.text_to_text import TextToText
+
+LONGEST = 512  # tokens of a text read at once by a model that sets no limit: longer ones are read in parts
+MASKS = ("[MASK]", "<mask>")  # what tokenizers call it
+GENERATIVE = ("seq2seq", "causal")
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A model with its kind, and what its folder says of generation: for every task, and for one by name."""
+
+    kind: str
+    model: Reader | TextToText | LanguagePipeline | None
+    generation: Mapping[str, Any] = field(default_factory=dict)
+    by_task: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def settings_for(self, task: str) -> dict[str, Any]:
+        """What the pipeline of a task begins with."""
+        if self.kind not in GENERATIVE:
+            return {}
+        return {"defaults": {**self.generation, **self.by_task.get(task, {})}}
+
+
+def open_file(path: Path, threads: int | None = None) -> Opened:
+    """The model of a `.gradatim` or an ARPA file."""
+    from gradatim.engine.artifact import read_artifact
+    from gradatim.pipelines.open import LANGUAGE, WRITERS, load_language, open_artifact, open_text_to_text
+    from gradatim.pipelines.reader import Reader
+
+    if path.name.removesuffix(".gz").endswith(".arpa"):
+        return Opened("causal", load_language(path))
+    artifact = read_artifact(path)
+    if artifact.kind in LANGUAGE:
+        return Opened("causal", load_language(path, threads=threads))
+    if artifact.kind in WRITERS:
+        return Opened("seq2seq", open_text_to_text(artifact, threads=threads))
+    model = open_artifact(artifact, threads=threads)
+    tokenizer = "tokenizer.json" in artifact.members
+    reader = Reader(
+        kind="classification", session=model.session, encoder=model.encoder, labels=artifact.task.labels,
+        problem="multi_label_classification" if artifact.task.multi_label else "",
+        temperature=model.temperature, pairs=artifact.task.pairs,
+        tokenizer=artifact.member("tokenizer.json").decode("utf-8") if tokenizer else None,
+    )  # fmt: skip
+    return Opened("classification", reader)
+
+
+def open_folder(
+    folder: Path,
+    *,
+    bare: bool = False,
+    kinds: tuple[str, ...] | None = None,
+    threads: int | None = None,
+) -> Opened:
+    """The model of a folder, ours or of Hugging Face, run by torch; `bare`: its body alone.
+
+    Weights are read only if the model is of one of these kinds.
+    """
+    need_training("a model folder")
+    import torch
+
+    from gradatim.checkpoint.folder import kind_of
+    from gradatim.checkpoint.tensors import read_json
+    from gradatim.pipelines.language import LanguagePipeline
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    kind = "body" if bare else kind_of(folder)
+    if kinds is not None and kind not in kinds:
+        return Opened(kind, None)
+    if kind not in GENERATIVE:
+        reader = open_reader(folder, bare=bare)
+        return Opened(reader.kind, reader)
+    fields = read_json(folder / "config.json")
+    path = folder / "generation_config.json"
+    generation = read_json(path) if path.is_file() else {}
+    model = open_writer(folder) if kind == "seq2seq" else open_language(folder)
+    if isinstance(model, LanguagePipeline):
+        model.opened = "gradatim" in fields  # models of others read prompts as they stand
+    return Opened(kind, model, generation, fields.get("task_specific_params") or {})
+
+
+def open_reader(folder: Path, *, bare: bool = False) -> Reader:
+    """The model of a folder that reads, with its encoder; `bare`: its body alone."""
+    from gradatim.checkpoint.folder import load_body, read_model, tokenizer_json
+    from gradatim.checkpoint.tensors import read_json
+    from gradatim.models.session import TorchSession
+    from gradatim.pipelines.reader import Reader, shared
+    from gradatim.text.pieces import PieceEncoder
+
+    labels: tuple[str, ...] = ()
+    kind = "body"
+    if bare:
+        model: Any = load_body(folder).eval()
+        longest = model.config.longest
+    else:
+        read = read_model(folder)
+        model, kind, longest = read.model, read.config.kind, read.config.body.longest
+        labels = read.config.labels or tuple(f"LABEL_{i}" for i in range(read.config.num_outputs))
+    fields = read_json(folder / "config.json")
+    problem = fields.get("problem_type") or (
+        "regression" if "gradatim" in fields and len(labels) == 1 else ""
+    )
+    paths = [folder / name for name in ("special_tokens_map.json", "tokenizer_config.json")]
+    told = {name: value for path in paths if path.is_file() for name, value in read_json(path).items()}
+    limit = told.get("model_max_length") or LONGEST
+    length = int(min(limit, longest or LONGEST))
+    tokenizer = tokenizer_json(folder)
+    pieces = PieceEncoder(tokenizer, max_length=length, stride=shared(length))
+    return Reader(
+        kind=kind, session=TorchSession(model), encoder=pieces, labels=labels,
+        problem=str(problem), tokenizer=tokenizer,
+        mask=_mask(told.get("mask_token"), pieces.tokenizer), cleans=bool(told.get("clean_up_tokenization_spaces")),
+    )  # fmt: skip
+
+
+def _mask(named: Any, tokenizer: Any) -> str | None:
+    """The token that stands for a missing word: the one that is named, or else one of a known name."""
+    names = [named.get("content") if isinstance(named, Mapping) else named, *MASKS]
+    return next((name for name in names if name and tokenizer.token_to_id(name) is not None), None)
+
+
+def open_writer(path: Path, threads: int | None = None) -> TextToText:
+    """The model of a `.gradatim` file, or of a folder that `gradatim train` made, run by torch."""
+    if not path.is_dir():
+        from gradatim.pipelines.open import load_text_to_text
+
+        return load_text_to_text(path, threads=threads)
+    need_training("a model folder")
+    import torch
+
+    from gradatim.models.stepper import TorchStepper
+    from gradatim.pipelines.text_to_text import TextToText
+    from gradatim.text.pieces import PieceEncoder
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    model, tokenizer, settings = read_writer(path)
+    pieces = PieceEncoder(tokenizer, max_length=settings["max_length"])
+    stepper = TorchStepper(model, start=settings["start"])
+    more = {name: settings[name] for name in ("end", "longest", "prefix")}
+    return TextToText(stepper, pieces, tokenizer, **more)
+
+
+def read_writer(folder: Path) -> tuple[Any, str, dict[str, Any]]:
+    """The model of a folder, its tokenizer, and the settings of the file that it becomes."""
+    from gradatim.checkpoint.folder import read_model, tokenizer_json
+
+    read = read_model(folder)
+    config = read.config
+    if config.kind != "seq2seq" or config.decoder is None:
+        raise ConfigError(
+            f"{folder} holds a model of kind '{config.kind}', none that writes a text from another"
+        )
+    if missing := {"start", "eos"} - config.special.keys():
+        raise ConfigError(f"{folder}: config.json names no {' and '.join(sorted(missing))} in 'special'")
+    settings = {
+        "max_length": config.body.longest or LONGEST, "start": config.special["start"], "end": config.special["eos"],
+        "longest": config.decoder.longest, "prefix": config.prefix,
+    }  # fmt: skip
+    return read.model, tokenizer_json(folder), settings
+
+
+def open_language(path: Path) -> LanguagePipeline:
+    """The language model of a file, or of a folder that `gradatim train` made, run by torch."""
+    from gradatim.pipelines.language import LanguagePipeline
+    from gradatim.pipelines.open import load_language
+
+    if not path.is_dir():
+        return load_language(path)
+    need_training("a model folder")
+    from gradatim.models.scorer import TorchLanguage
+    from gradatim.pipelines.causal import CausalLanguage
+
+    model, tokenizer, end = read_network(path)
+    return LanguagePipeline(CausalLanguage(TorchLanguage(model), tokenizer, end=end))
+
+
+def read_network(folder: Path) -> tuple[LanguageModel, str, int]:
+    """The language model of a folder, its tokenizer, and the token that ends a text."""
+    from gradatim.checkpoint.folder import read_model, tokenizer_json
+    from gradatim.models.language import LanguageModel
+
+    read = read_model(folder)
+    if read.config.kind != "causal" or not isinstance(read.model, LanguageModel):
+        raise ConfigError(
+            f"{folder} holds a model of kind '{read.config.kind}', none that predicts the next token"
+        )
+    end = read.config.special.get("eos")
+    if end is None:
+        raise ConfigError(f"{folder}: config.json names no token that ends a text ('eos' in 'special')")
+    return read.model, tokenizer_json(folder), end

@@ -1,0 +1,102 @@
+"""The tasks by name: what does each, which models can, and what to take where no model is named."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gradatim.errors import ConfigError, did_you_mean
+from gradatim.pipelines.answers import QuestionAnswering
+from gradatim.pipelines.blanks import FillMask
+from gradatim.pipelines.choices import MultipleChoice
+from gradatim.pipelines.entities import TokenClassification
+from gradatim.pipelines.features import FeatureExtraction, SentenceSimilarity
+from gradatim.pipelines.generation import TextGeneration
+from gradatim.pipelines.labels import TextClassification
+from gradatim.pipelines.writing import Summarization, Text2TextGeneration, Translation
+from gradatim.pipelines.zero_shot import ZeroShotClassification
+
+_TRANSLATION = re.compile(r"translation_[A-Za-z]+_to_[A-Za-z]+")
+
+
+WRITER = "`gradatim fit` on pairs of texts makes one; 'google-t5/t5-small' is one"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A task: what does it, the kinds of models that can, the name of one in the catalog that is taken where none is
+    given, and how to come by another.
+
+    `bare`: only the body of a model is used, whatever head stands on it in its folder.
+    """
+
+    build: Callable[..., Any]
+    kinds: tuple[str, ...]
+    advice: str
+    default: str | None = None
+    bare: bool = False
+
+
+JOBS: Mapping[str, Job] = {
+    "text-classification": Job(
+        TextClassification, ("classification",),
+        "`gradatim fit reviews.csv` makes one; 'distilbert/distilbert-base-uncased-finetuned-sst-2-english' is one",
+    ),
+    "token-classification": Job(
+        TokenClassification, ("tagging",),
+        "`gradatim train` with a recipe of kind 'tagging' makes one; 'dslim/bert-base-NER' is one",
+    ),
+    "question-answering": Job(
+        QuestionAnswering, ("span",),
+        "`gradatim train` with a recipe of kind 'span' makes one; 'distilbert/distilbert-base-cased-distilled-squad' "
+        "is one",
+    ),
+    "fill-mask": Job(
+        FillMask, ("masked", "pretraining"),
+        "`gradatim train` with a recipe of kind 'masked' makes one; 'google-bert/bert-base-uncased' is one",
+    ),
+    "feature-extraction": Job(
+        FeatureExtraction, ("body",), "any encoder will do", default="minilm-l6", bare=True
+    ),
+    "sentence-similarity": Job(
+        SentenceSimilarity, ("body",), "any encoder trained for sentences will do", default="minilm-l6", bare=True
+    ),
+    "zero-shot-classification": Job(
+        ZeroShotClassification, ("classification",),
+        "`gradatim fit` on pairs labelled entailment, neutral and contradiction makes one; "
+        "'cross-encoder/nli-distilroberta-base' is one",
+    ),
+    "multiple-choice": Job(
+        MultipleChoice, ("choice",), "`gradatim train` with a recipe of kind 'choice' makes one"
+    ),
+    "text-generation": Job(
+        TextGeneration, ("causal",), "`gradatim lm train corpus.txt` makes one; 'openai-community/gpt2' is one"
+    ),
+    "text2text-generation": Job(Text2TextGeneration, ("seq2seq",), WRITER),
+    "translation": Job(Translation, ("seq2seq",), WRITER),
+    "summarization": Job(Summarization, ("seq2seq",), WRITER),
+}  # fmt: skip
+ALIASES = {"sentiment-analysis": "text-classification", "ner": "token-classification"}
+
+
+def known_tasks() -> list[str]:
+    """All names of tasks, aliases among them."""
+    return [*JOBS, *ALIASES]
+
+
+def find_task(name: str) -> str:
+    """The task that a name stands for; raises ConfigError with the nearest for an unknown one."""
+    name = ALIASES.get(name, name)
+    if _TRANSLATION.fullmatch(name):
+        return "translation"
+    if name not in JOBS:
+        known = known_tasks()
+        raise ConfigError(f"unknown task '{name}'{did_you_mean(name, known)}; known: {', '.join(known)}")
+    return name
+
+
+def tasks_of(kind: str, *, folder: bool = False) -> list[str]:
+    """The tasks that a model of this kind can do; in a folder its body can be had alone."""
+    return [name for name, job in JOBS.items() if kind in job.kinds or (folder and job.bare)]

@@ -1,0 +1,217 @@
+"""What is called how, and bad input: every fault is named, and what can be read is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import gradatim
+from gradatim.errors import ConfigError, DataError
+from gradatim.pipelines.answers import QuestionAnswering
+from gradatim.pipelines.blanks import FillMask
+from gradatim.pipelines.choices import MultipleChoice
+from gradatim.pipelines.entities import TokenClassification
+from gradatim.pipelines.features import FeatureExtraction, SentenceSimilarity
+from gradatim.pipelines.labels import TextClassification
+from gradatim.pipelines.reader import Reader
+from gradatim.pipelines.zero_shot import ZeroShotClassification
+from gradatim.text.pieces import PieceEncoder
+from gradatim.text.tokenizer import PRESETS, train_tokenizer
+from gradatim.types import Arrays
+
+TOKENIZER = str(
+    train_tokenizer(["the cat sat on a mat!", "who is it?"] * 3, PRESETS["bert"], size=90).to_str()
+)
+ODD = ["", "   ", "\n\t", "\x00\x07\x1b", "\u200b\ufeff", "🙂" * 300, "a" * 5000, "mat " * 500]
+
+
+class Counting:
+    """A session whose logits are sums of a table's rows; it counts its calls."""
+
+    def __init__(self, outputs: int, per_row: bool) -> None:
+        self.table = np.random.default_rng(0).normal(size=(200, outputs)).astype(np.float32)
+        self.per_row, self.calls = per_row, 0
+
+    def run(self, arrays: Arrays) -> Arrays:
+        self.calls += 1
+        values = self.table[arrays["ids"]]
+        if "asked" in arrays:
+            return {"logits": values[arrays["asked"]]}
+        if self.per_row:
+            starts = np.cumsum(arrays["lengths"]) - arrays["lengths"]
+            return {"logits": np.add.reduceat(values, starts)}
+        return {"logits": values, "states": values}
+
+
+def reader(outputs: int = 3, *, per_row: bool = False, labels: tuple[str, ...] = ("a", "b", "c")) -> Reader:
+    return Reader(
+        kind="any", session=Counting(outputs, per_row), encoder=PieceEncoder(TOKENIZER, max_length=24, stride=6),
+        labels=labels[:outputs], tokenizer=TOKENIZER, mask="[MASK]",
+    )  # fmt: skip
+
+
+TASKS: dict[str, Any] = {
+    "labels": (TextClassification(reader(per_row=True)), lambda text: text),
+    "entities": (TokenClassification(reader(labels=("O", "B-x", "I-x"))), lambda text: text),
+    "masks": (FillMask(reader(90)), lambda text: f"{text} [MASK] {text}"),
+    "features": (FeatureExtraction(reader()), lambda text: text),
+    "zero-shot": (
+        ZeroShotClassification(reader(per_row=True), candidate_labels=["x", "y"]),
+        lambda text: text,
+    ),
+    "questions": (
+        QuestionAnswering(reader(2)),
+        lambda text: {"question": f"who? {text}", "context": f"the cat {text}"},
+    ),
+    "sentences": (
+        SentenceSimilarity(reader()),
+        lambda text: {"source_sentence": text, "sentences": [text, "cat"]},
+    ),
+    "choices": (
+        MultipleChoice(reader(1, per_row=True)),
+        lambda text: {"prompt": text, "choices": [text, "cat"]},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_odd_texts_are_read_whole_alone_and_together(name: str) -> None:
+    task, asked = TASKS[name]
+    inputs = [asked(text) for text in ODD]
+    together = task(inputs)
+    assert len(together) == len(ODD)
+    assert repr(list(task(iter(inputs), batch_size=3))) == pytest.approx(repr(together))
+    for one, found in zip(inputs, together, strict=True):
+        alone = task(one)
+        if name == "labels" and isinstance(one, str):
+            [alone] = alone
+        assert repr(alone)[:20] == repr(found)[:20]
+    assert task([]) == []
+    assert task.cut_tokens == 0
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_what_is_no_text_and_what_is_no_option_is_named(name: str) -> None:
+    task, _ = TASKS[name]
+    for wrong in (None, 3, [3], [None], {"wrong": 1}, [["a", "b"]]):
+        with pytest.raises(DataError):
+            task(wrong)
+    with pytest.raises(ConfigError, match="unknown option 'top_g'"):
+        task("a", top_g=3)
+    with pytest.raises(ConfigError, match="batch_size"):
+        task(["a"], batch_size=0)
+    with pytest.raises(ConfigError, match="return_tensors"):
+        task("a", return_tensors=True)
+
+
+def test_a_generator_is_read_no_further_than_asked() -> None:
+    read = []
+
+    def texts() -> Iterator[str]:
+        for number in range(1000):
+            read.append(number)
+            yield "cat"
+
+    found = TASKS["labels"][0](texts(), batch_size=4)
+    next(found)
+    assert len(read) == 4
+
+
+def test_questions_come_in_every_form() -> None:
+    ask = QuestionAnswering(reader(2))
+    asked = {"question": "who?", "context": "the cat sat on a mat"}
+    one = ask(asked)
+    assert one == ask(**asked) == ask([asked]) == ask(question=["who?"], context=[asked["context"]])
+    assert [one, one] == ask([asked, asked]) == ask(question=["who?"] * 2, context=asked["context"])
+    assert set(one) == {"score", "start", "end", "answer"}
+    assert len(ask(**asked, top_k=3)) == 3
+    long = ask(question="who? " * 40, context="the cat sat on a mat " * 40)  # longer than any window
+    assert long["answer"]
+    with pytest.raises(ConfigError, match="2 questions need as many contexts"):
+        ask(question=["a", "b"], context=["a", "b", "c"])
+    for wrong in ({"question": " ", "context": "a"}, {"question": "a", "context": ""}, {"question": "a"}):
+        with pytest.raises(DataError):
+            ask(wrong)
+    for wrong in ({"top_k": 0}, {"max_answer_len": 0}, {"doc_stride": 23}):
+        with pytest.raises(ConfigError):
+            ask(asked, **wrong)
+
+
+def test_no_answer_is_one_where_it_may_be() -> None:
+    made = reader(2)
+    made.session.table[PieceEncoder(TOKENIZER, max_length=8).tokenizer.token_to_id("[CLS]")] = 30  # type: ignore[attr-defined]
+    ask = QuestionAnswering(made)
+    asked = {"question": "who?", "context": "the cat sat on a mat " * 9}
+    assert ask(asked)["answer"]
+    best, *others = ask(asked, handle_impossible_answer=True, top_k=3)
+    assert best["answer"] == ""
+    assert best["score"] == pytest.approx(1, abs=1e-6)
+    assert all(one["score"] < 1e-6 for one in others)
+
+
+def test_masks_labels_and_strategies_must_be_there() -> None:
+    fill = TASKS["masks"][0]
+    with pytest.raises(DataError, match=r"text 1 .* has no \[MASK\]"):
+        fill(["[MASK]", "cat"])
+    assert [len(found) for found in fill(["[MASK] cat [MASK]", "[MASK]"])] == [2, 5]
+    with pytest.raises(ConfigError, match="targets"):
+        fill("[MASK]", targets=[""])
+    with pytest.raises(ConfigError, match="mask token"):
+        FillMask(
+            Reader(kind="any", session=Counting(3, False), encoder=PieceEncoder(TOKENIZER, max_length=8))
+        )
+    judge = ZeroShotClassification(reader(per_row=True))
+    for wrong in ({}, {"candidate_labels": []}, {"candidate_labels": " , "}):
+        with pytest.raises(DataError, match="candidate_labels"):
+            judge("cat", **wrong)
+    with pytest.raises(ConfigError, match=r"no \{\}"):
+        judge("cat", ["a"], hypothesis_template="about")
+    with pytest.raises(ConfigError, match="did you mean 'average'"):
+        TASKS["entities"][0]("cat", aggregation_strategy="averag")
+    with pytest.raises(ConfigError, match="top_k"):
+        TASKS["labels"][0]("cat", top_k=0)
+    with pytest.raises(ConfigError, match="truncation"):
+        TASKS["labels"][0]("cat", truncation="some")
+
+
+@pytest.mark.parametrize("name", ["labels", "entities", "zero-shot", "choices"])
+def test_truncation_tells_what_it_left_out(name: str) -> None:
+    task, asked = TASKS[name]
+    task = type(task)(task.reader, **task.options, truncation=True, max_length=16)
+    found = task([asked("mat " * 50), asked("cat")])
+    cut = [part[0] if isinstance(part, list) else part for part in found]
+    assert cut[0]["cut_tokens"] > 20
+    assert task.cut_tokens >= cut[0]["cut_tokens"]
+    if name != "entities":
+        assert cut[1]["cut_tokens"] == 0
+
+
+def test_tasks_models_and_hosts_are_checked(tiny_artifact: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    judge = gradatim.pipeline("sentiment-analysis", tiny_artifact)
+    [one] = judge("good film")
+    assert one["label"] == gradatim.load(tiny_artifact)("good film").label
+    assert gradatim.pipeline(model=tiny_artifact, device="cpu", tokenizer=tiny_artifact)("good film") == [one]
+    with pytest.raises(DataError, match="single texts"):
+        judge({"text": "good", "text_pair": "film"})
+    with pytest.raises(ConfigError, match="a model that reads pairs"):
+        gradatim.pipeline("zero-shot-classification", tiny_artifact)
+    with pytest.raises(
+        ConfigError, match=r"which can do: text-classification, zero-shot-classification\. For 'ner'"
+    ):
+        gradatim.pipeline("ner", tiny_artifact)
+    with pytest.raises(ConfigError, match="did you mean 'fill-mask'"):
+        gradatim.pipeline("fil-mask", tiny_artifact)
+    for host in ({"device": 0}, {"framework": "tf"}, {"trust_remote_code": True}, {"tokenizer": "other"}):
+        with pytest.raises(ConfigError):
+            gradatim.pipeline("sentiment-analysis", tiny_artifact, **host)
+    with pytest.raises(ConfigError, match="`gradatim fit"):
+        gradatim.pipeline("sentiment-analysis")
+    monkeypatch.setenv("GRADATIM_CACHE", str(tiny_artifact.parent / "nothing"))
+    with pytest.raises(ConfigError, match="a task, a model, or both"):
+        gradatim.pipeline()
+    with pytest.raises(ConfigError, match="its path, its name or its id"):
+        gradatim.pipeline("ner", 3)  # type: ignore[arg-type]

@@ -1,0 +1,81 @@
+"""Tasks that write: settings of a model, a task and a call; long sources, truncation, draws."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gradatim.engine.lead import LeadStepper
+from gradatim.errors import ConfigError, DataError
+from gradatim.pipelines.searches import merged, to_search
+from gradatim.pipelines.text_to_text import TextToText
+from gradatim.pipelines.writing import Summarization, Text2TextGeneration, Translation
+from gradatim.text.pieces import PieceEncoder
+from gradatim.text.tokenizer import PRESETS, train_tokenizer
+
+WORDS = train_tokenizer(["the cat sat on a mat . who is it ?"] * 3, PRESETS["word"], size=40)
+END = WORDS.token_to_id("</s>")
+
+
+def copies(max_length: int = 8, **more: Any) -> TextToText:
+    """A model that writes what it reads, eight tokens at a time."""
+    pieces = PieceEncoder(WORDS.to_str(), max_length=max_length)
+    return TextToText(LeadStepper(40, end=END), pieces, WORDS.to_str(), end=END, beams=1, **more)
+
+
+def test_long_sources_are_written_whole_and_cut_only_on_request() -> None:
+    short, long = "the cat sat .", "the cat sat on a mat . who is it ? a cat is on it ."
+    write = Text2TextGeneration(copies())
+    assert write(short) == [{"generated_text": short}]
+    assert write([short, long]) == [{"generated_text": short}, {"generated_text": long}]
+    assert list(write(iter([short]))) == [[{"generated_text": short}]]
+    assert write.cut_tokens == 0
+    first, second = write([short, long], truncation=True)
+    assert first == {"generated_text": short, "cut_tokens": 0}
+    assert second == {"generated_text": "the cat sat on a mat . who", "cut_tokens": 9}
+    assert write.cut_tokens == 9
+    for empty in ("", "  \n"):
+        assert write(empty) == [{"generated_text": ""}]
+    with pytest.raises(DataError):
+        write(None)
+
+
+def test_answers_are_named_by_the_task() -> None:
+    assert Translation(copies())("a cat") == [{"translation_text": "a cat"}]
+    assert Summarization(copies())(["a cat"]) == [{"summary_text": "a cat"}]
+    loose = Summarization(copies(), clean_up_tokenization_spaces=True)
+    assert loose("who is it ?") == [{"summary_text": "who is it?"}]
+
+
+def test_draws_come_in_the_number_asked_for() -> None:
+    found = Text2TextGeneration(copies())(["a cat", "it"], do_sample=True, num_return_sequences=3, seed=1)
+    assert [len(several) for several in found] == [3, 3]
+    with pytest.raises(ConfigError, match="3 texts of 1 num_beams"):
+        Text2TextGeneration(copies())("a cat", num_return_sequences=3)
+    with pytest.raises(ConfigError, match="did you mean 'num_beams'"):
+        Text2TextGeneration(copies())("a cat", num_beam=3)
+
+
+def test_a_call_wins_over_the_task_and_the_task_over_the_model() -> None:
+    own = {"prefix": "the ", "max_length": 4, "no_such": 1}
+    write = Text2TextGeneration(copies(), own)
+    assert write("cat sat on a mat") == [{"generated_text": "the cat sat"}]
+    assert write("cat sat on a mat", max_new_tokens=2) == [{"generated_text": "the cat"}]
+    assert write("cat sat on a mat", max_length=3) == [{"generated_text": "the cat"}]
+    assert merged({"max_new_tokens": 256}, {"max_length": 9}) == {"max_length": 9}
+    assert "num_beams" not in merged({"num_beams": 4}, {"do_sample": True})
+
+
+def test_settings_become_a_search() -> None:
+    search = to_search({"max_length": 9, "min_length": 6, "early_stopping": True}, end=1, read=4)
+    assert (search.max_length, search.min_length, search.stop) == (5, 3, "first")
+    assert to_search({"max_new_tokens": 5, "min_new_tokens": 9}, end=1, read=1).min_length == 6
+    for wrong in (
+        {"max_length": 3},
+        {"max_new_tokens": 3, "early_stopping": "soon"},
+        {"max_new_tokens": 3, "eos_token_id": [1, 2]},
+        {"max_new_tokens": 3, "bad_words_ids": [[1, 2]]},
+    ):
+        with pytest.raises(ConfigError):
+            to_search(wrong, end=1, read=3)
