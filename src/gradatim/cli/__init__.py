@@ -30,6 +30,7 @@ _COMMANDS = {
     "fit": _Home("gradatim.cli.fit", "command"),
     "train": _Home("gradatim.cli.train", "command"),
     "predict": _Home("gradatim.cli.predict", "command"),
+    "run": _Home("gradatim.cli.run", "command"),
     "translate": _Home("gradatim.cli.translate", "command"),
     "evaluate": _Home("gradatim.cli.evaluate", "command"),
     "explain": _Home("gradatim.cli.explain", "command"),

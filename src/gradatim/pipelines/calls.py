@@ -45,6 +45,11 @@ class Pipeline:
             )
         return self._stream(inputs, size or 1, options)
 
+    def each(self, inputs: Sequence[Any]) -> Iterator[Any]:
+        """An answer for each input as they are made, alike whether there are many or one."""
+        options = {name: value for name, value in self.options.items() if name != "batch_size"}
+        return self._stream(inputs, self.options.get("batch_size") or BATCH, options)
+
     def answers(self, inputs: Sequence[Any]) -> list[Any]:
         """An answer for each input."""
         raise NotImplementedError
