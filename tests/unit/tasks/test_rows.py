@@ -98,15 +98,8 @@ def test_answers_become_columns_where_they_can() -> None:
 
 def test_the_command_answers_a_file(tiny_artifact: Path, tmp_path: Path) -> None:
     (tmp_path / "in.txt").write_text("a fine film\na dull one\n")
-    words = [
-        "run",
-        "text-classification",
-        tiny_artifact,
-        "--input",
-        tmp_path / "in.txt",
-        "--output",
-        tmp_path / "o.csv",
-    ]
+    out = tmp_path / "o.csv"
+    words = ["run", "text-classification", tiny_artifact, "--input", tmp_path / "in.txt", "--output", out]
     result = CliRunner().invoke(app, [str(word) for word in words])
     assert result.exit_code == 0, result.output
     rows = list(csv.DictReader(io.StringIO(out.read_text())))
