@@ -97,7 +97,7 @@ def readable(tokens: Sequence[str]) -> tuple[str, ...]:
     for token in tokens:
         bare = token.removeprefix(BEGINS[0]).removeprefix(BEGINS[1])
         continues = (marked and bare == token and not token.startswith("<")) or token.startswith("##")
-        found.append(("·" if continues else "") + bare.removeprefix("##"))
+        found.append(("·" if continues else "") + bare.removeprefix("##") or token)  # a lone mark stays
     return tuple(found)
 
 

@@ -86,6 +86,7 @@ def test_measures_of_a_matrix() -> None:
 def test_pieces_are_readable() -> None:
     assert readable(["▁the", "▁riv", "er", "</s>"]) == ("the", "riv", "·er", "</s>")
     assert readable(["play", "##ing"]) == ("play", "·ing")
+    assert readable(["▁the", "▁", "?"]) == ("the", "▁", "·?")
     assert readable(["the", "river"]) == ("the", "river")
 
 

@@ -31,7 +31,7 @@ WORDS = {
 def parallel(folder: Path, count: int = 400, seed: int = 0) -> str:
     """Two files that say the same, word by word, in languages of fourteen words."""
     rng = np.random.default_rng(seed)
-    rows = [rng.choice(list(WORDS), size=rng.integers(2, 5)) for _ in range(count)]
+    rows = [rng.choice(list(WORDS), size=rng.integers(2, 6)) for _ in range(count)]
     (folder / "text.en").write_text("".join(" ".join(row) + "\n" for row in rows))
     (folder / "text.de").write_text("".join(" ".join(WORDS[word] for word in row) + "\n" for row in rows))
     return str(folder / "text.{en,de}")
@@ -76,6 +76,9 @@ def test_every_rung_has_its_candidates_and_the_report_tells_of_them(climbed: Pat
     page = (climbed / "report.html").read_text()
     assert "BLEU" in page
     assert "The worst texts" in page
+    assert (
+        page.count("Wanted: ") == 4
+    )  # examples with the alignments of the model that the chosen one was made from
     assert "nrefs:1" in page  # sacreBLEU's own words on what was counted
     card = read_artifact(climbed / "model.gradatim").card
     assert "BLEU" in card
