@@ -136,6 +136,8 @@ def fit(source: str | Path | Corpus, *, table: LadderTable | None = None, **opti
 
 def _load(source: str, plan: Plan) -> Corpus:
     """The data of a source, labelled, or parallel where it names what should be written."""
+    if plan.target is not None and (plan.label is not None or plan.text_pair is not None):
+        raise ConfigError("target names what is written from text: leave label and text_pair out")
     given: dict[str, Any] = {"dev": plan.dev, "test": plan.test, "seed": plan.seed}
     if plan.target is not None or is_parallel(source):
         return load_written(source, text=plan.text, target=plan.target, **given)
@@ -163,7 +165,11 @@ def _prepare(
     """
     import gradatim
 
-    metric = goal_of(corpus.task).metric(corpus, plan.metric)
+    goal = goal_of(corpus.task)
+    metric, usual = goal.metric(corpus, plan.metric), Settings()
+    for name in goal.ignores:
+        if getattr(settings, name) != getattr(usual, name):
+            raise ConfigError(f"{name} is for labelled texts: a model that writes has no use for it")
     threads = plan.threads or available_cores()
     path = Path(plan.folder) if plan.folder is not None else Path(plan.out).with_suffix(".climb")
     fingerprint = {

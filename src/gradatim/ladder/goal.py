@@ -30,6 +30,11 @@ class Goal(Protocol):
         """Rungs that there are only where a field of `Settings` names something: that field, and what it names."""
         ...
 
+    @property
+    def ignores(self) -> Sequence[str]:
+        """Fields of `Settings` that it has no use for."""
+        ...
+
     def metric(self, corpus: Corpus, asked: str | None) -> str:
         """The metric asked for or the usual one; raises ConfigError for one that cannot judge a choice."""
         ...

@@ -39,7 +39,7 @@ def manifest(problem: Problem, command: str) -> dict[str, str]:
         "metric": problem.metric,
         "seed": str(problem.seed),
         "threads": str(problem.threads),
-        "encoder": settings.encoder,
+        "encoder": "" if "encoder" in problem.goal.ignores else settings.encoder,
         "processor": described(),
         "system": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
         "versions": ", ".join(f"{name} {_version(name)}" for name in PACKAGES),

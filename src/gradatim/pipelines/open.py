@@ -21,11 +21,11 @@ def load(path: str | os.PathLike[str], *, threads: int | None = None, precision:
     """Load a `.gradatim` model of any kind, ready to be called with texts: what `load_classifier`, `load_language` or
     `load_text_to_text` returns for it.
     """
-    artifact = read_artifact(Path(path))
+    artifact = read_artifact(Path(path), mapped=True)
     if artifact.kind in WRITERS:
         return open_text_to_text(artifact, threads=threads)
     if artifact.kind in LANGUAGE:
-        return load_language(path, threads=threads)
+        return open_language(artifact, threads=threads)
     return open_artifact(artifact, threads=threads, precision=precision)
 
 
@@ -74,7 +74,12 @@ def load_language(path: str | os.PathLike[str], *, threads: int | None = None) -
         from gradatim.ngram.model import NgramModel
 
         return LanguagePipeline(NgramModel.of(*read_arpa(path)))
-    artifact = read_artifact(path, mapped=True)
+    return open_language(read_artifact(path, mapped=True), threads=threads)
+
+
+def open_language(artifact: Artifact, *, threads: int | None = None) -> LanguagePipeline:
+    """The language model inside an artifact that was read before, mapped."""
+    path = artifact.path
     match artifact.kind:
         case "ngram-lm":
             from gradatim.ngram.stored import read_model

@@ -39,14 +39,21 @@ class Opened:
 def open_file(path: Path, threads: int | None = None) -> Opened:
     """The model of a `.gradatim` or an ARPA file."""
     from gradatim.engine.artifact import read_artifact
-    from gradatim.pipelines.open import LANGUAGE, WRITERS, load_language, open_artifact, open_text_to_text
+    from gradatim.pipelines.open import (
+        LANGUAGE,
+        WRITERS,
+        load_language,
+        open_artifact,
+        open_language,
+        open_text_to_text,
+    )
     from gradatim.pipelines.reader import Reader
 
     if path.name.removesuffix(".gz").endswith(".arpa"):
         return Opened("causal", load_language(path))
-    artifact = read_artifact(path)
+    artifact = read_artifact(path, mapped=True)
     if artifact.kind in LANGUAGE:
-        return Opened("causal", load_language(path, threads=threads))
+        return Opened("causal", open_language(artifact, threads=threads))
     if artifact.kind in WRITERS:
         return Opened("seq2seq", open_text_to_text(artifact, threads=threads))
     model = open_artifact(artifact, threads=threads)

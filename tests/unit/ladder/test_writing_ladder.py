@@ -14,6 +14,8 @@ from gradatim.data import load_written
 from gradatim.engine.artifact import read_artifact
 from gradatim.errors import ConfigError, DataError
 from gradatim.ladder.goals.texts import TextGoal
+from gradatim.ladder.rung import Problem, Settings
+from gradatim.ladder.state import read_json, write_json
 from gradatim.ladder.writing.int8 import BeamsRung, WritingInt8Rung
 from gradatim.ladder.writing.judge import interval, score, text_quality
 from gradatim.ladder.writing.lead import LeadRung
@@ -107,6 +109,30 @@ def test_a_student_without_a_teacher_is_skipped(tmp_path: Path) -> None:
             parallel(tmp_path, 60), rungs=["student"], out=tmp_path / "m.gradatim", report=tmp_path / "r.html",
             threads=1,
         )  # fmt: skip
+
+
+def test_what_a_student_imitates_is_kept_for_its_own_teacher_only(climbed: Path, tmp_path: Path) -> None:
+    kept = read_json(climbed / "model.climb" / "student" / "rewritten.json")
+    problem = Problem(
+        load_written(parallel(tmp_path, 60)), tmp_path, tmp_path, "bleu", settings=Settings(precision="fp32")
+    )
+    (candidate,) = TINY.fit(replace(problem, settings=Settings(precision="fp32", epochs=1)))
+    write_json(tmp_path / "rewritten.json", kept)
+    fresh = StudentRung()._rewritten(problem, candidate)
+    assert len(fresh) == len(problem.corpus.train)
+    assert read_json(tmp_path / "rewritten.json")["by"] != kept["by"]
+    write_json(tmp_path / "rewritten.json", {**read_json(tmp_path / "rewritten.json"), "texts": ["as kept"]})
+    assert StudentRung()._rewritten(problem, candidate) == ["as kept"]
+
+
+@pytest.mark.parametrize(
+    "option", [{"teacher": "mpnet-base"}, {"vectors": "glove-6b-50d"}, {"unlabelled": ["a"]}]
+)
+def test_options_of_labels_are_not_passed_over(tmp_path: Path, option: dict[str, object]) -> None:
+    with pytest.raises(ConfigError, match="for labelled texts"):
+        gradatim.fit(parallel(tmp_path, 60), out=tmp_path / "m.gradatim", **option)
+    with pytest.raises(ConfigError, match="leave label and text_pair out"):
+        gradatim.fit(parallel(tmp_path, 60), out=tmp_path / "m.gradatim", target="b", label="c")
 
 
 def test_a_rung_of_labels_is_none_of_texts(tmp_path: Path) -> None:

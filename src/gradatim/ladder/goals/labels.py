@@ -54,6 +54,8 @@ class LabelGoal:
         UlmfitRung.name: ("language_model", "a folder of `gradatim train`"),
     }
 
+    ignores: tuple[str, ...] = ()
+
     def named(self, name: str) -> Rung | None:
         """Students of any depth."""
         depth = STUDENT.fullmatch(name)

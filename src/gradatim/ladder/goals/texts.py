@@ -8,7 +8,7 @@ from typing import Any
 from gradatim.data.cleaning import is_summary
 from gradatim.errors import ConfigError, did_you_mean
 from gradatim.ladder.records import Interval, Row, Story
-from gradatim.ladder.report.wrote import findings
+from gradatim.ladder.report.written import findings
 from gradatim.ladder.rung import Problem, Rung
 from gradatim.ladder.writing.evidence import WritingEvidence, gather_evidence
 from gradatim.ladder.writing.int8 import BeamsRung, WritingInt8Rung
@@ -24,6 +24,10 @@ class TextGoal:
 
     rungs: tuple[Rung, ...] = (LeadRung(), *WRITERS, StudentRung(), WritingInt8Rung(), BeamsRung())
     needs: Mapping[str, tuple[str, str]] = {}
+
+    ignores = (
+        "encoder", "teacher", "language_model", "vectors", "unlabelled", "unlabelled_pairs", "augment"
+    )  # fmt: skip
 
     def named(self, name: str) -> Rung | None:
         """None but those that there are."""

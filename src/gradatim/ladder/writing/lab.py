@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -32,11 +31,7 @@ from gradatim.types import Array, Candidate
 
 PIECES = "marian"  # a unigram vocabulary of both languages (Kudo 2018)
 SIZES = {250_000: 8_000, 10**12: 16_000}  # of the vocabulary, up to so many pairs
-ROOMY, SHORTEST, LONGEST = (
-    0.99,
-    32,
-    512,
-)  # a window holds this share of the sources; its least and most tokens
+ROOMY, SHORTEST = 0.99, 32  # a window holds this share of the sources, and at least so many tokens
 TRIED = 3  # batches whose training is timed
 TOKENS = 8192  # of both sides in a step
 PROVENANCE = {"gradatim": __version__}
@@ -52,21 +47,20 @@ class WritingLab:
         train = problem.corpus.train
         self.sources, self.targets = list(train.texts), train.targets.tolist()
         self.tokenizer = self._tokenizer()
-        tokenizer = parse_tokenizer(self.tokenizer)
-        known = tokenizer.get_vocab()
-        self.start, self.end = known["<pad>"], known["</s>"]
-        self.vocab_size = tokenizer.get_vocab_size()
-        sizes = PieceEncoder(self.tokenizer, max_length=LONGEST).documents(self.sources).arrays["lengths"]
+        known = parse_tokenizer(self.tokenizer).get_vocab()
+        self.start, self.end, self.vocab_size = known["<pad>"], known["</s>"], len(known)
+        longest = problem.settings.max_length
+        sizes = PieceEncoder(self.tokenizer, max_length=longest).documents(self.sources).arrays["lengths"]
         room = 16 * int(np.ceil((np.quantile(sizes, ROOMY) + 1) / 16))
-        self.max_length = min(max(room, SHORTEST), LONGEST)
+        self.max_length = min(max(room, SHORTEST), longest)
         self.pieces = PieceEncoder(self.tokenizer, max_length=self.max_length, truncate=True)
-        self.bf16 = Recipe(precision=problem.settings.precision).bf16()
 
     @classmethod
     def of(cls, problem: Problem) -> WritingLab:
         """The lab of this climb."""
-        lab: WritingLab = problem.cache.setdefault("writing lab", None) or cls(problem)
-        problem.cache["writing lab"] = lab
+        if "writing lab" not in problem.cache:
+            problem.cache["writing lab"] = cls(problem)
+        lab: WritingLab = problem.cache["writing lab"]
         lab.problem = problem
         return lab
 
@@ -118,12 +112,14 @@ class WritingLab:
         torch.manual_seed(self.problem.seed)
         return cast(EncoderDecoder, config.build())
 
-    def epoch_s(self, name: str, model: EncoderDecoder, objective: Objective[Any], recipe: Recipe) -> float:
-        """Seconds of an epoch, from a few batches of it that are trained on."""
+    def epoch_s(
+        self, name: str, build: Callable[[], EncoderDecoder], objective: Objective[Any], recipe: Recipe
+    ) -> float:
+        """Seconds of an epoch, from a few batches of it that a fresh model is trained on, once for each name."""
         key = f"epoch of {name}"
         if key not in self.problem.cache:
             plan = Plan.of(objective.sizes, 1, recipe.batch_size, recipe.max_tokens, recipe.seed).batches
-            stepper = Stepper(model, objective, recipe, Processes())
+            stepper = Stepper(build(), objective, recipe, Processes())
             stepper.gradients(plan[0], 0, 0)
             some = plan[1 : 1 + TRIED] or plan
             began = time.perf_counter()
@@ -143,10 +139,10 @@ class WritingLab:
             return wanted
         return max(0.25, min(wanted, 0.95 * (self.problem.limit_s - spent_s) / epoch_s))
 
-    def settings(self, config: ModelConfig) -> dict[str, Any]:
+    def settings(self, config: ModelConfig | None = None) -> dict[str, Any]:
         """What the file of a model says of how it is run."""
-        assert config.decoder is not None
-        longest = config.decoder.longest or 2 * self.max_length
+        reader = None if config is None else config.decoder
+        longest = (reader and reader.longest) or 2 * self.max_length
         return {
             "max_length": self.max_length, "start": self.start, "end": self.end, "longest": longest, "prefix": "",
         }  # fmt: skip
@@ -160,7 +156,11 @@ class WritingLab:
 
     def kept(self, name: str) -> tuple[EncoderDecoder, ModelConfig] | None:
         """The model of that name, or None."""
-        return kept(self.problem.shared / name)
+        folder = self.problem.shared / name
+        if not (folder / "config.json").is_file():
+            return None
+        read = read_model(folder)
+        return cast(EncoderDecoder, read.model), read.config
 
     def export(
         self, model: EncoderDecoder, config: ModelConfig, name: str, made_s: float, *, source: str | None = None,
@@ -168,24 +168,10 @@ class WritingLab:
     ) -> Candidate:  # fmt: skip
         """Write `name.gradatim` into the rung's folder."""
         path = self.problem.folder / f"{name}.gradatim"
-        write_text_to_text(
-            path,
-            model,
-            self.tokenizer,
-            settings=self.settings(config),
-            provenance=PROVENANCE,
-            beams=1,
-        )
+        settings = self.settings(config)
+        write_text_to_text(path, model, self.tokenizer, settings=settings, provenance=PROVENANCE, beams=1)
         params = sum(parameter.numel() for parameter in model.parameters())
         return Candidate(name, name, str(path), made_s, params, source, tuple(notes))
-
-
-def kept(folder: Path) -> tuple[EncoderDecoder, ModelConfig] | None:
-    """The model that a climb left in a folder, or None."""
-    if not (folder / "config.json").is_file():
-        return None
-    read = read_model(folder)
-    return cast(EncoderDecoder, read.model), read.config
 
 
 def some(rows: Sequence[str], most: int) -> list[str]:

@@ -38,16 +38,9 @@ class LeadRung:
         lengths = (*(count for count in LENGTHS if count < lab.max_length), None)
         best = max(lengths, key=quality)
         path = problem.folder / f"{self.name}.gradatim"
-        settings: dict[str, int | str | None] = {
-            "start": lab.start,
-            "end": lab.end,
-            "longest": lab.max_length,
-            "prefix": "",
-            "count": best,
-        }
         write_artifact(
             path, kind="lead", task=Task((), writes=True), members={"tokenizer.json": lab.tokenizer.encode()},
-            encoder={"kind": "text2text", "max_length": lab.max_length, **settings}, decision={"beams": 1},
+            encoder={"kind": "text2text", "count": best, **lab.settings()}, decision={"beams": 1},
         )  # fmt: skip
         note = "the source itself" if best is None else f"the first {best} tokens of the source"
         return [Candidate(self.name, self.name, str(path), time.perf_counter() - began, 0, notes=(note,))]

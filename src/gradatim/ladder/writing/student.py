@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
 
 from torch import nn
 
@@ -38,15 +40,15 @@ class StudentRung:
     can_shorten = True
 
     def cost_s(self, problem: Problem) -> float:
-        source, _, config = _teacher(problem)
-        lab = WritingLab.of(problem)
-        many = min(MOST, len(lab.sources))
-        return many * self._pace_s(problem, source) + self._epochs(problem) * self._epoch_s(problem, config)
+        source, teacher, config = _teacher(problem)
+        many = min(MOST, len(problem.corpus.train))
+        learning_s = self._epochs(problem) * self._epoch_s(problem, teacher, config)
+        return many * self._pace_s(problem, source) + learning_s
 
     def fit(self, problem: Problem) -> list[Candidate]:
         began = time.perf_counter()
         lab, (source, teacher, config) = WritingLab.of(problem), _teacher(problem)
-        epoch_s = self._epoch_s(problem, config)
+        epoch_s = self._epoch_s(problem, teacher, config)
         rewritten = self._rewritten(problem, source)
         objective = lab.objective(lab.sources, [*rewritten, *lab.targets[len(rewritten) :]])
         taught = Distillation(objective, MATCH, teacher=teacher)
@@ -62,18 +64,19 @@ class StudentRung:
         return [lab.export(student, small, self.name, made_s, source=source.name, notes=notes)]
 
     def _rewritten(self, problem: Problem, source: Candidate) -> list[str]:
-        """What the teacher writes for the first sources; kept for a resumed climb."""
+        """What the teacher writes for the first sources; kept for a resumed climb, unless it has another teacher."""
         path, lab = problem.folder / "rewritten.json", WritingLab.of(problem)
-        if path.is_file():
-            known: list[str] = read_json(path)
-            return known
+        by = sha256(Path(source.artifact).read_bytes()).hexdigest()
+        if path.is_file() and (known := read_json(path))["by"] == by:
+            written: list[str] = known["texts"]
+            return written
         many = min(MOST, len(lab.sources))
         if problem.limit_s is not None:
             many = min(many, int(SHARE * problem.limit_s / self._pace_s(problem, source)))
         problem.say(f"{source.name} writes {many:,} targets")
         writer = load_text_to_text(source.artifact, threads=problem.threads)
         texts = writer(lab.sources[:many], Search(end=lab.end, max_length=lab.max_length, beams=BEAMS))
-        write_json(path, texts)
+        write_json(path, {"by": by, "texts": texts})
         return texts
 
     def _pace_s(self, problem: Problem, source: Candidate) -> float:
@@ -87,10 +90,10 @@ class StudentRung:
         pace: float = problem.cache["pace"]
         return pace
 
-    def _epoch_s(self, problem: Problem, config: ModelConfig) -> float:
-        lab, (_, teacher, _) = WritingLab.of(problem), _teacher(problem)
+    def _epoch_s(self, problem: Problem, teacher: Seq2Seq, config: ModelConfig) -> float:
+        lab = WritingLab.of(problem)
         taught = Distillation(lab.learned, MATCH, teacher=teacher)
-        return lab.epoch_s(self.name, halved(teacher, config), taught, lab.recipe(1, RATE))
+        return lab.epoch_s(self.name, lambda: halved(teacher, config), taught, lab.recipe(1, RATE))
 
     def _epochs(self, problem: Problem) -> float:
         return min(OFTEN, max(FEWEST, SEEN / max(1, len(problem.corpus.train))))

@@ -28,9 +28,9 @@ class WriterRung:
         return min(MOST, max(FEWEST, SEEN / max(1, len(problem.corpus.train))))
 
     def cost_s(self, problem: Problem) -> float:
-        lab = WritingLab.of(problem)
-        model = lab.build(lab.config(self.model))
-        return self.epochs(problem) * lab.epoch_s(self.name, model, lab.learned, lab.recipe(1, self.rate))
+        lab, recipe = WritingLab.of(problem), WritingLab.of(problem).recipe(1, self.rate)
+        epoch_s = lab.epoch_s(self.name, lambda: lab.build(lab.config(self.model)), lab.learned, recipe)
+        return self.epochs(problem) * epoch_s
 
     def fit(self, problem: Problem) -> list[Candidate]:
         began = time.perf_counter()
