@@ -37,15 +37,19 @@ class Optimizer:
                 groups.setdefault((rates[name], decay), []).append(parameter)
         self.steppers: list[torch.optim.Optimizer] = []
         descent = recipe.optimizer == "sgd"
+        betas = (0.9, recipe.beta2)
         if groups:
             dense = [
                 {"params": ps, "lr": rate, "weight_decay": decay} for (rate, decay), ps in groups.items()
             ]
-            update = torch.optim.SGD if descent else torch.optim.AdamW
-            self.steppers.append(update(dense, fused=True))
+            self.steppers.append(
+                torch.optim.SGD(dense, fused=True)
+                if descent
+                else torch.optim.AdamW(dense, betas=betas, fused=True)
+            )
         if self.sparse:
             rows = [{"params": [named[name]], "lr": rates[name]} for name in sorted(sparse & set(named))]
-            self.steppers.append(torch.optim.SGD(rows) if descent else torch.optim.SparseAdam(rows))
+            self.steppers.append(torch.optim.SGD(rows) if descent else torch.optim.SparseAdam(rows, betas=betas))
         self.peaks = [[float(group["lr"]) for group in s.param_groups] for s in self.steppers]
 
     def step(self, factor: float) -> Tensor:

@@ -18,6 +18,7 @@ class Recipe:
     max_tokens      tokens of one optimiser step
     accumulate      parts in which each process computes its share of a step; changes memory, not results
     rate            the peak learning rate; `head_rate` is the head's own
+    beta2           decay of AdamW's average of squared gradients (0.98 in Vaswani et al. 2017, section 5.3)
     optimizer       adamw, or sgd: with `trigger`, the averaged SGD of AWD-LSTM (Merity et al. 2018, section 3)
     schedule        how the rate goes: see `train.schedule`; `warmup` is the share of steps it rises
     layer_decay     factor on the rate per block below the top (Howard & Ruder 2018, section 3.2)
@@ -39,6 +40,7 @@ class Recipe:
     accumulate: int = 1
     rate: float = 5e-5
     head_rate: float | None = None
+    beta2: float = 0.999
     optimizer: Literal["adamw", "sgd"] = "adamw"
     schedule: str = "linear"
     warmup: float = 0.1
@@ -66,7 +68,7 @@ class Recipe:
         for name in ("weight_decay", "trigger", "evaluate_every", "patience", "save_every", "seed"):
             if not getattr(self, name) >= 0:
                 raise ConfigError(f"{name} must be at least 0, not {getattr(self, name)}")
-        for name in ("warmup", "average", "ema"):
+        for name in ("warmup", "average", "ema", "beta2"):
             if not 0 <= getattr(self, name) < 1:
                 raise ConfigError(f"{name} is a share in [0, 1), not {getattr(self, name)}")
         if sum(map(bool, (self.average, self.ema, self.trigger))) > 1:
