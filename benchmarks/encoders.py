@@ -231,7 +231,7 @@ def _gradatim_files(folder: Path, out: Path, corpus: Corpus) -> None:
     if (out / "gradatim-int8.gradatim").is_file():
         return
     from gradatim.engine.artifact import write_artifact
-    from gradatim.export.classifier import to_onnx
+    from gradatim.export.reader import to_onnx
     from gradatim.ladder.rung import Problem, Settings
     from gradatim.ladder.rungs.int8 import Int8Rung
     from gradatim.ladder.teacher import load_teacher

@@ -197,7 +197,7 @@ def _gradatim_files(out: Path, sources: list[list[int]]) -> None:
     for name, graphs in (("fp32", exact), ("int8", in_int8(*exact, arrays, start=PAD, end=END))):
         members = {f"{part}.onnx": graph for part, graph in zip(("encoder", "decoder"), graphs, strict=True)}
         write_artifact(
-            out / f"gradatim-{name}.gradatim", kind=KIND, task=Task(()), encoder=settings,
+            out / f"gradatim-{name}.gradatim", kind=KIND, task=Task((), kind="seq2seq"), encoder=settings,
             members={**members, "tokenizer.json": file.read_bytes()}, provenance={},
         )  # fmt: skip
 

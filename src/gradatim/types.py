@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -18,16 +18,29 @@ Array = npt.NDArray[Any]
 Arrays = Mapping[str, Array]
 
 
+Kind = Literal[
+    "classification", "regression", "tagging", "span", "choice", "masked", "body", "seq2seq", "causal"
+]  # fmt: skip
+KINDS: tuple[str, ...] = get_args(Kind)
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What is predicted: the label names, one or several per text, of one text or of a pair; or, without labels, the
-    text that a model `writes`.
+    """What is predicted: the label names, one or several per text, of one text or of a pair.
+
+    Other kinds than "classification" predict a number, a tag for each word, a span of a text, which of several texts is
+    right, missing words, states of tokens, a text from another, the next word; but for tags they have no labels.
     """
 
     labels: tuple[str, ...]
     multi_label: bool = False
     pairs: bool = False
-    writes: bool = False
+    kind: Kind = "classification"
+
+    @property
+    def writes(self) -> bool:
+        """Whether a text is made from another."""
+        return self.kind == "seq2seq"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +112,7 @@ class Encoder(Protocol):
 
 
 class Session(Protocol):
-    """Maps packed arrays to arrays; at least `logits` (rows, labels), float32."""
+    """Maps packed arrays to arrays: `logits` (rows, labels) float32, of a tagger (tokens, outputs); or `states`."""
 
     def run(self, arrays: Arrays) -> Arrays: ...
 

@@ -86,7 +86,7 @@ def test_plain_files_are_read_and_written_without_torch(
 def test_tasks_run_on_files_without_torch(tiny_artifact: Path, tmp_path: Path, tokenizer_json: str) -> None:
     path = tmp_path / "lead.gradatim"
     write_artifact(
-        path, kind="lead", task=Task((), writes=True), members={"tokenizer.json": tokenizer_json.encode()},
+        path, kind="lead", task=Task((), kind="seq2seq"), members={"tokenizer.json": tokenizer_json.encode()},
         encoder={
             "kind": "text2text", "max_length": 16, "start": 0, "end": 0, "longest": 16, "prefix": "", "count": None,
         },

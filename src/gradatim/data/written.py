@@ -53,7 +53,7 @@ def load_written(
     splits["train"], left_out = cleaned(splits["train"])
     shared = _shared(splits)
     examples = {split: _examples(pairs) for split, pairs in splits.items()}
-    task = Task((), writes=True)
+    task = Task((), kind="seq2seq")
     described = _described(name)
     return Corpus(
         name=described.pop("name", name),

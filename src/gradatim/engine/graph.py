@@ -10,6 +10,7 @@ import numpy as np
 import onnxruntime as ort
 
 from gradatim.engine import processor
+from gradatim.engine.names import ASKED
 from gradatim.errors import ArtifactError
 from gradatim.types import Array
 
@@ -30,7 +31,7 @@ DTYPES: Mapping[str, Any] = {
     "tensor(int32)": np.int32,
     "tensor(float)": np.float32,
 }
-_INPUTS = {"ids", "segments", "lengths"}
+_INPUTS = {"ids", "segments", "lengths", ASKED}
 # ONNX Runtime would join Add and LayerNormalization, Add and Gelu: on a CPU the joined ones are slower.
 _SLOWER = ["SkipLayerNormFusion", "BiasGeluFusion"]
 
@@ -38,8 +39,9 @@ _SLOWER = ["SkipLayerNormFusion", "BiasGeluFusion"]
 class OnnxGraph:
     """A graph with inputs `ids` (rows, tokens), `lengths` (rows,) and perhaps `segments` (rows, tokens).
 
-    It gives `logits` (rows, labels) float32. Of a graph in int8 that holds its fp32 form too (`timed_on`), `precision`
-    says which to load. Raises `ArtifactError` if `model` is no such graph.
+    Its output, `logits` or `states`, has a vector for each row (rows, size), for each token (rows, tokens, size), or
+    for each of the cells that an input `asked` names. Of a graph in int8 that holds its fp32 form too (`timed_on`),
+    `precision` says which to load. Raises `ArtifactError` if `model` is no such graph.
     """
 
     def __init__(self, model: bytes, threads: int = 1, precision: Precision = "int8") -> None:
@@ -50,24 +52,27 @@ class OnnxGraph:
         self._dtypes = {node.name: DTYPES.get(node.type) for node in self._session.get_inputs()}
         outputs = {node.name: node.shape for node in self._session.get_outputs()}
         known = {"ids", "lengths"} <= self._dtypes.keys() <= _INPUTS
-        if not known or None in self._dtypes.values() or "logits" not in outputs:
+        found = [name for name in ("logits", "states") if name in outputs]
+        if not known or None in self._dtypes.values() or not found:
             raise ArtifactError(
                 f"model.onnx must map integers ids, lengths and perhaps segments to logits; it has inputs "
                 f"{sorted(self._dtypes)} and outputs {sorted(outputs)}. Export it again with `gradatim fit`."
             )
-        self.num_labels = outputs["logits"][-1]
-        self.flat = [name for name in self._dtypes if name != "lengths"]
+        self.output = found[0]
+        self.size: int = outputs[self.output][-1]
+        self.of_tokens, self.asked = len(outputs[self.output]) == 3, ASKED in self._dtypes
+        self.flat = [name for name in self._dtypes if name not in ("lengths", ASKED)]
         facts = self._session.get_modelmeta().custom_metadata_map
         self.alone, self.timed_on = ALONE in facts, int(facts.get(TIMED_ON, 0))
         self.identity: str = facts.get(LEVELS, "")  # no two models have the same levels
 
     def __call__(
-        self, padded: Mapping[str, Array], lengths: Array, outputs: Sequence[str] = ("logits",)
+        self, padded: Mapping[str, Array], lengths: Array, outputs: Sequence[str] = ()
     ) -> list[Array]:
-        """The outputs for rows of these lengths; may be called from several threads at once."""
+        """The output, or those named, for rows of these lengths; may be called from several threads at once."""
         feed = {**padded, "lengths": lengths}
         feed = {name: feed[name].astype(dtype, copy=False) for name, dtype in self._dtypes.items()}
-        values: list[Array] = self._session.run(list(outputs), feed)
+        values: list[Array] = self._session.run(list(outputs) or [self.output], feed)
         return values
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import onnxruntime as ort
 
 from gradatim.engine.graph import load_session
-from gradatim.engine.names import AFTER, COUNT, STATE, VOCABULARY
+from gradatim.engine.names import AFTER, ASKED, COUNT, STATE, VOCABULARY
 from gradatim.engine.onnx import pad
 from gradatim.engine.processor import available_cores
 from gradatim.errors import ArtifactError
@@ -18,7 +18,7 @@ from gradatim.types import Array, Arrays, Candidates
 
 CELLS = 1 << 23  # log probabilities held at once
 ROWS, PAST = "rows", "past"  # axes of a state: of the rows, and of what grows with every token
-ASKED, TARGETS = "asked", "targets"  # places in the rows laid end to end, and tokens to score there
+TARGETS = "targets"  # tokens to score at the places asked, which are of the rows laid end to end
 INPUTS = {"ids": np.int32, "lengths": np.int32, ASKED: np.int64, TARGETS: np.int64, COUNT: np.int64}
 
 

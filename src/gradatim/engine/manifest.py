@@ -7,17 +7,17 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from gradatim.errors import ArtifactError
-from gradatim.types import Task
+from gradatim.types import KINDS, Kind, Task
 
 JSON: TypeAlias = "bool | int | float | str | Sequence[JSON] | Mapping[str, JSON] | None"
 
 FORMAT = "gradatim"
-VERSION = 1
+VERSION = 2
 MANIFEST = "manifest.json"
-WITHOUT_LABELS = frozenset({"ngram-lm", "causal-onnx", "text2text-onnx", "lead"})  # kinds that predict words
+LABELLED = ("classification", "tagging")  # kinds of tasks that name what they predict
 ADVICE = "Copy or fetch the file again, or make it anew with `gradatim fit`."
 
 
@@ -94,13 +94,16 @@ class Manifest:
         """What the model predicts."""
         task = self.field("task", dict)
         labels = self.field("labels", list, task)
-        nameless = not labels and self.fields.get("kind") not in WITHOUT_LABELS
+        kind = self.field("kind", str, task)
+        if kind not in KINDS:
+            raise ArtifactError(f"{MANIFEST} of {self.path}: unknown kind of task '{kind}'. {ADVICE}")
+        nameless = not labels and kind in LABELLED
         if nameless or len(set(map(str, labels))) < len(labels) or not all(map(_is_name, labels)):
             raise ArtifactError(
                 f"{MANIFEST} of {self.path}: field 'labels' must list distinct names. {ADVICE}"
             )
         several, pairs = (self.field(name, bool, task) for name in ("multi_label", "pairs"))
-        return Task(tuple(labels), several, pairs, bool(task.get("writes", False)))
+        return Task(tuple(labels), several, pairs, cast(Kind, kind))
 
 
 def _is_name(label: object) -> bool:

@@ -4,6 +4,7 @@ STATE, AFTER = (
     "state",
     "_after",
 )  # inputs that are carried from token to token, and the outputs that they become
+ASKED = "asked"  # places of which something is wanted
 COUNT = "count"  # candidates wanted
 READ = "read"  # tokens of each source
 VOCABULARY = "gradatim.vocabulary"  # metadata: how many tokens there are to choose from

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from gradatim.engine.graph import OnnxGraph, Precision
+from gradatim.engine.names import ASKED
 from gradatim.engine.precision import faster
 from gradatim.engine.processor import available_cores
 from gradatim.types import Array, Arrays
@@ -51,18 +52,25 @@ class OnnxSession:
         self._token_s = TOKEN_S
 
     def run(self, arrays: Arrays) -> Arrays:
-        """Map packed `ids`, `lengths` (rows,) and perhaps `segments` to `logits` (rows, labels)."""
+        """Map packed `ids`, `lengths` (rows,) and perhaps `segments` to `logits` (rows, labels).
+
+        Of a graph that says something of tokens, `logits` or `states` (tokens, size), of those that `asked` marks where
+        it has to be asked.
+        """
         lengths = arrays["lengths"]
-        logits = np.empty((len(lengths), self._wide.num_labels), np.float32)
+        places = _Places(self._wide, arrays)
+        values = np.empty((places.count, self._wide.size), np.float32)
         with self._entered() as crowded:
             if len(lengths) == 1:
                 graph = self._single() if crowded else self._wide
-                logits[:] = graph({name: arrays[name][None] for name in graph.flat}, lengths)[0]
+                rows = np.zeros(1, np.int64)
+                padded = {name: arrays[name][None] for name in graph.flat}
+                places.put(values, rows, graph({**padded, **places.asked(rows)}, lengths)[0])
             elif len(lengths):
-                self._many(arrays, lengths, logits)
-        return {"logits": logits}
+                self._many(arrays, lengths, places, values)
+        return {self._wide.output: values}
 
-    def _many(self, arrays: Arrays, lengths: Array, logits: Array) -> None:
+    def _many(self, arrays: Arrays, lengths: Array, places: _Places, values: Array) -> None:
         graph = self._single()
         starts = np.cumsum(lengths) - lengths
         order = np.argsort(lengths, kind="stable")
@@ -73,7 +81,7 @@ class OnnxSession:
             rows = order[span[0] : span[1]]
             padded = pad({name: arrays[name] for name in graph.flat}, starts[rows], lengths[rows])
             began = time.perf_counter()
-            logits[rows] = graph(padded, lengths[rows])[0]
+            places.put(values, rows, graph({**padded, **places.asked(rows)}, lengths[rows])[0])
             took = (time.perf_counter() - began) / padded["ids"].size
             self._token_s += 0.1 * (took - self._token_s)
 
@@ -112,6 +120,38 @@ class OnnxSession:
         finally:
             with self._lock:
                 self._running -= 1
+
+
+class _Places:
+    """Where what a graph says of some rows belongs in what it says of all: by row, by token, or by token asked for."""
+
+    def __init__(self, graph: OnnxGraph, arrays: Arrays) -> None:
+        self._lengths = arrays["lengths"]
+        self._starts = np.cumsum(self._lengths) - self._lengths
+        self._by_row, self._by_cell = not (graph.of_tokens or graph.asked), graph.asked
+        marks = arrays[ASKED] if graph.asked and ASKED in arrays else np.ones(int(self._lengths.sum()), bool)
+        self._marks, self._ranks = marks, np.cumsum(marks) - 1
+        self.count = len(self._lengths) if self._by_row else int(marks.sum())
+
+    def asked(self, rows: Array) -> dict[str, Array]:
+        """What the graph has to be asked about these rows, padded."""
+        return {ASKED: np.flatnonzero(self._marked(rows)[0])} if self._by_cell else {}
+
+    def put(self, values: Array, rows: Array, said: Array) -> None:
+        """Write into `values` (count, size) what was said of these rows."""
+        if self._by_row:
+            values[rows] = said
+        else:
+            cells, tokens = self._marked(rows)
+            values[self._ranks[tokens]] = said if self._by_cell else said[cells]
+
+    def _marked(self, rows: Array) -> tuple[Array, Array]:
+        """Which cells (rows, longest) of these rows are marked tokens, and which of all tokens they are."""
+        column = np.arange(self._lengths[rows].max())
+        cells = column < self._lengths[rows, None]
+        tokens = (self._starts[rows, None] + column)[cells]
+        cells[cells] = self._marks[tokens]
+        return cells, tokens[self._marks[tokens]]
 
 
 def cut(lengths: Array, most: int, start: float) -> list[tuple[int, int]]:

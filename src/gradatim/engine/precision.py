@@ -14,6 +14,8 @@ from gradatim.cache import cache_folder
 from gradatim.engine import processor
 from gradatim.engine.atomic import atomic_file
 from gradatim.engine.graph import OnnxGraph, Precision
+from gradatim.engine.names import ASKED
+from gradatim.types import Array
 
 ROWS, TRIES = 4, 3
 
@@ -48,7 +50,9 @@ def _read(path: Path) -> str:
 def _seconds(graph: OnnxGraph) -> float:
     """What one call takes at its best, after a first one."""
     lengths = np.full(ROWS, graph.timed_on)
-    padded = {name: np.zeros((ROWS, graph.timed_on), np.int64) for name in graph.flat}
+    padded: dict[str, Array] = {name: np.zeros((ROWS, graph.timed_on), np.int64) for name in graph.flat}
+    if graph.asked:
+        padded[ASKED] = np.zeros(1, np.int64)
     graph(padded, lengths)
     seconds = []
     for _ in range(TRIES):

@@ -32,8 +32,8 @@ ACTIVATIONS: dict[str, tuple[str, dict[str, Any]]] = {
 Mix = Callable[[str, Sequence[str], BlockConfig], str]
 
 
-def encoder(graph: Graph, body: nn.Module, segments: bool) -> str:
-    """(rows, tokens, width) states of a backbone over whole rows."""
+def encoder(graph: Graph, body: nn.Module, segments: bool, trace: list[str] | None = None) -> str:
+    """(rows, tokens, width) states of a backbone over whole rows; a `trace` gets those of every layer too."""
     assert isinstance(body, Backbone)
     lengths = graph.add("Cast", "lengths", to=7)
     bias = "" if body.stack.bias is None else _bias(graph, body.stack.bias, body.config.max_length)
@@ -44,22 +44,32 @@ def encoder(graph: Graph, body: nn.Module, segments: bool) -> str:
         settings = heads(config) | ({"is_causal": 1} if config.causal else {})
         return graph.add("Attention", *qkv, bias, *padding, name=f"{name}_attention", **settings)
 
-    return transformer(graph, body, graph.steps, mix, segments=segments)
+    return transformer(graph, body, graph.steps, mix, segments=segments, trace=trace)
 
 
 def transformer(
-    graph: Graph, body: Backbone, places: Callable[[], str], mix: Mix, *, segments: bool = False
+    graph: Graph,
+    body: Backbone,
+    places: Callable[[], str],
+    mix: Mix,
+    *,
+    segments: bool = False,
+    trace: list[str] | None = None,
 ) -> str:
     """(rows, tokens, width) states of tokens at these places; `mix` is what their attention does.
 
     Between attentions all tokens lie flat, (rows * tokens, width).
     """
     refuse_what_no_node_computes(body.config)
-    x = _embedding(graph, body.embedding, places, segments)
+    hidden = [x := _embedding(graph, body.embedding, places, segments)]
     x = graph.add("Reshape", x, graph.constant("flat", [-1, body.config.width]))
     for i, block in enumerate(body.stack.blocks):
         assert isinstance(block, Block)
         x = _block(graph, f"block{i}", x, block, mix)
+        hidden.append(x)
+    if trace is not None:
+        grid = graph.grid(body.config.width)
+        trace += [hidden[0], *(graph.add("Reshape", states, grid) for states in hidden[1:])]
     if body.config.final_norm:
         x = norm(graph, "final_norm", x, body.stack.norm)
     return graph.add("Reshape", x, graph.grid(body.config.width))
@@ -121,14 +131,15 @@ def feed_forward(graph: Graph, name: str, x: str, ffn: FeedForward, activation: 
     """Position-wise, gated or not."""
     up = graph.linear(f"{name}_up", x, ffn.up)
     if ffn.gate is None:
-        active = _activation(graph, up, activation)
+        active = activated(graph, up, activation)
     else:
         gate = graph.linear(f"{name}_gate", x, ffn.gate)
-        active = graph.add("Mul", _activation(graph, gate, activation), up)
+        active = graph.add("Mul", activated(graph, gate, activation), up)
     return graph.linear(f"{name}_down", active, ffn.down)
 
 
-def _activation(graph: Graph, x: str, name: str) -> str:
+def activated(graph: Graph, x: str, name: str) -> str:
+    """An activation by its name."""
     if name == "silu":
         return graph.add("Mul", x, graph.add("Sigmoid", x))
     op, attributes = ACTIVATIONS[name]

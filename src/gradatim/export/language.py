@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from gradatim.engine.artifact import write_artifact
-from gradatim.engine.language import ASKED, ROWS, TARGETS
+from gradatim.engine.language import ROWS, TARGETS
 from gradatim.engine.manifest import JSON
-from gradatim.engine.names import AFTER, COUNT, STATE, VOCABULARY
+from gradatim.engine.names import AFTER, ASKED, COUNT, STATE, VOCABULARY
 from gradatim.errors import ConfigError
 from gradatim.export.causal import causal, past_of
 from gradatim.export.graph import TOKENS, Axes, Graph, array
@@ -31,7 +31,7 @@ def write_language(
     write_artifact(
         path,
         kind=KIND,
-        task=Task(()),
+        task=Task((), kind="causal"),
         encoder={"kind": "tokens", "end": end, "longest": model.body.config.longest},
         members={"model.onnx": to_onnx(model), "tokenizer.json": tokenizer.encode()},
         provenance=provenance,

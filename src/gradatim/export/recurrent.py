@@ -37,14 +37,16 @@ def recurrent(graph: Graph, body: RecurrentBackbone, states: Sequence[str] = ())
 
     `states` are the values that layers begin from, in the order of `RecurrentState.tensors`; zeros without them.
     """
-    stack = body.recurrent
+    return layers(graph, body.recurrent, words(graph, body.embedding.words, body.config.scale), states)
+
+
+def layers(graph: Graph, stack: Recurrent, x: str, states: Sequence[str] = ()) -> tuple[str, list[str]]:
+    """The same of layers that read x (rows, tokens, width)."""
     op, gates, settings = CELLS[stack.cell]
     directions, count = (2 if stack.bidirectional else 1), parts(stack.cell)
     if "activations" in settings:
         settings = {**settings, "activations": settings["activations"] * directions}
-    x = graph.add(
-        "Transpose", words(graph, body.embedding.words, body.config.scale), perm=[1, 0, 2]
-    )  # time first
+    x = graph.add("Transpose", x, perm=[1, 0, 2])  # time first
     ends: list[str] = []
     for depth, layer in enumerate(stack.layers):
         weights = _weights(layer, gates, directions)

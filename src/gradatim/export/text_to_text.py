@@ -66,7 +66,7 @@ def write_text_to_text(
     write_artifact(
         path,
         kind=KIND,
-        task=Task((), writes=True),
+        task=Task((), kind="seq2seq"),
         encoder={"kind": "text2text", **settings},
         members={
             "encoder.onnx": encoder,

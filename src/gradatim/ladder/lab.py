@@ -15,7 +15,7 @@ from gradatim.data import resolve_model
 from gradatim.engine.artifact import write_artifact
 from gradatim.engine.atomic import atomic_file
 from gradatim.errors import GradatimError
-from gradatim.export.classifier import to_onnx
+from gradatim.export.reader import to_onnx
 from gradatim.ladder.decision import fit_decision, quality
 from gradatim.ladder.rung import Problem
 from gradatim.ladder.rungs.logistic import Regressions

@@ -51,7 +51,7 @@ class MaskedHead(nn.Module):
         super().__init__()
         vocab_size, width = words.weight.shape
         self.linear = nn.Linear(width, width)
-        self.activation = ACTIVATIONS[activation]
+        self.activation = activation
         self.norm = nn.LayerNorm(width, eps=norm_eps)
         init_normal(self)
         self.words = LanguageHead(width, vocab_size, words=words, bias=True)
@@ -62,7 +62,7 @@ class MaskedHead(nn.Module):
 
     def features(self, states: Float[Tensor, "tokens width"]) -> Float[Tensor, "tokens width"]:
         """What `output` reads."""
-        return self.norm(self.activation(self.linear(states)))  # type: ignore[no-any-return]
+        return self.norm(ACTIVATIONS[self.activation](self.linear(states)))  # type: ignore[no-any-return]
 
     def forward(self, states: Float[Tensor, "tokens width"]) -> Float[Tensor, "tokens vocabulary"]:
         return self.output(self.features(states))  # type: ignore[no-any-return]
@@ -80,14 +80,14 @@ class RowHead(nn.Module):
     ) -> None:
         super().__init__()
         self.inner = nn.Linear(width, width) if inner else None
-        self.activation = ACTIVATIONS[inner] if inner else None
+        self.activation = inner
         self.dropout = Dropout(dropout)
         self.linear = nn.Linear(width, num_outputs)
         init_normal(self)
 
     def forward(self, pooled: Float[Tensor, "rows width"]) -> Float[Tensor, "rows outputs"]:
         if self.inner is not None and self.activation is not None:
-            pooled = self.activation(self.inner(pooled))
+            pooled = ACTIVATIONS[self.activation](self.inner(pooled))
         return self.linear(self.dropout(pooled))  # type: ignore[no-any-return]
 
 

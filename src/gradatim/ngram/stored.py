@@ -34,7 +34,13 @@ def write_model(path: Path, model: NgramModel, *, provenance: Mapping[str, JSON]
         "kind": "spaced", "order": model.order, "steps": steps, "closed": [level.closed for level in model.levels]
     }  # fmt: skip
     write_artifact(
-        path, kind=KIND, task=Task(()), encoder=encoder, members=members, provenance=provenance, card=card
+        path,
+        kind=KIND,
+        task=Task((), kind="causal"),
+        encoder=encoder,
+        members=members,
+        provenance=provenance,
+        card=card,
     )
 
 

@@ -195,13 +195,17 @@ def test_altered_member_lists_are_refused(tmp_path: Path, change: dict[str, byte
 @pytest.mark.parametrize(
     ("fields", "says"),
     [
-        ({"version": 2}, "upgrade gradatim"),
+        ({"version": 3}, "upgrade gradatim"),
         ({"version": 0}, "make it anew"),
         ({"version": "x"}, "make it anew"),
         ({"format": "zip"}, "does not say so"),
         ({"kind": None}, "'kind'"),
-        ({"task": {"labels": []}}, "'labels'"),
-        ({"task": {"labels": ["a", "a"], "multi_label": False, "pairs": False}}, "'labels'"),
+        ({"task": {"kind": "classification", "labels": []}}, "'labels'"),
+        (
+            {"task": {"kind": "tagging", "labels": ["a", "a"], "multi_label": False, "pairs": False}},
+            "'labels'",
+        ),
+        ({"task": {"kind": "guessing", "labels": ["a"]}}, "'guessing'"),
         ({"members": {"model.onnx": 3}}, "'model.onnx'"),
         ({"members": {"../x": {"size": 1, "sha256": "0"}}}, "not in its manifest"),
     ],

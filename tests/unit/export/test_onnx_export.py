@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import onnx
@@ -16,10 +17,13 @@ from gradatim.engine import precision, processor
 from gradatim.engine.onnx import OnnxSession
 from gradatim.errors import ConfigError
 from gradatim.export.calibration import Seen, rows_alone
-from gradatim.export.classifier import to_onnx
 from gradatim.export.quantise import Quantiser, best, round_to_int8
+from gradatim.export.reader import to_onnx
 from gradatim.models.backbone import Backbone, BackboneConfig
-from gradatim.models.classifier import Classifier, WordVectors
+from gradatim.models.classifier import Classifier, Tagger, WordVectors
+from gradatim.models.heads import MaskedHead
+from gradatim.models.language import LanguageModel
+from gradatim.models.layers import FrozenReader, Layers
 from gradatim.models.presets import Sizes, bert, gpt2, marian, mpnet, t5
 from gradatim.models.recurrent import RecurrentConfig
 from gradatim.models.session import TorchSession
@@ -36,6 +40,19 @@ def classifier(
     sizes = Sizes(vocab_size=vocab_size, num_layers=2, width=WIDTH, num_heads=4, ffn_width=64, max_length=37)
     config = bert(sizes, **axes)
     return Classifier(Backbone(config), WIDTH, LABELS, pooling=pooling)
+
+
+def body(**axes: object) -> Backbone:
+    sizes = Sizes(vocab_size=VOCABULARY, num_layers=4, width=WIDTH, num_heads=4, ffn_width=64, max_length=37)
+    return Backbone(bert(sizes, **axes))
+
+
+def frozen(layers: Layers, **more: int) -> FrozenReader:
+    reader = FrozenReader(body(), layers, 4, WIDTH, **more)
+    if reader.mix is not None:
+        torch.nn.init.normal_(reader.mix.scores)
+        torch.nn.init.constant_(reader.mix.gamma, 0.7)
+    return reader
 
 
 def other(preset: Callable[..., BackboneConfig], **axes: object) -> Classifier:
@@ -68,6 +85,21 @@ MODELS = {
     "relu": lambda: recurrent(1, "relu", False),
     "lstm one way": lambda: recurrent(2, "lstm", False),
     "bag": lambda: Classifier(WordVectors(VOCABULARY, WIDTH), WIDTH, LABELS),
+    "bert last": lambda: classifier(("last", "mean")),
+    "bert's pooler": lambda: Classifier(body(), WIDTH, LABELS, pooling=("first",), inner="tanh"),
+    "layers": lambda: Classifier(frozen("scalar mix"), WIDTH, LABELS),
+}
+TOKENS = {
+    "tagger": lambda: Tagger(body(), WIDTH, LABELS),
+    "tagger of a bilstm": lambda: Tagger(recurrent(2).body, WIDTH, LABELS),
+    "body": lambda: body(),
+    **{
+        f"frozen, {layers}": lambda layers=layers: Tagger(
+            frozen(layers), WIDTH * (4 if layers.startswith("concat") else 1), LABELS
+        )
+        for layers in get_args(Layers)
+    },
+    "frozen, bilstm": lambda: Tagger(frozen("last", recurrent_width=11), 22, LABELS),
 }
 
 
@@ -117,6 +149,37 @@ def test_the_exported_session_answers_as_the_torch_session(name: str) -> None:
         one = {"ids": whole["ids"][:n], "lengths": np.array([n])}
         wanted = probabilities(TorchSession(net), one)
         np.testing.assert_allclose(probabilities(exported, one), wanted, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", TOKENS)
+def test_what_is_said_of_tokens_is_exported_too(name: str) -> None:
+    torch.manual_seed(0)
+    net, whole = TOKENS[name](), arrays()
+    for part in net.modules():
+        if isinstance(part, torch.nn.Linear):
+            torch.nn.init.normal_(part.weight, std=0.2)
+    exported = OnnxSession(to_onnx(net, segments=True), threads=2)
+    for some in (whole, {part: values[:5] for part, values in whole.items() if part != "lengths"}):
+        some.setdefault("lengths", np.array([5]))
+        for output, wanted in TorchSession(net).run(some).items():
+            assert wanted.std(axis=0).min() > 0.001
+            np.testing.assert_allclose(exported.run(some)[output], wanted, atol=1e-4)
+
+
+def test_missing_words_are_asked_for_by_their_places() -> None:
+    torch.manual_seed(0)
+    net = body()
+    net = LanguageModel(net, MaskedHead(net.embedding.words))
+    torch.nn.init.normal_(net.head.linear.weight, std=0.2)
+    whole = arrays()
+    asked = np.random.default_rng(1).random(len(whole["ids"])) < 0.2
+    exported = OnnxSession(to_onnx(net, segments=True), threads=2)
+    for some in (asked, np.zeros_like(asked), np.ones_like(asked)):
+        given = {**whole, "asked": some}
+        if some.any():
+            wanted = TorchSession(net).run(given)["logits"]
+            np.testing.assert_allclose(exported.run(given)["logits"], wanted, atol=1e-4)
+        assert exported.run(given)["logits"].shape == (some.sum(), VOCABULARY)
 
 
 @pytest.mark.parametrize("pooling", ["mean", "first"])

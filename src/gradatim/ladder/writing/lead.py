@@ -39,7 +39,7 @@ class LeadRung:
         best = max(lengths, key=quality)
         path = problem.folder / f"{self.name}.gradatim"
         write_artifact(
-            path, kind="lead", task=Task((), writes=True), members={"tokenizer.json": lab.tokenizer.encode()},
+            path, kind="lead", task=Task((), kind="seq2seq"), members={"tokenizer.json": lab.tokenizer.encode()},
             encoder={"kind": "text2text", "count": best, **lab.settings()}, decision={"beams": 1},
         )  # fmt: skip
         note = "the source itself" if best is None else f"the first {best} tokens of the source"

@@ -1,0 +1,162 @@
+"""A trained model that reads as an ONNX graph: padded `ids`, `segments` and `lengths` in, `logits` or `states` out.
+
+The graph is written with the operators that ONNX Runtime is to run, so what runs does not depend on a tracer
+or on an optimiser recognising a pattern.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from gradatim.engine.names import ASKED
+from gradatim.errors import ConfigError
+from gradatim.export.encoder import activated, encoder, norm
+from gradatim.export.graph import TOKENS, Axes, Graph
+from gradatim.export.recurrent import layers, recurrent, words
+from gradatim.models.backbone import Backbone
+from gradatim.models.classifier import Classifier, Tagger, WordVectors
+from gradatim.models.heads import MaskedHead, RowHead
+from gradatim.models.language import LanguageModel
+from gradatim.models.layers import FrozenReader
+from gradatim.models.recurrent import RecurrentBackbone
+from gradatim.nn.pooling import Pooling
+
+
+def to_onnx(model: nn.Module, *, segments: bool = False) -> bytes:
+    """Export; `segments` adds the input that tells the two texts of a pair apart.
+
+    A classifier gives `logits` (rows, labels), a tagger (rows, tokens, outputs), a model of masked words those of the
+    places `asked` among all cells, (asked, vocabulary); a body by itself gives `states` (rows, tokens, width).
+    """
+    body: Any = (
+        getattr(model, "body", model) if isinstance(model, Classifier | Tagger | LanguageModel) else model
+    )
+    inner = body.body if isinstance(body, FrozenReader) else body
+    segments = segments and isinstance(inner, Backbone) and inner.config.embedding.num_segments > 0
+    graph = Graph()
+    states = _body(graph, body, segments)
+    inputs: dict[str, Axes] = {
+        "ids": TOKENS,
+        **({"segments": TOKENS} if segments else {}),
+        "lengths": ("rows",),
+    }
+    outputs: dict[str, tuple[str, Axes]]
+    match model:
+        case Classifier():
+            pooled = [_pool(graph, states, how) for how in model.pooling]
+            joined = pooled[0] if len(pooled) == 1 else graph.add("Concat", *pooled, axis=-1)
+            outputs = {"logits": (_head(graph, joined, model.head), ("rows", model.head.linear.out_features))}
+        case Tagger():
+            outputs = {"logits": _tags(graph, states, model)}
+        case LanguageModel():
+            inputs[ASKED] = (ASKED,)
+            outputs = {"logits": _words(graph, states, model)}
+        case _:
+            outputs = {"states": (states, (*TOKENS, body.config.output_width))}
+    return graph.build(inputs, outputs, long=(ASKED,))
+
+
+def _body(graph: Graph, body: nn.Module, segments: bool) -> str:
+    build = BODIES.get(type(body))
+    if build is None:
+        known = ", ".join(body.__name__ for body in BODIES)
+        raise ConfigError(f"a {type(body).__name__} body cannot be exported; known: {known}")
+    return build(graph, body, segments)
+
+
+def _vectors(graph: Graph, body: WordVectors, segments: bool) -> str:
+    return words(graph, body.words)
+
+
+def _recurrent(graph: Graph, body: RecurrentBackbone, segments: bool) -> str:
+    return recurrent(graph, body)[0]
+
+
+def _frozen(graph: Graph, body: FrozenReader, segments: bool) -> str:
+    """What a choice of layers says, and the BiLSTM that reads it."""
+    if not isinstance(body.body, Backbone):
+        raise ConfigError(
+            f"layers of a {type(body.body).__name__} cannot be exported; of a Transformer they can"
+        )
+    trace: list[str] = []
+    last = encoder(graph, body.body, segments, trace)
+    states = _layers(graph, body, [*trace[:-1], last])
+    return states if body.recurrent is None else layers(graph, body.recurrent, states)[0]
+
+
+BODIES: dict[type[nn.Module], Callable[[Graph, Any, bool], str]] = {
+    Backbone: encoder,
+    WordVectors: _vectors,
+    RecurrentBackbone: _recurrent,
+    FrozenReader: _frozen,
+}
+
+
+def _layers(graph: Graph, body: FrozenReader, hidden: Sequence[str]) -> str:
+    match body.layers:
+        case "embeddings":
+            return hidden[0]
+        case "last":
+            return hidden[-1]
+        case "second-to-last":
+            return hidden[-2]
+        case "sum of all":
+            return graph.add("Sum", *hidden[1:])
+        case "sum of last four":
+            return graph.add("Sum", *hidden[-4:])
+        case "concatenation of last four":
+            return graph.add("Concat", *hidden[-4:], axis=-1)
+    assert body.mix is not None
+    shares = (body.mix.gamma * body.mix.scores.softmax(0)).tolist()
+    parts = [
+        graph.add("Mul", x, graph.number("share", share)) for x, share in zip(hidden, shares, strict=True)
+    ]
+    return graph.add("Sum", *parts)
+
+
+def _tags(graph: Graph, states: str, model: Tagger) -> tuple[str, Axes]:
+    linear = model.head.linear
+    flat = graph.add("Reshape", states, graph.constant("flat_states", [-1, linear.in_features]))
+    logits = graph.add("Reshape", graph.linear("head", flat, linear), graph.grid(linear.out_features))
+    return logits, (*TOKENS, linear.out_features)
+
+
+def _words(graph: Graph, states: str, model: LanguageModel) -> tuple[str, Axes]:
+    """Scores of the vocabulary at the places asked for."""
+    head = model.head
+    if not isinstance(head, MaskedHead):
+        raise ConfigError(
+            "only a model of masked words is read so; one of next words is `gradatim lm convert`"
+        )
+    flat = graph.add("Reshape", states, graph.constant("flat_states", [-1, head.linear.in_features]))
+    x = graph.linear("masked", graph.add("Gather", flat, ASKED), head.linear)
+    x = norm(graph, "masked_norm", activated(graph, x, head.activation), head.norm)
+    return graph.linear("head", x, head.output), (ASKED, head.output.out_features)
+
+
+def _pool(graph: Graph, states: str, how: Pooling) -> str:
+    """(rows, tokens, width) to (rows, width); padding takes no part."""
+    if how == "first":
+        return graph.add("Gather", states, graph.constant("first", 0), axis=1)
+    one, steps = graph.constant("one", [1]), graph.steps()
+    lengths = graph.add("Unsqueeze", graph.add("Cast", "lengths", to=7), one)
+    if how == "last":
+        return graph.add("GatherND", states, graph.add("Sub", lengths, one), batch_dims=1)
+    inside = graph.add("Less", steps, lengths)  # (rows, tokens)
+    if how == "mean":
+        share = graph.add("Div", graph.add("Cast", inside, to=1), graph.add("Cast", lengths, to=1))
+        mixed = graph.add("MatMul", graph.add("Unsqueeze", share, one), states, name="mean")
+        return graph.add("Squeeze", mixed, one)
+    cells = graph.add("Unsqueeze", inside, graph.constant("two", [2]))
+    lowest = graph.weight("lowest", np.array(np.finfo(np.float32).min, np.float32))
+    return graph.add("ReduceMax", graph.add("Where", cells, states, lowest), one, keepdims=0)
+
+
+def _head(graph: Graph, pooled: str, head: RowHead) -> str:
+    if head.inner is not None and head.activation is not None:
+        pooled = activated(graph, graph.linear("pooler", pooled, head.inner), head.activation)
+    return graph.linear("head", pooled, head.linear)
