@@ -36,7 +36,7 @@ def prepare(folder: Path, out: Path, corpus: Corpus) -> None:
 
 def gradatim(name: str) -> Opener:
     def open_it(out: Path, threads: int) -> Logits:
-        from gradatim.pipelines.open import load
+        from gradatim.tasks.open import load
 
         return load(out / f"gradatim-{name}.gradatim", threads=threads).logits
 
@@ -235,7 +235,7 @@ def _gradatim_files(folder: Path, out: Path, corpus: Corpus) -> None:
     from gradatim.ladder.rung import Problem, Settings
     from gradatim.ladder.rungs.int8 import Int8Rung
     from gradatim.ladder.teacher import load_teacher
-    from gradatim.pipelines.open import load
+    from gradatim.tasks.open import load
     from gradatim.text.pieces import PieceEncoder
 
     model = load_teacher(folder)

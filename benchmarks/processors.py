@@ -53,7 +53,7 @@ def main() -> None:
 def logits(path: Path, texts: list[str], bits: int) -> list[list[float]]:
     """As if the processor needed so many bits: an emulator shows the flags of the machine that it runs on."""
     from gradatim.engine import processor
-    from gradatim.pipelines.open import load
+    from gradatim.tasks.open import load
 
     processor.multiplies_bytes_exactly = lambda: bits == 8
     found: list[list[float]] = load(path, threads=1).logits(texts).tolist()

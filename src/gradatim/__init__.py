@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gradatim.ladder.fit import fit as fit
-    from gradatim.pipelines.open import load as load
+    from gradatim.tasks.open import load as load
     from gradatim.tasks.pipeline import pipeline as pipeline
 
 __version__ = "0.1.0"
@@ -19,7 +19,7 @@ __all__ = ["__version__", "fit", "load", "pipeline"]
 
 _HOMES = {
     "fit": "gradatim.ladder.fit",
-    "load": "gradatim.pipelines.open",
+    "load": "gradatim.tasks.open",
     "pipeline": "gradatim.tasks.pipeline",
 }
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gradatim.engine.artifact import write_artifact
-from gradatim.pipelines.open import load
+from gradatim.tasks.open import load
 from gradatim.types import Task
 
 # Run in a process of its own: whatever asks for one of these modules is refused on the spot.

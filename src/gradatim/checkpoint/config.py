@@ -18,7 +18,6 @@ from gradatim.models.heads import LanguageHead, MaskedHead, RowHead
 from gradatim.models.language import Body, EncoderDecoder, LanguageModel, Seq2Seq, VectorDecoder
 from gradatim.models.layers import FrozenReader, Layers
 from gradatim.models.recurrent import RecurrentBackbone, RecurrentConfig, WindowConfig
-from gradatim.nn.block import ACTIVATIONS
 from gradatim.nn.pooling import Pooling
 
 Kind = Literal[
@@ -216,11 +215,11 @@ def _head(model: nn.Module, body: Any) -> dict[str, Any]:
             return {"kind": "causal", **_output(head, body)}
         case LanguageModel(head=MaskedHead() as head):
             kind = "masked" if model.relation is None else "pretraining"
-            return {"kind": kind, "activation": _named(head.activation), "norm_eps": head.norm.eps}
+            return {"kind": kind, "activation": head.activation, "norm_eps": head.norm.eps}
         case Classifier(head=head) | Tagger(head=head):
             known: dict[str, Any] = {"num_outputs": head.linear.out_features, "dropout": head.dropout.p}
             if isinstance(model, Classifier):
-                inner = _named(head.activation)
+                inner = head.activation
                 return {**known, "kind": "classification", "pooling": model.pooling, "inner": inner}
             return {**known, "kind": "tagging"}
     raise CheckpointError(f"a {type(model).__name__} cannot be described")
@@ -229,7 +228,3 @@ def _head(model: nn.Module, body: Any) -> dict[str, Any]:
 def _output(head: LanguageHead, body: Body | ConvolutionalBackbone) -> dict[str, Any]:
     tied = head.linear.weight is body.embedding.words.weight
     return {"tied": tied, "bias": head.linear.bias is not None, "scale": head.scale}
-
-
-def _named(activation: Any) -> str | None:
-    return next((name for name, function in ACTIVATIONS.items() if function is activation), None)

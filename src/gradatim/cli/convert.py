@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -25,7 +25,9 @@ def command(
     ] = "gradatim",
     int8: Annotated[
         str | None,
-        typer.Option(help="Texts like those it will read: a .gradatim file in 8 bits, fitted to them."),
+        typer.Option(
+            help="Texts like those it will read, pairs with a tab between: a .gradatim file in 8 bits, fitted to them."
+        ),
     ] = None,
     max_shard_mb: Annotated[
         float, typer.Option(min=0.001, help="Weights go into files of this size.")
@@ -33,7 +35,7 @@ def command(
 ) -> None:
     """Convert a model folder, whole or not at all, and say how far the result is from the reference.
 
-    An encoder-decoder becomes one file that runs without PyTorch where OUT ends in .gradatim.
+    Where OUT ends in .gradatim it becomes one file that runs without PyTorch.
     """
     if to not in LAYOUTS:
         raise ConfigError(f"--to is 'gradatim' or 'hf', not '{to}'")
@@ -76,22 +78,54 @@ def _compare(ours: Checkpoint, reference: Path) -> None:
 
 def _one_file(source: Path, out: Path, int8: str | None) -> None:
     from gradatim import __version__
+    from gradatim.checkpoint.folder import kind_of
     from gradatim.cli.target import check_target
-    from gradatim.export.text_to_text import write_text_to_text
-    from gradatim.tasks.open import read_writer
 
     check_target(out)
-    model, tokenizer, settings = read_writer(source)
     texts = None
     if int8 is not None:
         from gradatim.data.plain import plain_texts
 
         texts = [line.strip() for _, line in islice(plain_texts(int8), CALIBRATION)]
-    write_text_to_text(
-        out, model, tokenizer, settings=settings, provenance={"gradatim": __version__}, int8_on=texts
-    )
-    params = sum(parameter.numel() for parameter in model.parameters())
+    kind, provenance = kind_of(source), {"gradatim": __version__}
+    if kind == "causal":
+        raise ConfigError(f"{source} holds a language model: `gradatim lm convert` makes one file of it")
+    write = _write_writer if kind == "seq2seq" else _write_reader
+    params = write(source, out, texts, provenance)
     print(f"{out}: {params:,} weights, {out.stat().st_size / 1e6:.1f} MB{', int8' * bool(texts)}")
+
+
+def _write_writer(source: Path, out: Path, texts: list[str] | None, provenance: dict[str, str]) -> int:
+    from gradatim.export.text_to_text import write_text_to_text
+    from gradatim.models.classifier import num_parameters
+    from gradatim.tasks.open import read_writer
+
+    model, tokenizer, settings = read_writer(source)
+    write_text_to_text(out, model, tokenizer, settings=settings, provenance=provenance, int8_on=texts)
+    return num_parameters(model)
+
+
+def _write_reader(source: Path, out: Path, texts: list[str] | None, provenance: dict[str, str]) -> int:
+    from gradatim.export.reader import write_reader
+    from gradatim.models.classifier import num_parameters
+    from gradatim.tasks.open import open_reader
+
+    reader = open_reader(source)
+    session: Any = reader.session
+    calibration = None
+    if texts is not None:
+        split = [text.split("\t", 1) for text in texts]
+        pairs = [parts[1] for parts in split if len(parts) == 2]
+        if pairs and len(pairs) < len(texts):
+            raise ConfigError(
+                f"{len(pairs)} of {len(texts)} texts for --int8 have a tab: all must be pairs, or none"
+            )
+        calibration = reader.pieces.encode([parts[0] for parts in split], pairs or None)
+    write_reader(
+        out, session.model, reader.tokenizer or "", task=reader.task, settings=reader.settings, provenance=provenance,
+        int8_on=calibration,
+    )  # fmt: skip
+    return num_parameters(session.model)
 
 
 def _folder(model: str) -> Path:

@@ -6,16 +6,21 @@ or on an optimiser recognising a pattern.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from torch import nn
 
+from gradatim.engine.artifact import write_artifact
+from gradatim.engine.manifest import JSON
 from gradatim.engine.names import ASKED
 from gradatim.errors import ConfigError
+from gradatim.export.calibration import rows_alone
 from gradatim.export.encoder import activated, encoder, norm
 from gradatim.export.graph import TOKENS, Axes, Graph
+from gradatim.export.quantise import Quantiser
 from gradatim.export.recurrent import layers, recurrent, words
 from gradatim.models.backbone import Backbone
 from gradatim.models.classifier import Classifier, Tagger, WordVectors
@@ -24,6 +29,7 @@ from gradatim.models.language import LanguageModel
 from gradatim.models.layers import FrozenReader
 from gradatim.models.recurrent import RecurrentBackbone
 from gradatim.nn.pooling import Pooling
+from gradatim.types import Encoded, Task
 
 
 def to_onnx(model: nn.Module, *, segments: bool = False) -> bytes:
@@ -58,6 +64,36 @@ def to_onnx(model: nn.Module, *, segments: bool = False) -> bytes:
         case _:
             outputs = {"states": (states, (*TOKENS, body.config.output_width))}
     return graph.build(inputs, outputs, long=(ASKED,))
+
+
+def write_reader(
+    path: Path,
+    model: nn.Module,
+    tokenizer: str,
+    *,
+    task: Task,
+    settings: Mapping[str, JSON],
+    provenance: Mapping[str, JSON],
+    int8_on: Encoded | None = None,
+) -> None:
+    """Write a model as one file that runs without torch.
+
+    `settings` are those of its encoder of word pieces, with `mask`, the token of a missing word, `cleans`, whether what
+    is written loses the spaces before punctuation, and `either`, whether it reads pairs as well as texts. With texts
+    `int8_on` products are in 8 bits, their steps found on these.
+    """
+    graph = to_onnx(model, segments=task.pairs or bool(settings.get("either")))
+    if int8_on is not None:
+        calls = rows_alone(int8_on.arrays)
+        graph = Quantiser(graph, [{**call, ASKED: np.arange(call["ids"].size)} for call in calls]).convert()
+    write_artifact(
+        path,
+        kind="onnx",
+        task=task,
+        encoder=settings,
+        members={"model.onnx": graph, "tokenizer.json": tokenizer.encode()},
+        provenance=provenance,
+    )
 
 
 def _body(graph: Graph, body: nn.Module, segments: bool) -> str:

@@ -16,7 +16,8 @@ from gradatim.ladder.measure import measured_answers
 from gradatim.ladder.mistakes import suspects
 from gradatim.ladder.records import Choice, Evidence, Interval, Row
 from gradatim.ladder.rung import Problem
-from gradatim.pipelines.open import load, open_artifact
+from gradatim.pipelines.open import open_artifact
+from gradatim.tasks.open import load
 from gradatim.text.features import FeatureEncoder
 from gradatim.types import Array
 

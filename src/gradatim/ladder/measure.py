@@ -22,7 +22,7 @@ import numpy as np
 from gradatim.engine.atomic import atomic_file
 from gradatim.errors import GradatimError
 from gradatim.ladder.rung import Problem
-from gradatim.pipelines.open import load
+from gradatim.tasks.open import load
 from gradatim.types import Arrays, Candidate, Examples, Measurement
 
 LATENCY_TEXTS = 400

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +15,7 @@ from gradatim.pipelines.language import LanguagePipeline
 from gradatim.pipelines.text_to_text import TextToText
 from gradatim.types import Encoder, Session, Stepper
 
-LANGUAGE, WRITERS = ("ngram-lm", "causal-onnx"), ("text2text-onnx", "lead")
 _KINDS = ("pieces", "features", "words", "none"), ("onnx", "linear", "ngram", "constant")
-
-
-def load(path: str | os.PathLike[str], *, threads: int | None = None, precision: str | None = None) -> Any:
-    """Load a `.gradatim` model of any kind, ready to be called with texts: what `load_classifier`, `load_language` or
-    `load_text_to_text` returns for it.
-    """
-    artifact = read_artifact(Path(path), mapped=True)
-    if artifact.kind in WRITERS:
-        return open_text_to_text(artifact, threads=threads)
-    if artifact.kind in LANGUAGE:
-        return open_language(artifact, threads=threads)
-    return open_artifact(artifact, threads=threads, precision=precision)
 
 
 def load_classifier(
@@ -45,17 +34,32 @@ def open_artifact(
     artifact: Artifact, *, threads: int | None = None, precision: str | None = None
 ) -> TextClassifier:
     """The classifier inside an artifact that was read before."""
+    encoder, session = open_parts(artifact, threads=threads, precision=precision)
+    with _whole(artifact):
+        return TextClassifier(encoder, session, artifact.task, artifact.decision)
+
+
+def open_parts(
+    artifact: Artifact, *, threads: int | None = None, precision: str | None = None
+) -> tuple[Encoder, Session]:
+    """What makes rows of texts, and what reads them."""
     if threads is not None and threads < 1:
         raise ConfigError(f"threads must be at least 1, not {threads}")
     if precision not in (None, "int8", "fp32"):
         raise ConfigError(f"precision is int8 or fp32, not '{precision}'")
+    with _whole(artifact):
+        return _encoder(artifact), _session(artifact, threads, precision)
+
+
+@contextmanager
+def _whole(artifact: Artifact, maker: str = "fit") -> Iterator[None]:
+    """Turn what a manifest lacks into an error for the user."""
     try:
-        encoder, session = _encoder(artifact), _session(artifact, threads, precision)
-        return TextClassifier(encoder, session, artifact.task, artifact.decision)
+        yield
     except (ConfigError, KeyError, TypeError, ValueError) as error:
         raise ArtifactError(
             f"{artifact.path} does not make a model ({type(error).__name__}: {error}); "
-            "make it anew with `gradatim fit`"
+            f"make it anew with `gradatim {maker}`"
         ) from error
 
 
@@ -94,13 +98,8 @@ def open_language(artifact: Artifact, *, threads: int | None = None) -> Language
                 artifact.member("model.onnx"), longest=settings.get("longest"), threads=threads
             )
             tokenizer = artifact.member("tokenizer.json").decode("utf-8")
-            try:
+            with _whole(artifact, "lm convert"):
                 return LanguagePipeline(CausalLanguage(session, tokenizer, end=int(settings["end"])))
-            except (ConfigError, KeyError, TypeError, ValueError) as error:
-                raise ArtifactError(
-                    f"{path} does not make a model ({type(error).__name__}: {error}); make it anew with "
-                    "`gradatim lm convert`"
-                ) from error
     raise ArtifactError(
         f"{path} holds a model of kind '{artifact.kind}', no language model: use `gradatim predict`"
     )
@@ -121,7 +120,7 @@ def load_text_to_text(path: str | os.PathLike[str], *, threads: int | None = Non
 def open_text_to_text(artifact: Artifact, *, threads: int | None = None) -> TextToText:
     """The writer inside an artifact that was read before."""
     path = artifact.path
-    if artifact.kind not in WRITERS:
+    if not artifact.task.writes:
         raise ArtifactError(
             f"{path} holds a model of kind '{artifact.kind}', none that writes texts from texts"
         )
@@ -130,15 +129,11 @@ def open_text_to_text(artifact: Artifact, *, threads: int | None = None) -> Text
 
     settings: Any = artifact.encoder
     tokenizer = artifact.member("tokenizer.json").decode("utf-8")
-    try:
+    with _whole(artifact, "convert"):
         stepper = _stepper(artifact, parse_tokenizer(tokenizer).get_vocab_size(), threads)
         pieces = PieceEncoder(tokenizer, max_length=int(settings["max_length"]))
         more = {**{name: settings[name] for name in ("end", "longest", "prefix")}, **artifact.decision}
         return TextToText(stepper, pieces, tokenizer, **more)
-    except (ConfigError, KeyError, TypeError, ValueError) as error:
-        raise ArtifactError(
-            f"{path} does not make a model ({type(error).__name__}: {error}); make it anew with `gradatim convert`"
-        ) from error
 
 
 def _stepper(artifact: Artifact, vocab_size: int, threads: int | None) -> Stepper:

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import reduce
-from typing import Any
+from typing import Any, cast
 
 from tokenizers import Tokenizer
 
+from gradatim.engine.manifest import JSON
 from gradatim.errors import ConfigError
 from gradatim.pipelines.calls import WHOLE, Pipeline, at_least
 from gradatim.text.pieces import PieceEncoder
-from gradatim.types import Array, Arrays, Encoded, Encoder, Session
+from gradatim.types import KINDS, Array, Arrays, Encoded, Encoder, Kind, Session, Task
 
 CUTS = (True, "longest_first", "only_first", "only_second")
+READ = {"pretraining": "masked"}  # what a kind of model is read as
 STRIDE = 128  # tokens that neighbouring windows share, at most; a fourth of a short window
 
 
@@ -43,6 +45,22 @@ class Reader:
     mask: str | None = None
     cleans: bool = False
     encoders: dict[tuple[int, int, bool], PieceEncoder] = field(default_factory=dict)
+
+    @property
+    def task(self) -> Task:
+        """What the file of such a model says of it."""
+        kind = "regression" if self.problem == "regression" else READ.get(self.kind, self.kind)
+        if kind not in KINDS:
+            raise ConfigError(f"a model of kind '{kind}' does none of the tasks")
+        several = self.problem == "multi_label_classification"
+        named = self.kind in ("classification", "tagging")
+        return Task(self.labels if named else (), several, bool(self.pairs), cast(Kind, kind))
+
+    @property
+    def settings(self) -> dict[str, JSON]:
+        """What the file of such a model says of its encoder, and of how the model is read."""
+        more: dict[str, JSON] = {"mask": self.mask, "cleans": self.cleans, "either": self.pairs is None}
+        return {**self.pieces.settings(), **more}
 
     @property
     def pieces(self) -> PieceEncoder:

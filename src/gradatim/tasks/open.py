@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from gradatim.errors import ConfigError, need_training
 
 if TYPE_CHECKING:
+    from gradatim.engine.artifact import Artifact
     from gradatim.models.language import LanguageModel
     from gradatim.pipelines.language import LanguagePipeline
     from gradatim.pipelines.reader import Reader
@@ -36,35 +38,62 @@ class Opened:
         return {"defaults": {**self.generation, **self.by_task.get(task, {})}}
 
 
+def load(path: str | os.PathLike[str], *, threads: int | None = None, precision: str | None = None) -> Any:
+    """Load a `.gradatim` model of any kind, ready to be called with texts.
+
+    What gives labels is a `TextClassifier`, what writes a `TextToText`, a language model a `LanguagePipeline`; of other
+    kinds it is the pipeline of their task. `threads` and `precision` are as in `pipelines.open.load_classifier`.
+    """
+    from gradatim.engine.artifact import read_artifact
+    from gradatim.pipelines.open import open_artifact
+
+    artifact = read_artifact(Path(path), mapped=True)
+    if artifact.task.kind == "classification":
+        return open_artifact(artifact, threads=threads, precision=precision)
+    opened = _opened(artifact, threads, precision)
+    if opened.kind in GENERATIVE:
+        return opened.model
+    from gradatim.tasks.table import JOBS, tasks_of
+
+    return JOBS[tasks_of(opened.kind)[0]].build(opened.model)
+
+
 def open_file(path: Path, threads: int | None = None) -> Opened:
     """The model of a `.gradatim` or an ARPA file."""
     from gradatim.engine.artifact import read_artifact
-    from gradatim.pipelines.open import (
-        LANGUAGE,
-        WRITERS,
-        load_language,
-        open_artifact,
-        open_language,
-        open_text_to_text,
-    )
-    from gradatim.pipelines.reader import Reader
 
     if path.name.removesuffix(".gz").endswith(".arpa"):
+        from gradatim.pipelines.open import load_language
+
         return Opened("causal", load_language(path))
-    artifact = read_artifact(path, mapped=True)
-    if artifact.kind in LANGUAGE:
+    return _opened(read_artifact(path, mapped=True), threads)
+
+
+def _opened(artifact: Artifact, threads: int | None, precision: str | None = None) -> Opened:
+    from gradatim.pipelines.open import open_artifact, open_language, open_parts, open_text_to_text
+    from gradatim.pipelines.reader import Reader
+
+    task, settings = artifact.task, artifact.encoder
+    if task.kind == "causal":
         return Opened("causal", open_language(artifact, threads=threads))
-    if artifact.kind in WRITERS:
+    if task.kind == "seq2seq":
         return Opened("seq2seq", open_text_to_text(artifact, threads=threads))
-    model = open_artifact(artifact, threads=threads)
-    tokenizer = "tokenizer.json" in artifact.members
+    temperature = 1.0
+    if task.kind == "classification":
+        model = open_artifact(artifact, threads=threads, precision=precision)
+        encoder, session, temperature = model.encoder, model.session, model.temperature
+    else:
+        encoder, session = open_parts(artifact, threads=threads, precision=precision)
+    kind = "classification" if task.kind == "regression" else task.kind
+    problem = "regression" if task.kind == "regression" else "multi_label_classification" * task.multi_label
+    tokenizer, mask = "tokenizer.json" in artifact.members, settings.get("mask")
     reader = Reader(
-        kind="classification", session=model.session, encoder=model.encoder, labels=artifact.task.labels,
-        problem="multi_label_classification" if artifact.task.multi_label else "",
-        temperature=model.temperature, pairs=artifact.task.pairs,
+        kind=kind, session=session, encoder=encoder, labels=task.labels, problem=problem,
+        temperature=temperature, pairs=None if settings.get("either") else task.pairs,
         tokenizer=artifact.member("tokenizer.json").decode("utf-8") if tokenizer else None,
+        mask=None if mask is None else str(mask), cleans=bool(settings.get("cleans")),
     )  # fmt: skip
-    return Opened("classification", reader)
+    return Opened(kind, reader)
 
 
 def open_folder(
@@ -120,9 +149,8 @@ def open_reader(folder: Path, *, bare: bool = False) -> Reader:
         model, kind, longest = read.model, read.config.kind, read.config.body.longest
         labels = read.config.labels or tuple(f"LABEL_{i}" for i in range(read.config.num_outputs))
     fields = read_json(folder / "config.json")
-    problem = fields.get("problem_type") or (
-        "regression" if "gradatim" in fields and len(labels) == 1 else ""
-    )
+    number = "gradatim" in fields and kind == "classification" and len(labels) == 1
+    problem = fields.get("problem_type") or "regression" * number
     paths = [folder / name for name in ("special_tokens_map.json", "tokenizer_config.json")]
     told = {name: value for path in paths if path.is_file() for name, value in read_json(path).items()}
     limit = told.get("model_max_length") or LONGEST

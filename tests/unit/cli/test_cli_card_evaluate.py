@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 
 from gradatim.cli import app
 from gradatim.engine.artifact import rewrite_artifact
-from gradatim.pipelines.open import load
+from gradatim.tasks.open import load
 
 ROWS = [
     ("good film", "positive"),
@@ -46,7 +46,7 @@ def test_card_as_json_is_the_manifest(tiny_artifact: Path) -> None:
         "labels": ["negative", "positive"],
         "multi_label": False,
         "pairs": False,
-        "writes": False,
+        "kind": "classification",
     }
     assert set(manifest["members"]) == {"card.md", "model.onnx", "tokenizer.json"}
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from gradatim.cli import app
 from gradatim.engine.artifact import write_artifact
-from gradatim.pipelines.open import load
+from gradatim.tasks.open import load
 from gradatim.types import Task
 
 TEXTS = ["good film", "bad, very bad", 'the "film"']

@@ -138,7 +138,7 @@ def test_eight_bits_say_nearly_the_same(folder: Path) -> None:
     (["translate", "MODEL", "red", "--stream", "--json"], "leave out"),
     (["evaluate", "MODEL", "EN", "SHORT"], "300 lines"),
     (["evaluate", "MODEL", "EN", "XX", "--measure", "blue"], "bleu"),
-    (["convert", "ENCODER", "out.gradatim"], "none that writes"),
+    (["translate", "ENCODER", "red"], "none that writes"),
     (["convert", "MODEL", "folder", "--int8", "EN"], ".gradatim"),
 ])  # fmt: skip
 def test_what_makes_no_sense_is_refused(folder: Path, words: list[str], said: str) -> None:

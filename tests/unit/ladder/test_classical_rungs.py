@@ -12,7 +12,7 @@ from gradatim.ladder.rungs.majority import MajorityRung, log_prior
 from gradatim.ladder.rungs.ngram import NgramRung
 from gradatim.pipelines.classification import TextClassifier
 from gradatim.pipelines.metrics import default_metric, score
-from gradatim.pipelines.open import load
+from gradatim.tasks.open import load
 from gradatim.text.features import FeatureEncoder
 from gradatim.types import Array, Corpus, Examples, Task
 

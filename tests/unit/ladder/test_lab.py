@@ -29,7 +29,7 @@ from gradatim.ladder.teacher import load_teacher
 from gradatim.models.backbone import Backbone
 from gradatim.models.presets import Sizes, bert, mpnet
 from gradatim.models.session import TorchSession
-from gradatim.pipelines.open import load
+from gradatim.tasks.open import load
 from gradatim.types import Candidate, Corpus, Examples, Task
 
 TEXTS = [f"{'good' if i % 2 else 'bad'} film {'very ' * (3 * i % 40)}the !" for i in range(24)]

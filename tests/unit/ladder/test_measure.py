@@ -11,7 +11,7 @@ import pytest
 from gradatim.errors import GradatimError
 from gradatim.ladder.measure import measure, measured_answers, peak_bytes, write_texts
 from gradatim.ladder.rung import Problem
-from gradatim.pipelines.open import load
+from gradatim.tasks.open import load
 from gradatim.types import Candidate, Corpus, Examples, Task
 
 TASK = Task(("negative", "positive"))

@@ -17,7 +17,7 @@ from gradatim.ladder.rung import Problem, Settings
 from gradatim.ladder.rungs.ulmfit import UlmfitRung
 from gradatim.models.presets import recurrent
 from gradatim.models.recurrent import RecurrentBackbone
-from gradatim.pipelines.open import load
+from gradatim.tasks.open import load
 from gradatim.train.recipe import Recipe
 from gradatim.types import Corpus, Examples, Task
 

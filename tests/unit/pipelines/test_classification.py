@@ -14,7 +14,7 @@ from gradatim.errors import ArtifactError, ConfigError, DataError
 from gradatim.pipelines import classification
 from gradatim.pipelines.classification import TextClassifier, pool_windows, sigmoid, softmax
 from gradatim.pipelines.evaluation import evaluate
-from gradatim.pipelines.open import load
+from gradatim.tasks.open import load
 from gradatim.text.pieces import PieceEncoder
 from gradatim.types import Array, Examples, Task
 

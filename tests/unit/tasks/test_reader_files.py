@@ -1,0 +1,121 @@
+"""Model folders of every kind that reads, as one file that runs without torch and answers alike."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+import torch
+from typer.testing import CliRunner
+
+import gradatim
+from gradatim.checkpoint.config import ModelConfig
+from gradatim.checkpoint.folder import save_model
+from gradatim.cli import app
+from gradatim.models.presets import Sizes, bert
+from gradatim.text.tokenizer import PRESETS, train_tokenizer
+
+TOKENIZER = train_tokenizer(["the cat sat on a mat in Rome ."] * 3, PRESETS["bert"], size=80)
+BODY = bert(Sizes(vocab_size=80, num_layers=4, width=12, num_heads=2, ffn_width=16, max_length=20))
+TEXT = "The cat sat on a mat in Rome. " * 6
+QUESTION = {"question": "Who sat?", "context": TEXT}
+CHOICE = {"prompt": "The cat", "choices": ["sat.", "flew away."]}
+TAGS = {"num_outputs": 3, "labels": ("O", "B-LOC", "I-LOC")}
+KINDS: dict[str, tuple[dict[str, Any], str, list[Any], dict[str, Any]]] = {
+    "tagging": (TAGS, "ner", [TEXT, "a mat"], {"ignore_labels": []}),
+    "span": ({"num_outputs": 2}, "question-answering", [QUESTION, {**QUESTION, "context": "on a mat"}], {"top_k": 3}),
+    "choice": ({"num_outputs": 1, "inner": "tanh"}, "multiple-choice", [CHOICE, CHOICE], {}),
+    "masked": ({}, "fill-mask", [f"{TEXT} the [MASK] sat", "[MASK] [MASK]"], {"top_k": 3}),
+    "pretraining": ({}, "fill-mask", [f"the [MASK] sat {TEXT}"], {}),
+    "body": ({}, "feature-extraction", [TEXT, "a mat"], {}),
+    "classification": (
+        {"num_outputs": 2, "inner": "tanh", "labels": ("no", "yes")}, "text-classification",
+        [TEXT, {"text": "a mat", "text_pair": "in Rome"}], {"top_k": None},
+    ),
+}  # fmt: skip
+
+
+def folder(root: Path, kind: Any, **fields: Any) -> Path:
+    """Our own folder of a tiny model whose weights matter."""
+    torch.manual_seed(1)
+    config = ModelConfig(kind=kind, body=BODY, **fields)
+    model = config.build()
+    for part in model.modules():
+        if isinstance(part, torch.nn.Linear):
+            torch.nn.init.normal_(part.weight, std=0.3)
+    save_model(model, root / kind, config=config)
+    (root / kind / "tokenizer.json").write_text(TOKENIZER.to_str(), encoding="utf-8")
+    return root / kind
+
+
+def convert(*arguments: object) -> None:
+    said = CliRunner().invoke(app, ["convert", *map(str, arguments)])
+    assert said.exit_code == 0, said.output
+
+
+def same(ours: Any, theirs: Any) -> None:
+    """Equal but for what is a number."""
+    assert type(ours) is type(theirs)
+    if isinstance(ours, dict):
+        assert ours.keys() == theirs.keys()
+        for name, value in ours.items():
+            same(value, theirs[name])
+    elif isinstance(ours, list) and ours and not isinstance(ours[0], float):
+        for one, other in zip(ours, theirs, strict=True):
+            same(one, other)
+    elif isinstance(ours, float | list):
+        np.testing.assert_allclose(ours, theirs, atol=1e-4)
+    else:
+        assert ours == theirs
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_file_answers_as_its_folder(tmp_path: Path, kind: str) -> None:
+    fields, task, inputs, options = KINDS[kind]
+    source, file = folder(tmp_path, kind, **fields), tmp_path / f"{kind}.gradatim"
+    convert(source, file)
+    wanted = gradatim.pipeline(task, source)(inputs, **options)
+    same(gradatim.pipeline(task, file)(inputs, **options), wanted)
+    first = gradatim.pipeline(model=file)
+    assert type(first) is type(gradatim.pipeline(task, file))
+
+
+def test_regressions_and_several_labels_stay_what_they_are(tmp_path: Path) -> None:
+    source = folder(tmp_path, "classification", num_outputs=1)
+    file = tmp_path / "number.gradatim"
+    convert(source, file)
+    ours, theirs = (gradatim.pipeline("text-classification", path)(TEXT) for path in (file, source))
+    same(ours, theirs)
+    assert gradatim.load(file).reader.problem == "regression"
+
+
+def test_a_file_in_8_bits_is_fitted_to_texts(tmp_path: Path) -> None:
+    source, file = folder(tmp_path, "tagging", **TAGS), tmp_path / "tags.gradatim"
+    texts = tmp_path / "texts.txt"
+    texts.write_text("the cat sat\non a mat in Rome\n" * 5, encoding="utf-8")
+    convert(source, file, "--int8", texts)
+    exact, rounded = (gradatim.pipeline("ner", path, ignore_labels=[])(TEXT) for path in (source, file))
+    assert [one["word"] for one in exact] == [one["word"] for one in rounded]
+    agree = [one["entity"] == other["entity"] for one, other in zip(exact, rounded, strict=True)]
+    assert np.mean(agree) > 0.7
+    pairs = tmp_path / "pairs.txt"
+    pairs.write_text("the cat\tsat\non a mat\n", encoding="utf-8")
+    said = CliRunner().invoke(app, ["convert", str(source), str(file), "--int8", str(pairs)])
+    assert said.exit_code != 0
+
+
+def test_a_file_runs_where_torch_is_not(tmp_path: Path) -> None:
+    file = tmp_path / "tags.gradatim"
+    convert(folder(tmp_path, "tagging", **TAGS), file)
+    program = (
+        "import sys; sys.modules['torch'] = None; import gradatim;"
+        f"print(len(gradatim.load({str(file)!r})('the cat sat', ignore_labels=[])))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert int(done.stdout) == len(TOKENIZER.encode("the cat sat").ids) - 2
