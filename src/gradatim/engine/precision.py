@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import time
-from pathlib import Path
 
 import numpy as np
 import onnxruntime as ort
 
-from gradatim.cache import cache_folder
-from gradatim.engine import processor
-from gradatim.engine.atomic import atomic_file
 from gradatim.engine.graph import OnnxGraph, Precision
 from gradatim.engine.names import ASKED
+from gradatim.engine.remembered import remembered
 from gradatim.types import Array
 
 ROWS, TRIES = 4, 3
@@ -23,28 +18,15 @@ ROWS, TRIES = 4, 3
 def faster(model: bytes, eight: OnnxGraph, threads: int) -> Precision:
     """The faster form of a model that holds both, loaded as `eight`.
 
-    Measuring takes about 0.2 s for an encoder of 6 layers. What came out is kept in gradatim's cache folder, for
-    this model, processor, number of threads and version of ONNX Runtime; a cache that cannot be written is no error.
+    Measuring takes about 0.2 s for an encoder of 6 layers. What came out is kept for this model, processor, number of
+    threads and version of ONNX Runtime.
     """
-    facts = [eight.identity, processor.name(), *sorted(processor.flags()), str(threads), ort.__version__]
-    kept = cache_folder() / "precision" / hashlib.sha256("\n".join(facts).encode()).hexdigest()[:32]
-    for known in ("int8", "fp32"):
-        if _read(kept) == known:
-            return known
-    plain = OnnxGraph(model, threads, "fp32")
-    chosen: Precision = "int8" if _seconds(eight) <= _seconds(plain) else "fp32"
-    with contextlib.suppress(OSError):
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_file(kept) as handle:
-            handle.write(chosen.encode())
-    return chosen
+    facts = [eight.identity, str(threads), ort.__version__]
 
+    def measure() -> Precision:
+        return "int8" if _seconds(eight) <= _seconds(OnnxGraph(model, threads, "fp32")) else "fp32"
 
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return ""
+    return remembered(facts, ("int8", "fp32"), measure)
 
 
 def _seconds(graph: OnnxGraph) -> float:

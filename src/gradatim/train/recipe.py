@@ -88,15 +88,7 @@ class Recipe:
         return SCHEDULES[self.schedule](step, total, self.warmup)
 
     def bf16(self, device: str = "cpu") -> bool:
-        """Whether to compute in bfloat16: asked for, or the processor multiplies it natively."""
-        return self.precision == "bf16" or (self.precision == "auto" and has_native_bf16(device))
+        """Whether to compute in bfloat16: asked for, or this machine is faster with it."""
+        from gradatim.train.precision import bf16_pays
 
-
-def has_native_bf16(device: str = "cpu") -> bool:
-    """Whether the device has bfloat16 matrix instructions (AVX512-BF16 or AMX, CUDA from Ampere on)."""
-    import torch
-
-    if device == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    supported = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
-    return bool(device == "cpu" and supported and supported())
+        return self.precision == "bf16" or (self.precision == "auto" and bf16_pays(device))

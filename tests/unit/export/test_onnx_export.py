@@ -275,7 +275,7 @@ def test_the_faster_form_is_found_once_and_remembered(
         # Loaded in order: the form in int8, then the other.
         seconds = iter([float(slow == "int8"), float(slow == "fp32")])
         monkeypatch.setattr(precision, "_seconds", lambda _graph, s=seconds: next(s))
-        monkeypatch.setattr(precision.processor, "name", lambda s=slow: f"slow in {s}")
+        monkeypatch.setattr(processor, "name", lambda s=slow: f"slow in {s}")
         assert OnnxSession(small, threads=1).precision == chosen
         assert (
             OnnxSession(small, threads=1).precision == chosen

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gradatim.errors import ConfigError
-from gradatim.train import recipe as room
+from gradatim.train import precision
 from gradatim.train.recipe import Recipe
 
 
@@ -47,7 +48,19 @@ def test_an_unknown_precision_is_refused() -> None:
 
 def test_precision_follows_the_processor_only_when_left_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
     for native in (True, False):
-        monkeypatch.setattr(room, "has_native_bf16", lambda device, native=native: native)
+        monkeypatch.setattr(precision, "bf16_pays", lambda device, native=native: native)
         assert Recipe().bf16() is native
         assert Recipe(precision="bf16").bf16() is True
         assert Recipe(precision="fp32").bf16() is False
+
+
+def test_the_faster_precision_is_measured_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("torch.cpu._is_avx512_bf16_supported", lambda: True)
+    for half, pays in ((1.0, True), (2.0, False), (3.0, False)):  # seconds in bf16, where fp32 takes 2
+        monkeypatch.setenv("GRADATIM_CACHE", str(tmp_path / str(half)))
+        taken = iter([half, 2.0])
+        monkeypatch.setattr(precision, "_seconds", lambda dtype, taken=taken: next(taken))
+        assert precision.bf16_pays() is pays
+        assert precision.bf16_pays() is pays  # nothing is timed again: there are no more seconds
+    monkeypatch.setattr("torch.cpu._is_avx512_bf16_supported", lambda: False)
+    assert precision.bf16_pays() is False
