@@ -104,7 +104,8 @@ class Stepper:
         model.to(processes.device).train()
         if processes.device.type == "cpu":
             keep_freed_memory()
-            if not recipe.unfreeze:  # a frozen sparse table cannot be synchronised
+            # A frozen sparse table cannot be synchronised, and Adafactor knows none.
+            if not recipe.unfreeze and recipe.optimizer != "adafactor":
                 sparse_embeddings(model)
         self.objective, self.recipe, self.processes = objective, recipe, processes
         self.optimizer = Optimizer(model, recipe)

@@ -1,4 +1,4 @@
-"""AdamW or SGD in groups: no decay on vectors, rates by depth, and embedding rows updated only when seen."""
+"""AdamW, Adafactor or SGD in groups: no decay on vectors, rates by depth, embedding rows updated only when seen."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ BLOCK = re.compile(r"(?:stack\.blocks|recurrent\.layers)\.(\d+)\.")
 
 class Optimizer:
     """Fused AdamW (Loshchilov & Hutter 2019) for dense weights, lazy Adam for sparse embedding gradients; or
-    plain stochastic gradient descent for both, with decay added to the gradient.
+    plain stochastic gradient descent for both, with decay added to the gradient; or, for dense ones alone, Adafactor
+    (Shazeer & Stern 2018), whose rate is relative to the size of each weight.
 
     `step(factor)` clips the global gradient norm, scales every group's rate by `factor`, updates and
     clears the gradients. Returns the norm before clipping, where the weights are.
@@ -36,21 +37,23 @@ class Optimizer:
                 decay = recipe.weight_decay if parameter.dim() > 1 else 0.0
                 groups.setdefault((rates[name], decay), []).append(parameter)
         self.steppers: list[torch.optim.Optimizer] = []
-        descent = recipe.optimizer == "sgd"
         betas = (0.9, recipe.beta2)
         if groups:
             dense = [
                 {"params": ps, "lr": rate, "weight_decay": decay} for (rate, decay), ps in groups.items()
             ]
-            self.steppers.append(
-                torch.optim.SGD(dense, fused=True)
-                if descent
-                else torch.optim.AdamW(dense, betas=betas, fused=True)
-            )
+            match recipe.optimizer:
+                case "sgd":
+                    self.steppers.append(torch.optim.SGD(dense, fused=True))
+                case "adafactor":
+                    self.steppers.append(torch.optim.Adafactor(dense))
+                case _:
+                    self.steppers.append(torch.optim.AdamW(dense, betas=betas, fused=True))
         if self.sparse:
             rows = [{"params": [named[name]], "lr": rates[name]} for name in sorted(sparse & set(named))]
+            plain = recipe.optimizer == "sgd"
             self.steppers.append(
-                torch.optim.SGD(rows) if descent else torch.optim.SparseAdam(rows, betas=betas)
+                torch.optim.SGD(rows) if plain else torch.optim.SparseAdam(rows, betas=betas)
             )
         self.peaks = [[float(group["lr"]) for group in s.param_groups] for s in self.steppers]
 

@@ -19,7 +19,8 @@ class Recipe:
     accumulate      parts in which each process computes its share of a step; changes memory, not results
     rate            the peak learning rate; `head_rate` is the head's own
     beta2           decay of AdamW's average of squared gradients (0.98 in Vaswani et al. 2017, section 5.3)
-    optimizer       adamw, or sgd: with `trigger`, the averaged SGD of AWD-LSTM (Merity et al. 2018, section 3)
+    optimizer       adamw; sgd: with `trigger`, the averaged SGD of AWD-LSTM (Merity et al. 2018, section 3); adafactor,
+                    whose `rate` is a share of each weight's size (Shazeer & Stern 2018, algorithm 4)
     schedule        how the rate goes: see `train.schedule`; `warmup` is the share of steps it rises
     layer_decay     factor on the rate per block below the top (Howard & Ruder 2018, section 3.2)
     unfreeze        the head trains alone first, and one more block from the top each epoch (same, 3.3)
@@ -41,7 +42,7 @@ class Recipe:
     rate: float = 5e-5
     head_rate: float | None = None
     beta2: float = 0.999
-    optimizer: Literal["adamw", "sgd"] = "adamw"
+    optimizer: Literal["adamw", "sgd", "adafactor"] = "adamw"
     schedule: str = "linear"
     warmup: float = 0.1
     layer_decay: float = 1.0
@@ -78,8 +79,8 @@ class Recipe:
                 f"unknown schedule '{self.schedule}'{did_you_mean(self.schedule, SCHEDULES)}; "
                 f"known: {', '.join(SCHEDULES)}"
             )
-        if self.optimizer not in ("adamw", "sgd"):
-            raise ConfigError(f"optimizer is adamw or sgd, not '{self.optimizer}'")
+        if self.optimizer not in ("adamw", "sgd", "adafactor"):
+            raise ConfigError(f"optimizer is adamw, sgd or adafactor, not '{self.optimizer}'")
         if self.precision not in ("auto", "bf16", "fp32"):
             raise ConfigError(f"precision is auto, bf16 or fp32, not '{self.precision}'")
 

@@ -156,15 +156,16 @@ def test_a_running_average_forgets() -> None:
     assert net.weight.item() == pytest.approx(wanted)
 
 
-def test_restored_state_goes_on_bit_for_bit() -> None:
+@pytest.mark.parametrize("kind", ["adamw", "adafactor"])
+def test_restored_state_goes_on_bit_for_bit(kind: str) -> None:
     def step(net: Lookup, optimizer: Optimizer, ids: list[int]) -> None:
         net(torch.tensor(ids)).square().sum().backward()
         optimizer.step(1.0)
 
     nets = [Lookup(), Lookup()]
-    for net in nets:
+    for net in nets if kind == "adamw" else ():
         sparse_embeddings(net)
-    first, second = (Optimizer(net, Recipe(rate=0.01)) for net in nets)
+    first, second = (Optimizer(net, Recipe(rate=0.01, optimizer=kind)) for net in nets)
     for ids in ([4, 9], [9, 1000], [4, 7]):
         step(nets[0], first, ids)
     nets[1].load_state_dict(nets[0].state_dict())
@@ -173,6 +174,21 @@ def test_restored_state_goes_on_bit_for_bit() -> None:
         step(net, optimizer, [9, 11])
     for one, other in zip(nets[0].parameters(), nets[1].parameters(), strict=True):
         assert torch.equal(one, other)
+
+
+def test_adafactor_moves_weights_by_shares_of_their_size() -> None:
+    moved = []
+    for size in (1.0, 100.0):
+        net = Lookup()
+        with torch.no_grad():
+            for weight in net.parameters():
+                weight.copy_(torch.full_like(weight, size))
+        optimizer = Optimizer(net, Recipe(rate=0.01, optimizer="adafactor", weight_decay=0.0))
+        net(torch.tensor([4, 9])).sum().backward()
+        before = net.product.weight.detach().clone()
+        optimizer.step(1.0)
+        moved.append(float((net.product.weight.detach() - before).abs().mean()) / size)
+    assert moved == pytest.approx([0.01, 0.01], rel=1e-3)
 
 
 def test_unfreezing_goes_down_one_block_per_epoch() -> None:
