@@ -26,7 +26,7 @@ from gradatim.models.backbone import Backbone
 from gradatim.models.classifier import Classifier, Tagger, WordVectors
 from gradatim.models.heads import MaskedHead, RowHead
 from gradatim.models.language import LanguageModel
-from gradatim.models.layers import FrozenReader
+from gradatim.models.layers import READ, FrozenReader
 from gradatim.models.recurrent import RecurrentBackbone
 from gradatim.nn.pooling import Pooling
 from gradatim.types import Encoded, Task
@@ -133,25 +133,16 @@ BODIES: dict[type[nn.Module], Callable[[Graph, Any, bool], str]] = {
 
 
 def _layers(graph: Graph, body: FrozenReader, hidden: Sequence[str]) -> str:
-    match body.layers:
-        case "embeddings":
-            return hidden[0]
-        case "last":
-            return hidden[-1]
-        case "second-to-last":
-            return hidden[-2]
-        case "sum of all":
-            return graph.add("Sum", *hidden[1:])
-        case "sum of last four":
-            return graph.add("Sum", *hidden[-4:])
-        case "concatenation of last four":
-            return graph.add("Concat", *hidden[-4:], axis=-1)
-    assert body.mix is not None
-    shares = (body.mix.gamma * body.mix.scores.softmax(0)).tolist()
-    parts = [
-        graph.add("Mul", x, graph.number("share", share)) for x, share in zip(hidden, shares, strict=True)
-    ]
-    return graph.add("Sum", *parts)
+    read, join = READ[body.layers]
+    parts = list(hidden[read])
+    if body.mix is not None:
+        shares = (body.mix.gamma * body.mix.scores.softmax(0)).tolist()
+        parts = [
+            graph.add("Mul", x, graph.number("share", share)) for x, share in zip(parts, shares, strict=True)
+        ]
+    if join == "concatenation":
+        return graph.add("Concat", *parts, axis=-1)
+    return graph.add("Sum", *parts) if len(parts) > 1 else parts[0]
 
 
 def _tags(graph: Graph, states: str, model: Tagger) -> tuple[str, Axes]:

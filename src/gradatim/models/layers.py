@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, get_args
 
 import torch
@@ -20,6 +20,18 @@ Layers = Literal[
     "embeddings", "last", "second-to-last", "sum of all", "sum of last four", "concatenation of last four",
     "scalar mix",
 ]  # fmt: skip
+Join = Literal["sum", "concatenation", "mix"]
+READ: Mapping[
+    Layers, tuple[slice, Join]
+] = {  # which of the embeddings and the layers, and what is made of them
+    "embeddings": (slice(0, 1), "sum"),
+    "last": (slice(-1, None), "sum"),
+    "second-to-last": (slice(-2, -1), "sum"),
+    "sum of all": (slice(1, None), "sum"),
+    "sum of last four": (slice(-4, None), "sum"),
+    "concatenation of last four": (slice(-4, None), "concatenation"),
+    "scalar mix": (slice(None), "mix"),
+}
 FEWEST = {  # layers a body must have
     "second-to-last": 2,
     "sum of all": 1,
@@ -85,18 +97,8 @@ class FrozenReader(nn.Module):
         return states if self.recurrent is None else self.recurrent(self.dropout(states), layout)
 
     def _features(self, hidden: Sequence[Tensor]) -> Tensor:
-        match self.layers:
-            case "embeddings":
-                return hidden[0]
-            case "last":
-                return hidden[-1]
-            case "second-to-last":
-                return hidden[-2]
-            case "sum of all":
-                return torch.stack(list(hidden[1:])).sum(0)
-            case "sum of last four":
-                return torch.stack(list(hidden[-4:])).sum(0)
-            case "concatenation of last four":
-                return torch.cat(list(hidden[-4:]), dim=-1)
-        assert self.mix is not None
-        return self.mix(hidden)  # type: ignore[no-any-return]
+        read, join = READ[self.layers]
+        parts = list(hidden[read])
+        if self.mix is not None:
+            return self.mix(parts)  # type: ignore[no-any-return]
+        return torch.cat(parts, dim=-1) if join == "concatenation" else torch.stack(parts).sum(0)
