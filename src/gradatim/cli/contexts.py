@@ -40,7 +40,7 @@ def command(
     folder = resolve_model(model)
     read = read_model(folder, bare=True)
     body: Any = getattr(read.model, "body", read.model)
-    encoder = encoder_for(body.config, tokenizer_json(folder), body.config.longest or 512)
+    encoder = encoder_for(body.config, tokenizer_json(folder), max_length=body.config.longest or 512)
     rows: list[np.ndarray] = []
     labels: list[str] = []
     groups: list[int] = []

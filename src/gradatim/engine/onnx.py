@@ -175,8 +175,12 @@ def cut(lengths: Array, most: int, start: float) -> list[tuple[int, int]]:
 
 
 def pad(flat: dict[str, Array], starts: Array, lengths: Array) -> dict[str, Array]:
-    """Rows of packed arrays as rectangles (rows, longest), zero after the end of a row."""
+    """Rows of packed arrays (tokens, ...) as rectangles (rows, longest, ...), zero after the end of a row."""
     column = np.arange(lengths.max())
     inside = column < lengths[:, None]
     places = np.where(inside, starts[:, None] + column, 0)
-    return {name: values[places] * inside for name, values in flat.items()}
+    cells = {name: values[places] for name, values in flat.items()}
+    return {
+        name: values * inside.reshape(*inside.shape, *[1] * (values.ndim - 2))
+        for name, values in cells.items()
+    }

@@ -24,7 +24,7 @@ TOKENS: Axes = ("rows", "tokens")
 class Graph:
     """Nodes and weights under construction; names are made here, callers hold them as strings.
 
-    The inputs are `ids` and perhaps others of the same shape (rows, tokens), and `lengths` (rows,).
+    The inputs are `ids` (rows, tokens, ...), perhaps others of the shape (rows, tokens), and `lengths` (rows,).
     """
 
     def __init__(self) -> None:
@@ -136,7 +136,7 @@ class Graph:
     def shape(self) -> str:
         """(rows, tokens)."""
         if "shape" not in self._made:
-            self._made["shape"] = self.add("Shape", "ids", name="shape")
+            self._made["shape"] = self.add("Shape", "ids", name="shape", start=0, end=2)
         return self._made["shape"]
 
     def _fresh(self, name: str) -> str:

@@ -18,17 +18,20 @@ from gradatim.engine.manifest import JSON
 from gradatim.engine.names import ASKED
 from gradatim.errors import ConfigError
 from gradatim.export.calibration import rows_alone
+from gradatim.export.elmo import elmo
 from gradatim.export.encoder import activated, encoder, norm
 from gradatim.export.graph import TOKENS, Axes, Graph
 from gradatim.export.quantise import Quantiser
 from gradatim.export.recurrent import layers, recurrent, words
 from gradatim.models.backbone import Backbone
 from gradatim.models.classifier import Classifier, Tagger, WordVectors
+from gradatim.models.elmo import ElmoBackbone
 from gradatim.models.heads import MaskedHead, RowHead
 from gradatim.models.language import LanguageModel
 from gradatim.models.layers import READ, FrozenReader
 from gradatim.models.recurrent import RecurrentBackbone
 from gradatim.nn.pooling import Pooling
+from gradatim.text.characters import LETTERS
 from gradatim.types import Encoded, Task
 
 
@@ -45,8 +48,9 @@ def to_onnx(model: nn.Module, *, segments: bool = False) -> bytes:
     segments = segments and isinstance(inner, Backbone) and inner.config.embedding.num_segments > 0
     graph = Graph()
     states = _body(graph, body, segments)
+    ids: Axes = (*TOKENS, LETTERS) if isinstance(inner, ElmoBackbone) else TOKENS
     inputs: dict[str, Axes] = {
-        "ids": TOKENS,
+        "ids": ids,
         **({"segments": TOKENS} if segments else {}),
         "lengths": ("rows",),
     }
@@ -114,20 +118,28 @@ def _recurrent(graph: Graph, body: RecurrentBackbone, segments: bool) -> str:
 
 def _frozen(graph: Graph, body: FrozenReader, segments: bool) -> str:
     """What a choice of layers says, and the BiLSTM that reads it."""
-    if not isinstance(body.body, Backbone):
-        raise ConfigError(
-            f"layers of a {type(body.body).__name__} cannot be exported; of a Transformer they can"
-        )
-    trace: list[str] = []
-    last = encoder(graph, body.body, segments, trace)
-    states = _layers(graph, body, [*trace[:-1], last])
+    hidden: list[str] = []
+    match body.body:
+        case Backbone():
+            last = encoder(graph, body.body, segments, hidden)
+            hidden[-1] = last  # the last norm of a pre-norm stack is part of its last layer
+        case ElmoBackbone():
+            hidden = elmo(graph, body.body)
+        case other:
+            raise ConfigError(f"of a {type(other).__name__} no single layers can be exported")
+    states = _layers(graph, body, hidden)
     return states if body.recurrent is None else layers(graph, body.recurrent, states)[0]
+
+
+def _elmo(graph: Graph, body: ElmoBackbone, segments: bool) -> str:
+    return elmo(graph, body)[-1]
 
 
 BODIES: dict[type[nn.Module], Callable[[Graph, Any, bool], str]] = {
     Backbone: encoder,
     WordVectors: _vectors,
     RecurrentBackbone: _recurrent,
+    ElmoBackbone: _elmo,
     FrozenReader: _frozen,
 }
 

@@ -40,8 +40,10 @@ def recurrent(graph: Graph, body: RecurrentBackbone, states: Sequence[str] = ())
     return layers(graph, body.recurrent, words(graph, body.embedding.words, body.config.scale), states)
 
 
-def layers(graph: Graph, stack: Recurrent, x: str, states: Sequence[str] = ()) -> tuple[str, list[str]]:
-    """The same of layers that read x (rows, tokens, width)."""
+def layers(
+    graph: Graph, stack: Recurrent, x: str, states: Sequence[str] = (), *, backward: bool = False
+) -> tuple[str, list[str]]:
+    """The same of layers that read x (rows, tokens, width); `backward`: of one direction, from the end of each row."""
     op, gates, settings = CELLS[stack.cell]
     directions, count = (2 if stack.bidirectional else 1), parts(stack.cell)
     if "activations" in settings:
@@ -58,13 +60,14 @@ def layers(graph: Graph, stack: Recurrent, x: str, states: Sequence[str] = ()) -
             "lengths",
             *states[depth * count : (depth + 1) * count],
             hidden_size=stack.widths[depth],
-            direction="bidirectional" if stack.bidirectional else "forward",
+            direction="bidirectional" if stack.bidirectional else "reverse" if backward else "forward",
             **settings,
         )
         ends += after
         # (time, directions, rows, hidden) -> (time, rows, directions * hidden)
         y = graph.add("Transpose", y, perm=[0, 2, 1, 3])
-        x = graph.add("Reshape", y, graph.constant(f"merge{depth}", [0, 0, directions * stack.widths[depth]]))
+        merged = directions * stack.widths[depth]
+        x = graph.add("Reshape", y, graph.constant(f"merge{merged}", [0, 0, merged]))
     return graph.add("Transpose", x, perm=[1, 0, 2]), ends
 
 

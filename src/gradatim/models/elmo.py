@@ -62,10 +62,10 @@ class ElmoConfig:
         return cls(**{**fields, "filters": tuple((size, count) for size, count in fields["filters"])})
 
 
-def encoder_for(config: object, tokenizer_json: str, max_length: int) -> PieceEncoder:
+def encoder_for(config: object, tokenizer_json: str, *, max_length: int, stride: int = 0) -> PieceEncoder:
     """What makes texts readable for a body of this configuration: the letters of words for ELMo, else pieces."""
     kind = CharacterEncoder if isinstance(config, ElmoConfig) else PieceEncoder
-    return kind(tokenizer_json, max_length=max_length)
+    return kind(tokenizer_json, max_length=max_length, stride=stride)
 
 
 class ElmoBackbone(nn.Module):

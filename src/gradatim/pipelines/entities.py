@@ -19,6 +19,7 @@ from gradatim.pipelines.unknown import unknown_token
 from gradatim.pipelines.wholes import Wholes
 from gradatim.types import Array
 
+UNNAMED = -1  # stands for every token where there is no vocabulary
 STRATEGIES = ("none", "simple", "first", "average", "max")
 
 
@@ -89,16 +90,19 @@ class TokenClassification(ReadingPipeline):
         encoded, cuts = self.read(texts, spans=True, places=True, **reading)
         wholes, arrays = Wholes.of(encoded), encoded.arrays
         scores = wholes.split(wholes.mean(softmax(self.run(encoded)["logits"])))
-        named = ("ids", "starts", "ends", "origins")
-        known = zip(*(wholes.split(wholes.first(arrays[name])) for name in named), strict=True)
         tokenizer = self.vocabulary()
         prefixed = bool(getattr(tokenizer.model, "continuing_subword_prefix", None))
         unknown = unknown_token(tokenizer)
+        if arrays["ids"].ndim > 1:  # words by their letters, of no vocabulary
+            arrays = {**arrays, "ids": np.full(len(arrays["ids"]), UNNAMED)}
+            unknown = UNNAMED
+        named = ("ids", "starts", "ends", "origins")
+        known = zip(*(wholes.split(wholes.first(arrays[name])) for name in named), strict=True)
         for text, rows, (ids, starts, ends, origins), cut in zip(texts, scores, known, cuts, strict=True):
             pieces = []
             for place in np.flatnonzero(origins == 0).tolist():
                 start, end, token = int(starts[place]), int(ends[place]), int(ids[place])
-                written = tokenizer.id_to_token(token) or ""
+                written = "" if token == unknown else tokenizer.id_to_token(token) or ""
                 goes_on = start > 0 and " " not in text[start - 1 : start + 1]
                 if prefixed:
                     goes_on = len(written) != end - start

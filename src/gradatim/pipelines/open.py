@@ -15,7 +15,7 @@ from gradatim.pipelines.language import LanguagePipeline
 from gradatim.pipelines.text_to_text import TextToText
 from gradatim.types import Encoder, Session, Stepper
 
-_KINDS = ("pieces", "features", "words", "none"), ("onnx", "linear", "ngram", "constant")
+_KINDS = ("pieces", "letters", "features", "words", "none"), ("onnx", "linear", "ngram", "constant")
 
 
 def load_classifier(
@@ -159,6 +159,10 @@ def _encoder(artifact: Artifact) -> Encoder:
             from gradatim.text.pieces import PieceEncoder
 
             return PieceEncoder.from_settings(settings, artifact.member("tokenizer.json").decode("utf-8"))
+        case "letters":
+            from gradatim.text.characters import CharacterEncoder
+
+            return CharacterEncoder.from_settings(settings, artifact.member("tokenizer.json").decode("utf-8"))
         case "features":
             from gradatim.text.features import FeatureEncoder
 

@@ -84,7 +84,7 @@ class Reader:
             return own
         if settings not in self.encoders:
             length, share, truncate = settings
-            self.encoders[settings] = PieceEncoder(
+            self.encoders[settings] = type(own)(
                 self.tokenizer, max_length=length, stride=share, truncate=truncate
             )
         return self.encoders[settings]

@@ -135,18 +135,18 @@ def open_reader(folder: Path, *, bare: bool = False) -> Reader:
     """The model of a folder that reads, with its encoder; `bare`: its body alone."""
     from gradatim.checkpoint.folder import load_body, read_model, tokenizer_json
     from gradatim.checkpoint.tensors import read_json
+    from gradatim.models.elmo import encoder_for
     from gradatim.models.session import TorchSession
     from gradatim.pipelines.reader import Reader, shared
-    from gradatim.text.pieces import PieceEncoder
 
     labels: tuple[str, ...] = ()
     kind = "body"
     if bare:
         model: Any = load_body(folder).eval()
-        longest = model.config.longest
+        config = model.config
     else:
         read = read_model(folder)
-        model, kind, longest = read.model, read.config.kind, read.config.body.longest
+        model, kind, config = read.model, read.config.kind, read.config.body
         labels = read.config.labels or tuple(f"LABEL_{i}" for i in range(read.config.num_outputs))
     fields = read_json(folder / "config.json")
     number = "gradatim" in fields and kind == "classification" and len(labels) == 1
@@ -154,9 +154,9 @@ def open_reader(folder: Path, *, bare: bool = False) -> Reader:
     paths = [folder / name for name in ("special_tokens_map.json", "tokenizer_config.json")]
     told = {name: value for path in paths if path.is_file() for name, value in read_json(path).items()}
     limit = told.get("model_max_length") or LONGEST
-    length = int(min(limit, longest or LONGEST))
+    length = int(min(limit, config.longest or LONGEST))
     tokenizer = tokenizer_json(folder)
-    pieces = PieceEncoder(tokenizer, max_length=length, stride=shared(length))
+    pieces = encoder_for(config, tokenizer, max_length=length, stride=shared(length))
     return Reader(
         kind=kind, session=TorchSession(model), encoder=pieces, labels=labels,
         problem=str(problem), tokenizer=tokenizer,

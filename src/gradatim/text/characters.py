@@ -17,6 +17,8 @@ SYMBOLS = 259
 class CharacterEncoder(PieceEncoder):
     """As `PieceEncoder` with a tokenizer of words, but `ids` are (words, LETTERS): the bytes of each word (UTF-8)."""
 
+    kind = "letters"
+
     def encode(
         self,
         texts: Sequence[str],

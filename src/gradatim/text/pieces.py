@@ -38,6 +38,8 @@ class PieceEncoder:
     With `truncate`, each text keeps only what fits into one row, and `Encoded.cut` counts the rest.
     """
 
+    kind = "pieces"
+
     def __init__(
         self, tokenizer_json: str, *, max_length: int, stride: int = 0, truncate: bool = False
     ) -> None:
@@ -76,7 +78,7 @@ class PieceEncoder:
     def settings(self) -> dict[str, str | int | bool]:
         """What `from_settings` needs, as it stands in the manifest of an artifact."""
         return {
-            "kind": "pieces",
+            "kind": self.kind,
             "max_length": self.max_length,
             "stride": self.stride,
             "truncate": self.truncate,

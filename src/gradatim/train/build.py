@@ -230,7 +230,7 @@ class Materials:
 
     def encoder(self) -> PieceEncoder:
         """What makes texts readable for the body: word pieces, or the letters of words."""
-        return encoder_for(self.body, self.tokenizer_json, self.data.max_length)
+        return encoder_for(self.body, self.tokenizer_json, max_length=self.data.max_length)
 
     def language(
         self, config: ModelConfig, objective: Callable[[list[str]], Objective[Any]], *, fewest: int = 1

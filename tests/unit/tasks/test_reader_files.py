@@ -18,6 +18,7 @@ import gradatim
 from gradatim.checkpoint.config import ModelConfig
 from gradatim.checkpoint.folder import save_model
 from gradatim.cli import app
+from gradatim.models.elmo import ElmoConfig
 from gradatim.models.presets import Sizes, bert
 from gradatim.text.tokenizer import PRESETS, train_tokenizer
 
@@ -84,6 +85,30 @@ def test_a_file_answers_as_its_folder(tmp_path: Path, kind: str) -> None:
     same(gradatim.pipeline(task, file)(inputs, **options), wanted)
     first = gradatim.pipeline(model=file)
     assert type(first) is type(gradatim.pipeline(task, file))
+
+
+def test_elmo_reads_letters_from_a_file_too(tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    words = train_tokenizer([TEXT] * 3, PRESETS["elmo"], size=80)
+    body = ElmoConfig(vocab_size=80, width=12, filters=((1, 5), (3, 7)))
+    for kind, task, layers, width in (
+        ("tagging", "ner", "scalar mix", 0),
+        ("tagging", "ner", "sum of all", 11),
+        ("classification", "text-classification", "last", 0),
+        ("classification", "text-classification", None, 0),
+    ):
+        labels = ("O", "B-LOC", "I-LOC")
+        config = ModelConfig(
+            kind=kind, body=body, layers=layers, recurrent_width=width, num_outputs=3, labels=labels,
+            pooling=("mean", "max"),
+        )  # fmt: skip
+        source, file = tmp_path / "elmo", tmp_path / "elmo.gradatim"
+        save_model(config.build(), source, config=config)
+        (source / "tokenizer.json").write_text(words.to_str(), encoding="utf-8")
+        convert(source, file)
+        ours, theirs = (gradatim.pipeline(task, path) for path in (file, source))
+        options = {"ignore_labels": []} if task == "ner" else {"top_k": None}
+        same(ours([TEXT, "a hat"], **options), theirs([TEXT, "a hat"], **options))
 
 
 def test_regressions_and_several_labels_stay_what_they_are(tmp_path: Path) -> None:
