@@ -14,7 +14,8 @@ class FewRung(FinetunedRung):
     """The encoder learns which texts share a label; logistic regression reads the vectors that it then gives."""
 
     name = "few"
-    steps = 300
+    steps = 100
+    most = 20.0
     probed = False
 
     def cost_s(self, problem: Problem) -> float:

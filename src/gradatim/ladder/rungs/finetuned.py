@@ -26,6 +26,7 @@ class FinetunedRung:
     name = "finetuned"
     can_shorten = True
     steps = 1200  # optimiser steps, about, within sensible numbers of epochs
+    most = MOST
     batch_size = 32
     pooling: tuple[Pooling, ...] = ("mean",)
     probed = True
@@ -35,7 +36,7 @@ class FinetunedRung:
         return Lab.of(problem)
 
     def epochs(self, num_texts: int) -> float:
-        return min(MOST, max(FEWEST, self.steps * self.batch(num_texts) / max(1, num_texts)))
+        return min(self.most, max(FEWEST, self.steps * self.batch(num_texts) / max(1, num_texts)))
 
     def batch(self, num_texts: int) -> int:
         return 2 * self.batch_size if num_texts >= LARGE else self.batch_size
