@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from torch import nn
@@ -50,9 +50,12 @@ class ClassificationSettings:
 
     def prepare(self, materials: Materials) -> Prepared:
         data, recipe = materials.data, materials.recipe
+        sources = materials.sources()
+        if len(sources) > 1 and (data.dev or data.test):
+            raise ConfigError("[data] dev and test belong to one source: of several joined each has its own")
         columns = {"text": data.text, "text_pair": data.text_pair, "label": data.label}
-        given = {"dev": data.dev, "test": data.test, "seed": recipe.seed}
-        corpus = join_corpora([load_corpus(source, **columns, **given) for source in materials.sources()])
+        given: dict[str, Any] = {**columns, "dev": data.dev, "test": data.test, "seed": recipe.seed}
+        corpus = join_corpora([load_corpus(source, **given) for source in sources])
         pieces = materials.encoder()
         learned, task = self._some(corpus.train, recipe.seed), corpus.task
         train, dev = (pieces.encode(part.texts, part.pairs) for part in (learned, corpus.dev))
