@@ -91,7 +91,7 @@ def compare(options: argparse.Namespace) -> None:
     """Every wording of every set on dev."""
     print("| data | wording | dev accuracy |\n|---|---|---:|")
     for name in options.sets:
-        dev = load_corpus(name).dev.take(range(DEV))
+        dev = some(load_corpus(name).dev)
         for wording in WORDINGS[name]:
             right = judged(name, options.judge or options.encoder, dev, wording)
             print(f"| {name} | {wording} | {100 * right:.1f} |", flush=True)
@@ -133,9 +133,13 @@ def drawn(name: str, labels: int, seed: int) -> Corpus:
     whole = load_corpus(name)
     order = np.random.default_rng(seed).permutation(len(whole.train))
     own = [order[whole.train.targets[order] == k][:labels] for k in range(len(whole.task.labels))]
-    return replace(
-        whole, train=whole.train.take(np.sort(np.concatenate(own))), dev=whole.dev.take(range(DEV))
-    )
+    train = whole.train.take(np.sort(np.concatenate(own)))
+    return replace(whole, train=train, dev=some(whole.dev))
+
+
+def some(dev: Examples) -> Examples:
+    """So many of dev, the same always."""
+    return dev.take(np.random.default_rng(0).permutation(len(dev))[:DEV])
 
 
 def learned(

@@ -49,8 +49,9 @@ class Contrast:
     def loss(self, model: Classifier, batch: Batch) -> Loss:
         vectors = F.normalize(batch.inputs.pool_windows(model.features(batch.inputs).float()), dim=1)
         itself = torch.eye(len(vectors), dtype=torch.bool, device=vectors.device)
-        near = (vectors @ vectors.T / self.temperature).masked_fill(itself, -torch.inf)
-        alike = likeness(batch.targets["alike"]).masked_fill(itself, 0.0)
+        with torch.autocast(vectors.device.type, enabled=False):  # cosines differ by less than 8 bits tell
+            near = (vectors @ vectors.T / self.temperature).masked_fill(itself, -torch.inf)
+            alike = likeness(batch.targets["alike"]).masked_fill(itself, 0.0)
         logs = near.log_softmax(1).masked_fill(itself, 0.0)
         means = (alike * logs).sum(1) / alike.sum(1).clamp(min=1e-9)
         count = batch.counts["alike"]

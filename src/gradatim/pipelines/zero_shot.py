@@ -18,9 +18,9 @@ from gradatim.types import Array
 CLAIM = "This example is {}."  # where a model of inference judges
 ALONE = "{}"  # where a label is compared as it stands
 SHARPNESS = (
-    20.0  # cosines become logits: what makes the labels of training texts likeliest, about, whatever the set
+    20.0  # of cosines as logits: the likeliest for MiniLM on TREC, AG News and Banking77 is 14, 20 and 20
 )
-HALFWAY = 0.3  # the cosine from which a label is rather true than not
+HALFWAY = 0.3  # the cosine from which a label is rather true than not, between 0.15 and 0.65 on the same
 
 
 class ZeroShotClassification(RowPipeline):
