@@ -84,6 +84,7 @@ def labelled(texts: int, *, multi_label: bool = False) -> Corpus:
 @pytest.mark.parametrize(
     ("corpus", "asked", "few"),
     [
+        (labelled(62), None, True),
         (labelled(128), None, True),
         (labelled(130), None, False),
         (labelled(130), True, True),
@@ -98,7 +99,8 @@ def test_the_amount_of_data_chooses_the_rungs_unless_it_is_said(
     unsuited, why = LabelGoal().unsuited(corpus, Settings(few=asked))
     names = {rung.name for rung in fitting.named_rungs(None, Settings(), LabelGoal(), unsuited)}
     assert ("few" in names, "bilstm" in names, bool(why)) == (few, not few, few)
-    assert {"linear", "frozen", "finetuned", "student-3l", "int8"} <= names
+    assert {"linear", "frozen", "student-3l", "int8"} <= names
+    assert ("finetuned" in names) == (not few or len(corpus.train) >= 64)
     named = fitting.named_rungs(["few", "bag"], Settings(), LabelGoal(), unsuited)
     assert [rung.name for rung in named] == ["bag", "few"]
 

@@ -74,8 +74,8 @@ def lessons(problem: Problem) -> Lessons:
             texts = _encoded(lab, [*parts, *_edited(lab, parts)])
             own = texts if reader is lab else _encoded(reader, [*parts, *_edited(reader, parts)])
             logits = reader.logits(teacher, own)
-        tuned = FewRung.name if best.name == FewRung.name else FinetunedRung.name
-        start = load_teacher(problem.shared / tuned)
+        tuned = [pair for pair in taught if pair[0].name in (FewRung.name, FinetunedRung.name)]
+        start = load_teacher(problem.shared / max(tuned, key=lambda pair: pair[1])[0].name) if tuned else None
         problem.cache["lessons"] = Lessons(PackedTexts(texts), logits, start, best.name)
     found: Lessons = problem.cache["lessons"]
     return found
