@@ -51,6 +51,10 @@ Language = Annotated[
 Augment = Annotated[
     bool, typer.Option("--augment/--no-augment", help="Edited texts for the students.", rich_help_panel=How)
 ]
+Few = Annotated[
+    bool | None,
+    typer.Option("--few/--no-few", help="Rungs for few labels; else by their number.", rich_help_panel=How),
+]
 Vectors = Annotated[
     str | None, typer.Option(help="Static vectors to start from: glove-6b-50d, a file.", rich_help_panel=How)
 ]
@@ -97,6 +101,7 @@ def command(
     teacher: Teacher = None,
     language_model: Language = None,
     augment: Augment = True,
+    few: Few = None,
     vectors: Vectors = None,
     max_length: MaxLength = 256,
     epochs: Epochs = None,

@@ -20,6 +20,7 @@ from gradatim.errors import DataError
 from gradatim.types import Corpus, Examples, Task
 
 HELD_OUT = 0.1  # share of the rows that a made dev or test split gets
+SMALLEST = 20  # rows of a made split that measure anything; else dev has twice the share, and test none
 
 
 def load_corpus(
@@ -37,7 +38,8 @@ def load_corpus(
     `source` is a path, a catalog name, a `GRADATIM_DATA` name or a hub id (see `find_source` for the order).
     `text`, `text_pair` and `label` name columns; without them columns are guessed. Given splits are used as
     they are: what they share is counted, not removed. A missing dev is made from train (10 %); a single
-    table gives train, dev and test (80/10/10); made splits are stratified and keep equal texts together.
+    table gives train, dev and test (80/10/10); of fewer than 200 rows only dev is made, with 20 %. Made splits are
+    stratified and keep equal texts together.
     Rows without text or label, and dev or test rows with a label that train does not have, are left out and
     counted. Raises DataError for what cannot be used and SourceError for what cannot be fetched.
     """
@@ -237,7 +239,13 @@ def _drop_unseen(splits: dict[str, Rows], task: Task, notes: list[str]) -> None:
 def _hold_out(splits: dict[str, Rows], task: Task, missing: list[str], seed: int, notes: list[str]) -> None:
     """Make the missing splits out of train."""
     whole = splits["train"]
-    at = split_rows(whole.keys, strata(whole.labels), [HELD_OUT] * len(missing), seed)
+    shares = [HELD_OUT] * len(missing)
+    if HELD_OUT * len(whole) < SMALLEST:
+        shares, missing = [2 * HELD_OUT], ["dev"]
+        notes.append(
+            f"{len(whole)} rows are too few for a dev and a test split of a tenth each: dev has a fifth"
+        )
+    at = split_rows(whole.keys, strata(whole.labels), shares, seed)
     if not len(at[1]):
         raise DataError(
             f"{whole.where}: no row can be held out to measure on, every label has a single text; "

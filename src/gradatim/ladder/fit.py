@@ -6,7 +6,7 @@ import errno
 import math
 import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from hashlib import sha256
@@ -101,7 +101,10 @@ def fit(source: str | Path | Corpus, *, table: LadderTable | None = None, **opti
     budget, settings, plan = _parse(options)
     _check_early(budget, settings, plan)
     corpus = source if isinstance(source, Corpus) else _load(str(source), plan)
-    rungs = named_rungs(plan.rungs, settings, goal_of(corpus.task))
+    goal = goal_of(corpus.task)
+    unsuited, why = (frozenset(), "") if plan.rungs else goal.unsuited(corpus, settings)
+    rungs = named_rungs(plan.rungs, settings, goal, unsuited)
+    corpus = replace(corpus, notes=(*corpus.notes, why)) if why else corpus
     problem, folder = _prepare(corpus, budget, settings, plan, rungs)
     what = f", {len(corpus.task.labels)} labels" if corpus.task.labels else " and what becomes of them"
     title = f"{corpus.name}: {len(corpus.train):,} training texts{what}"
@@ -224,6 +227,8 @@ def _check_early(budget: Budget, settings: Settings, plan: Plan) -> None:
         raise ConfigError(f"precision is auto, bf16 or fp32, not '{settings.precision}'")
     if settings.epochs is not None and not settings.epochs > 0:
         raise ConfigError(f"epochs must be above 0, not {settings.epochs}")
+    if plan.rungs and settings.few is not None:
+        raise ConfigError("few chooses among rungs: leave it out where they are named")
     seen: dict[Path, str] = {}
     for name in ("out", "report", "picture"):
         if getattr(plan, name) is None:
@@ -237,8 +242,10 @@ def _check_early(budget: Budget, settings: Settings, plan: Plan) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
 
 
-def named_rungs(names: Sequence[str] | None, settings: Settings, goal: Goal) -> list[Rung]:
-    """Rungs in order, all that there are unless some are named; raises ConfigError for an unknown one."""
+def named_rungs(
+    names: Sequence[str] | None, settings: Settings, goal: Goal, unsuited: Set[str] = frozenset()
+) -> list[Rung]:
+    """Rungs in order, all that suit unless some are named; raises ConfigError for an unknown one."""
     known, needs = {rung.name: rung for rung in goal.rungs}, goal.needs
     there = {name for name, (field, _) in needs.items() if getattr(settings, field) is not None}
     for name in names or ():
@@ -255,7 +262,7 @@ def named_rungs(names: Sequence[str] | None, settings: Settings, goal: Goal) -> 
     asked = [
         rung
         for name, rung in known.items()
-        if (name in names if names else name not in needs or name in there)
+        if (name in names if names else name not in unsuited and (name not in needs or name in there))
     ]
     kinds = list(dict.fromkeys(map(type, goal.rungs)))
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from gradatim.ladder.records import Interval, Row, Story
-from gradatim.ladder.rung import Problem, Rung
+from gradatim.ladder.rung import Problem, Rung, Settings
 from gradatim.types import Arrays, Corpus, Examples, Task
 
 
@@ -33,6 +33,10 @@ class Goal(Protocol):
     @property
     def ignores(self) -> Sequence[str]:
         """Fields of `Settings` that it has no use for."""
+        ...
+
+    def unsuited(self, corpus: Corpus, settings: Settings) -> tuple[frozenset[str], str]:
+        """Rungs that such data has no use for, climbed only where they are named, and a note that says why."""
         ...
 
     def metric(self, corpus: Corpus, asked: str | None) -> str:

@@ -16,7 +16,7 @@ from gradatim.engine.artifact import write_artifact
 from gradatim.engine.atomic import atomic_file
 from gradatim.errors import GradatimError
 from gradatim.export.reader import to_onnx
-from gradatim.ladder.decision import fit_decision, quality
+from gradatim.ladder.decision import fit_decision, negative_log_likelihood, quality
 from gradatim.ladder.rung import Problem
 from gradatim.ladder.rungs.logistic import Regressions
 from gradatim.ladder.rungs.majority import log_prior
@@ -101,7 +101,14 @@ class Lab:
 
     def logits(self, model: Classifier, encoded: Encoded) -> Array:
         """(texts, labels), windows pooled, at the precision of training."""
-        rows = TorchSession(model, bf16=self.bf16).run(encoded.arrays)["logits"]
+        return self._pooled(model, encoded, "logits")
+
+    def vectors(self, model: Classifier, encoded: Encoded) -> Array:
+        """(texts, width), what the head reads, likewise."""
+        return self._pooled(model, encoded, "features")
+
+    def _pooled(self, model: Classifier, encoded: Encoded, name: str) -> Array:
+        rows = TorchSession(model, bf16=self.bf16).run(encoded.arrays)[name]
         return pool_windows(rows, encoded.arrays["lengths"], encoded.owners, encoded.num_texts)
 
     def features(self, pooling: Pooling) -> tuple[Array, Array]:
@@ -122,33 +129,39 @@ class Lab:
     def _encode_frozen(self, encoded: Encoded) -> dict[Pooling, Array]:
         """One pass of the pretrained encoder, pooled in every way."""
         body = self.bert()
-        model = Classifier(body, body.config.width, 1, pooling=POOLINGS)
-        rows = TorchSession(model, bf16=self.bf16).run(encoded.arrays)["features"]
-        vectors = pool_windows(rows, encoded.arrays["lengths"], encoded.owners, encoded.num_texts)
+        vectors = self.vectors(Classifier(body, body.config.width, 1, pooling=POOLINGS), encoded)
         return dict(zip(POOLINGS, np.split(vectors, len(POOLINGS), axis=1), strict=True))
 
     def probe(self, pooling: Pooling) -> tuple[Array, Array, float]:
-        """Logistic regression on frozen vectors: weights (width, labels), bias and score, the best on dev."""
+        """Logistic regression on frozen vectors, as `regression` has it."""
         if pooling not in self._probes:
-            train, dev = self.features(pooling)
-            centre, scale = train.mean(0), train.std(0) + 1e-6
-            task, prior = self.corpus.task, log_prior(self.corpus.task, self.corpus.train)
-            model = Regressions(task, (train - centre) / scale, self.corpus.train.targets, prior, bayes=False)
-            trials = []
-            for strength in STRENGTHS:
-                weights, bias = model.fit(strength / train.shape[1])
-                weights = weights / scale[:, None]
-                bias = bias - centre @ weights
-                trials.append((self.score(dev @ weights + bias), -strength, weights, bias))
-            best = max(trials, key=lambda trial: trial[:2])
-            self._probes[pooling] = (best[2], best[3], best[0])
+            self._probes[pooling] = self.regression(*self.features(pooling))
         return self._probes[pooling]
 
-    def score(self, dev_logits: Array) -> float:
-        """The climb's metric for logits on dev, after fitting temperature and thresholds there."""
+    def regression(self, train: Array, dev: Array) -> tuple[Array, Array, float]:
+        """Logistic regression on vectors (texts, width): weights (width, labels), bias and score, the best on dev.
+
+        Of strengths that are right equally often, which is common where dev is small, the one that makes dev likeliest.
+        """
+        centre, scale = train.mean(0), train.std(0) + 1e-6
+        task, prior = self.corpus.task, log_prior(self.corpus.task, self.corpus.train)
+        model = Regressions(task, (train - centre) / scale, self.corpus.train.targets, prior, bayes=False)
+        trials = []
+        for strength in STRENGTHS:
+            weights, bias = model.fit(strength / train.shape[1])
+            weights = weights / scale[:, None]
+            bias = bias - centre @ weights
+            score, unlikely = self.score(dev @ weights + bias)
+            trials.append((score, -unlikely, -strength, weights, bias))
+        best = max(trials, key=lambda trial: trial[:3])
+        return best[3], best[4], best[0]
+
+    def score(self, dev_logits: Array) -> tuple[float, float]:
+        """The climb's metric for logits on dev, after fitting temperature and thresholds there, and nats per text."""
         task, targets = self.corpus.task, self.corpus.dev.targets
         decision = fit_decision(dev_logits, targets, multi_label=task.multi_label)
-        return quality(self.problem.metric, task, targets, dev_logits, decision)
+        unlikely = negative_log_likelihood(dev_logits / np.float32(decision.temperature), targets)
+        return quality(self.problem.metric, task, targets, dev_logits, decision), unlikely
 
     def classifier(
         self, body: Backbone | RecurrentBackbone, *pooling: Pooling, probed: bool = True
@@ -157,10 +170,7 @@ class Lab:
         width, labels = body.config.output_width, len(self.corpus.task.labels)
         model = Classifier(body, width, labels, pooling=pooling)
         if probed:
-            weights, bias, _ = self.probe(*pooling)
-            with torch.no_grad():
-                model.head.linear.weight.copy_(torch.from_numpy(np.asarray(weights.T, dtype=np.float32)))
-                model.head.linear.bias.copy_(torch.from_numpy(np.asarray(bias, dtype=np.float32)))
+            set_head(model, *self.probe(*pooling)[:2])
         return model
 
     def seconds(
@@ -207,3 +217,10 @@ class Lab:
             decision=decision.settings(),
         )
         return Candidate(name, rung, str(path), made_s, num_parameters(model), source, tuple(notes))
+
+
+def set_head(model: Classifier, weights: Array, bias: Array) -> None:
+    """Give a classifier the weights (width, labels) and bias of a regression on its vectors."""
+    with torch.no_grad():
+        model.head.linear.weight.copy_(torch.from_numpy(np.asarray(weights.T, dtype=np.float32)))
+        model.head.linear.bias.copy_(torch.from_numpy(np.asarray(bias, dtype=np.float32)))

@@ -23,8 +23,9 @@ class Settings:
     an encoder that teaches the students and may be larger than anything shipped; `language_model` is the folder of a
     recurrent one that `gradatim train` made, for the rung ulmfit; `vectors` is a file or catalog
     name of static vectors or None (trained). `unlabelled` are extra texts for distillation, `augment` adds
-    edited ones. `tolerance` is the loss in metric that int8 may cause on dev, `max_length` the window in
-    tokens, specials included, `precision` "auto", "bf16" or "fp32" for training.
+    edited ones. `few` says whether the rungs for few labels are climbed (None: by how many there are). `tolerance` is
+    the loss in metric that int8 may cause on dev, `max_length` the window in tokens, specials included, `precision`
+    "auto", "bf16" or "fp32" for training.
     """
 
     encoder: str = "minilm-l6"
@@ -34,6 +35,7 @@ class Settings:
     unlabelled: Sequence[str] = ()
     unlabelled_pairs: Sequence[str] | None = None
     augment: bool = True
+    few: bool | None = None
     tolerance: float = 0.005
     max_length: int = 256
     epochs: float | None = None

@@ -52,8 +52,7 @@ class SentenceSimilarity(ReadingPipeline):
             sizes.append(1 + len(others))
             texts += [one, *others]
         encoded, _ = self.read(texts, truncation=truncation, max_length=max_length)
-        vectors = mean_vectors(self.run(encoded)["states"], encoded)
-        vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+        vectors = unit_vectors(self.run(encoded)["states"], encoded)
         return [(rows[1:] @ rows[0]).tolist() for rows in np.split(vectors, np.cumsum(sizes)[:-1])]
 
 
@@ -63,6 +62,13 @@ def mean_vectors(states: Array, encoded: Encoded) -> Array:
     starts = np.searchsorted(owners, np.arange(encoded.num_texts))
     counts = np.bincount(owners, minlength=encoded.num_texts)[:, None].astype(states.dtype)
     vectors: Array = np.add.reduceat(states, starts) / counts
+    return vectors
+
+
+def unit_vectors(states: Array, encoded: Encoded) -> Array:
+    """The same at length 1."""
+    vectors = mean_vectors(states, encoded)
+    vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
     return vectors
 
 

@@ -1,4 +1,4 @@
-"""Zero-shot classification: labels as hypotheses that a text entails or not (Yin et al. 2019)."""
+"""Zero-shot classification: labels as claims that a text entails (Yin et al. 2019) or is like (Chang et al. 2008)."""
 
 from __future__ import annotations
 
@@ -10,27 +10,38 @@ import numpy as np
 from gradatim.errors import ConfigError, DataError
 from gradatim.pipelines.calls import text_of, told
 from gradatim.pipelines.classification import softmax
+from gradatim.pipelines.features import unit_vectors
 from gradatim.pipelines.labels import RowPipeline
 from gradatim.pipelines.reader import Reader
 from gradatim.types import Array
 
-TEMPLATE = "This example is {}."
+CLAIM = "This example is {}."  # where a model of inference judges
+ALONE = "{}"  # where a label is compared as it stands
+SHARPNESS = (
+    20.0  # of cosines as logits: the likeliest for MiniLM on TREC, AG News and Banking77 is 14, 20 and 20
+)
+HALFWAY = 0.3  # the cosine from which a label is rather true than not, between 0.15 and 0.65 on the same
 
 
 class ZeroShotClassification(RowPipeline):
-    """Which of any labels a text has, from a model of inference: `{"sequence", "labels", "scores"}`, best first.
+    """Which of any labels a text has: `{"sequence", "labels", "scores"}`, best first.
 
-    A label is put into `hypothesis_template`; its score is the softmax over the labels of how much the text entails
-    it, or, with `multi_label` or a single label, of entailment against contradiction.
+    A label is put into `hypothesis_template`. A model of inference says how much a text entails it; an encoder of
+    sentences how near the two are, as the cosine of their mean states. The score is the softmax over the labels or,
+    with `multi_label` or a single label, what speaks for one against what speaks against it: of entailment the
+    contradiction, of cosines a fixed one.
     """
 
     def __init__(self, reader: Reader, **options: Any) -> None:
+        self.compares = reader.kind == "body"
         entails = [i for i, label in enumerate(reader.labels) if label.lower().startswith("entail")]
         self.entails = entails[-1] if entails else len(reader.labels) - 1
         self.contradicts = len(reader.labels) - 1 if self.entails == 0 else 0
-        if len(reader.labels) < 2 or reader.pairs is False:
+        self._read: tuple[Any, Array, list[int | None]] | None = None
+        if not self.compares and (len(reader.labels) < 2 or reader.pairs is False):
             raise ConfigError(
-                "zero-shot classification needs a model that reads pairs, with labels for entailment and contradiction"
+                "zero-shot classification needs a model that reads pairs, with labels for entailment and "
+                "contradiction, or an encoder of sentences"
             )
         super().__init__(reader, **options)
 
@@ -45,41 +56,65 @@ class ZeroShotClassification(RowPipeline):
         inputs: Sequence[Any],
         *,
         candidate_labels: str | Sequence[str] = (),
-        hypothesis_template: str = TEMPLATE,
+        hypothesis_template: str | None = None,
         multi_label: bool = False,
         multi_class: bool | None = None,
         truncation: Any = None,
         max_length: int | None = None,
     ) -> list[Any]:
         """A dictionary for each text."""
-        labels, hypotheses = _hypotheses(candidate_labels, hypothesis_template)
+        template = hypothesis_template or (ALONE if self.compares else CLAIM)
+        labels, claims = _filled(candidate_labels, template)
         each = multi_label if multi_class is None else multi_class
         texts = [text_of(value, "a sequence") for value in inputs]
-        logits, cuts = self.logits(
-            [text for text in texts for _ in labels], hypotheses * len(texts), truncation=truncation,
-            max_length=max_length,
-        )  # fmt: skip
+        judge = self._compared if self.compares else self._inferred
+        logits, cuts = judge(texts, claims, truncation=truncation, max_length=max_length)
         answers = []
-        for row, text in enumerate(texts):
-            mine = slice(row * len(labels), (row + 1) * len(labels))
-            scores = self._scores(logits[mine], each or len(labels) == 1)
+        for text, row, cut in zip(texts, logits, cuts, strict=True):
+            alone = each or len(labels) == 1
+            scores = softmax(row)[:, 1] if alone else softmax(row[None, :, 1])[0]
             order = np.argsort(scores, kind="stable")[::-1].tolist()
             found = {
                 "sequence": text,
                 "labels": [labels[i] for i in order],
                 "scores": [float(scores[i]) for i in order],
             }
-            cut = [lost for lost in cuts[mine] if lost is not None]
-            answers.append(told(found, max(cut) if cut else None))
+            answers.append(told(found, cut))
         return answers
 
-    def _scores(self, logits: Array, each: bool) -> Array:
-        each_own = softmax(logits[:, [self.contradicts, self.entails]])[:, 1]
-        scores: Array = each_own if each else softmax(logits[None, :, self.entails])[0]
-        return scores
+    def _inferred(
+        self, texts: Sequence[str], claims: Sequence[str], **reading: Any
+    ) -> tuple[Array, list[int | None]]:
+        """Logits (texts, labels, 2) of what speaks against and for, and how much was left out of each text at most."""
+        pairs = [text for text in texts for _ in claims], [*claims] * len(texts)
+        logits, cuts = self.logits(*pairs, **reading)
+        shape = len(texts), len(claims), 2
+        most = [_most(cuts[row * len(claims) : (row + 1) * len(claims)]) for row in range(len(texts))]
+        return logits[:, [self.contradicts, self.entails]].reshape(shape), most
+
+    def _compared(
+        self, texts: Sequence[str], claims: Sequence[str], **reading: Any
+    ) -> tuple[Array, list[int | None]]:
+        """The same from likeness; the claims of one call after another are read once."""
+        asked = tuple(claims), tuple(reading.values())
+        if self._read is None or self._read[0] != asked:
+            self._read = asked, *self._directions(claims, **reading)
+        _, directions, claims_cut = self._read
+        vectors, cuts = self._directions(texts, **reading)
+        likeness = SHARPNESS * (vectors @ directions.T)
+        most = [_most([cut, *claims_cut]) for cut in cuts]
+        return np.stack([np.full_like(likeness, SHARPNESS * HALFWAY), likeness], axis=-1), most
+
+    def _directions(self, texts: Sequence[str], **reading: Any) -> tuple[Array, list[int | None]]:
+        encoded, cuts = self.read(texts, **reading)
+        return unit_vectors(self.run(encoded)["states"], encoded), cuts
 
 
-def _hypotheses(labels: Any, template: str) -> tuple[list[str], list[str]]:
+def _most(cuts: Sequence[int | None]) -> int | None:
+    return max((cut for cut in cuts if cut is not None), default=None)
+
+
+def _filled(labels: Any, template: str) -> tuple[list[str], list[str]]:
     """The labels, and what is claimed of a text by each."""
     if isinstance(labels, str):
         labels = [label.strip() for label in labels.split(",")]
@@ -87,9 +122,9 @@ def _hypotheses(labels: Any, template: str) -> tuple[list[str], list[str]]:
     if not labels:
         raise DataError("candidate_labels are needed: a list of at least one label, or one text with commas")
     try:
-        hypotheses = [template.format(label) for label in labels]
+        claims = [template.format(label) for label in labels]
     except (IndexError, KeyError, ValueError) as error:
         raise ConfigError(f"hypothesis_template '{template}' cannot be filled: {error!r}") from error
-    if hypotheses[0] == template:
+    if claims[0] == template:
         raise ConfigError(f"hypothesis_template '{template}' has no {{}} where the label should go")
-    return labels, hypotheses
+    return labels, claims

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 LONGEST = 512  # tokens of a text read at once by a model that sets no limit: longer ones are read in parts
 MASKS = ("[MASK]", "<mask>")  # what tokenizers call it
 GENERATIVE = ("seq2seq", "causal")
+PRETRAINED = (
+    "masked",
+    "pretraining",
+)  # what folders of encoders of sentences say that they are: as they began
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +109,7 @@ def open_folder(
 ) -> Opened:
     """The model of a folder, ours or of Hugging Face, run by torch; `bare`: its body alone.
 
-    Weights are read only if the model is of one of these kinds.
+    Weights are read only if the model is of one of these kinds; where a body is, that of a pretrained encoder is taken.
     """
     need_training("a model folder")
     import torch
@@ -118,7 +122,9 @@ def open_folder(
         torch.set_num_threads(threads)
     kind = "body" if bare else kind_of(folder)
     if kinds is not None and kind not in kinds:
-        return Opened(kind, None)
+        if "body" not in kinds or kind not in PRETRAINED:
+            return Opened(kind, None)
+        bare, kind = True, "body"
     if kind not in GENERATIVE:
         reader = open_reader(folder, bare=bare)
         return Opened(reader.kind, reader)

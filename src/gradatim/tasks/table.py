@@ -64,9 +64,10 @@ JOBS: Mapping[str, Job] = {
         SentenceSimilarity, ("body",), "any encoder trained for sentences will do", default="minilm-l6", bare=True
     ),
     "zero-shot-classification": Job(
-        ZeroShotClassification, ("classification",),
-        "`gradatim fit` on pairs labelled entailment, neutral and contradiction makes one; "
-        "'cross-encoder/nli-distilroberta-base' is one",
+        ZeroShotClassification, ("classification", "body"),
+        "any encoder trained for sentences will do; `gradatim train benchmarks/recipes/entailment.toml` makes one of "
+        "inference, 'cross-encoder/nli-distilroberta-base' is one",
+        default="minilm-l6",
     ),
     "multiple-choice": Job(
         MultipleChoice, ("choice",), "`gradatim train` with a recipe of kind 'choice' makes one"

@@ -33,6 +33,7 @@ COUNTS = {
     "goemotions": (28, (43410, 5426, 5427)),
     "mrpc": (2, (3668, 408, 1725)),
     "rte": (2, (2490, 277, 0)),
+    "rte/neutral": (2, (2490, 277, 0)),
     "cola": (2, (8551, 1043, 0)),
     "sick": (3, (4500, 500, 4927)),
 }
@@ -53,7 +54,7 @@ def test_counts(name: str) -> None:
     assert len(corpus.task.labels) == num_labels
     assert (len(corpus.train), len(corpus.dev), len(corpus.test or ())) == sizes
     assert corpus.task.multi_label == (name == "goemotions")
-    assert corpus.task.pairs == (name in {"mrpc", "rte", "sick"})
+    assert corpus.task.pairs == (name in {"mrpc", "rte", "rte/neutral", "sick"})
     assert corpus.citation
 
 

@@ -88,11 +88,20 @@ def test_folder_with_given_splits_and_a_leak(tmp_path: Path) -> None:
 
 
 def test_missing_dev_is_made_from_train(tmp_path: Path) -> None:
-    path = jsonl(tmp_path / "a.jsonl", balanced(100))
+    path = jsonl(tmp_path / "a.jsonl", balanced(200))
     test = jsonl(tmp_path / "b.jsonl", labelled([("unseen words", "pos")]))
     corpus = load_corpus(path, test=test)
     assert corpus.test is not None
-    assert [len(split) for split in (corpus.train, corpus.dev, corpus.test)] == [90, 10, 1]
+    assert [len(split) for split in (corpus.train, corpus.dev, corpus.test)] == [180, 20, 1]
+
+
+@pytest.mark.parametrize(("rows", "sizes"), [(16, (12, 4)), (198, (158, 40)), (200, (160, 20, 20))])
+def test_of_few_rows_only_dev_is_made(tmp_path: Path, rows: int, sizes: tuple[int, ...]) -> None:
+    corpus = load_corpus(jsonl(tmp_path / "a.jsonl", balanced(rows)))
+    made = [split for split in (corpus.train, corpus.dev, corpus.test) if split is not None]
+    assert tuple(map(len, made)) == sizes
+    assert all(np.bincount(split.targets).min() == len(split) // 2 for split in made)
+    assert said(corpus, "too few") == (len(sizes) == 2)
 
 
 def test_train_and_dev_leave_test_empty(tmp_path: Path) -> None:
@@ -118,8 +127,7 @@ def test_rows_without_text_or_label_are_counted_with_their_lines(tmp_path: Path)
     corpus = load_corpus(jsonl(tmp_path / "a.jsonl", rows))
     assert said(corpus, "3 of 40 rows without text", "lines 3, 5, 7")
     assert said(corpus, "2 of 40 rows without a label", "lines 9, 11")
-    assert corpus.test is not None
-    assert len(corpus.train) + len(corpus.dev) + len(corpus.test) == 35
+    assert len(corpus.train) + len(corpus.dev) == 35
 
 
 def test_pairs_and_given_columns(tmp_path: Path) -> None:
@@ -222,10 +230,7 @@ def test_two_megabytes_in_one_text(tmp_path: Path) -> None:
     long = "word, " * 350_000
     path.write_text("text,label\n" + "".join(f"text {i},{i % 2}\n" for i in range(40)) + f'"{long}",1\n')
     corpus = load_corpus(path)
-    assert corpus.test is not None
-    longest = max(
-        (text for split in (corpus.train, corpus.dev, corpus.test) for text in split.texts), key=len
-    )
+    longest = max((text for split in (corpus.train, corpus.dev) for text in split.texts), key=len)
     assert longest == long
 
 

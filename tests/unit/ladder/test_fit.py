@@ -63,6 +63,7 @@ def test_rungs_come_in_the_order_of_the_ladder_and_students_by_depth() -> None:
         ({"rungs": ["student"]}, "--teacher"),
         ({"rungs": ["ulmfit"]}, "--language-model"),
         ({"metric": "accuracyy"}, "did you mean 'accuracy'"),
+        ({"few": True}, "leave it out where they are named"),
     ],
 )
 def test_what_is_wrong_is_refused_before_the_climb(
@@ -71,6 +72,37 @@ def test_what_is_wrong_is_refused_before_the_climb(
     with pytest.raises(ConfigError, match=says):
         fit(tmp_path, **options)
     assert not (tmp_path / "model.climb").exists()
+
+
+def labelled(texts: int, *, multi_label: bool = False) -> Corpus:
+    """So many training texts, of two labels, or each with both."""
+    targets = np.ones((texts, 2), np.float32) if multi_label else np.arange(texts) % 2
+    examples = Examples(["film"] * texts, None, targets)
+    return Corpus("sized", Task(("bad", "good"), multi_label=multi_label), examples, EXAMPLES, None)
+
+
+@pytest.mark.parametrize(
+    ("corpus", "asked", "few"),
+    [
+        (labelled(62), None, True),
+        (labelled(128), None, True),
+        (labelled(130), None, False),
+        (labelled(130), True, True),
+        (labelled(16), False, False),
+        (labelled(64, multi_label=True), None, True),
+        (labelled(66, multi_label=True), None, False),
+    ],
+)
+def test_the_amount_of_data_chooses_the_rungs_unless_it_is_said(
+    corpus: Corpus, asked: bool | None, few: bool
+) -> None:
+    unsuited, why = LabelGoal().unsuited(corpus, Settings(few=asked))
+    names = {rung.name for rung in fitting.named_rungs(None, Settings(), LabelGoal(), unsuited)}
+    assert ("few" in names, "bilstm" in names, bool(why)) == (few, not few, few)
+    assert {"linear", "frozen", "student-3l", "int8"} <= names
+    assert ("finetuned" in names) == (not few or len(corpus.train) >= 64)
+    named = fitting.named_rungs(["few", "bag"], Settings(), LabelGoal(), unsuited)
+    assert [rung.name for rung in named] == ["bag", "few"]
 
 
 def test_the_outcome_tells_the_whole_story(tmp_path: Path) -> None:

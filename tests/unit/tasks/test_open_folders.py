@@ -67,6 +67,14 @@ def test_any_folder_has_states_and_each_says_what_it_can(tmp_path: Path) -> None
         gradatim.pipeline("ner", tags)
 
 
+@pytest.mark.parametrize("kind", ["body", "masked"])
+def test_an_encoder_judges_labels_that_it_never_saw(tmp_path: Path, kind: str) -> None:
+    sort = gradatim.pipeline("zero-shot-classification", folder(tmp_path, kind))
+    found = sort(TEXT, candidate_labels=["mat", "Rome", TEXT])
+    assert found["labels"][0] == TEXT
+    assert sum(found["scores"]) == pytest.approx(1)
+
+
 def test_a_default_is_never_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GRADATIM_CACHE", str(tmp_path))
     with pytest.raises(ConfigError, match="pass model='minilm-l6' to fetch its"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from gradatim.pipelines.entities import TokenClassification
 from gradatim.pipelines.features import FeatureExtraction, SentenceSimilarity
 from gradatim.pipelines.labels import TextClassification
 from gradatim.pipelines.reader import Reader
-from gradatim.pipelines.zero_shot import ZeroShotClassification
+from gradatim.pipelines.zero_shot import HALFWAY, SHARPNESS, ZeroShotClassification
 from gradatim.text.pieces import PieceEncoder
 from gradatim.text.tokenizer import PRESETS, train_tokenizer
 from gradatim.types import Arrays
@@ -61,6 +62,10 @@ TASKS: dict[str, Any] = {
     "features": (FeatureExtraction(reader()), lambda text: text),
     "zero-shot": (
         ZeroShotClassification(reader(per_row=True), candidate_labels=["x", "y"]),
+        lambda text: text,
+    ),
+    "zero-shot by likeness": (
+        ZeroShotClassification(replace(reader(), kind="body"), candidate_labels="cat, a mat"),
         lambda text: text,
     ),
     "questions": (
@@ -178,7 +183,7 @@ def test_masks_labels_and_strategies_must_be_there() -> None:
         TASKS["labels"][0]("cat", truncation="some")
 
 
-@pytest.mark.parametrize("name", ["labels", "entities", "zero-shot", "choices"])
+@pytest.mark.parametrize("name", ["labels", "entities", "zero-shot", "zero-shot by likeness", "choices"])
 def test_truncation_tells_what_it_left_out(name: str) -> None:
     task, asked = TASKS[name]
     task = type(task)(task.reader, **task.options, truncation=True, max_length=16)
@@ -188,6 +193,29 @@ def test_truncation_tells_what_it_left_out(name: str) -> None:
     assert task.cut_tokens >= cut[0]["cut_tokens"]
     if name != "entities":
         assert cut[1]["cut_tokens"] == 0
+
+
+def test_an_encoder_sorts_by_likeness_to_the_labels() -> None:
+    encoder, labels = replace(reader(), kind="body"), ["a mat", "cat", "Rome"]
+    sort, like = ZeroShotClassification(encoder), SentenceSimilarity(encoder)
+    texts = ["the cat sat", "on a mat " * 20]
+    for text, found in zip(texts, sort(texts, labels, hypothesis_template="so {} !"), strict=True):
+        cosines = np.array(like(text, [f"so {label} !" for label in labels]))
+        scores = np.exp(SHARPNESS * cosines) / np.exp(SHARPNESS * cosines).sum()
+        assert found["sequence"] == text
+        assert found["labels"] == [labels[i] for i in np.argsort(-cosines)]
+        np.testing.assert_allclose(found["scores"], np.sort(scores)[::-1], atol=1e-5)
+    calls = encoder.session.calls
+    each = sort("the cat sat", labels, multi_label=True)
+    cosines = like("the cat sat", each["labels"])
+    wanted = 1 / (1 + np.exp(-SHARPNESS * (np.array(cosines) - HALFWAY)))
+    np.testing.assert_allclose(each["scores"], wanted, atol=1e-5)
+    assert encoder.session.calls == calls + 3, "labels are read once, texts once"
+    assert sort("a cat", labels)["labels"][0] == sort(["a cat"], labels)[0]["labels"][0]
+    assert encoder.session.calls == calls + 5, "labels known from the last call are not read again"
+    assert sort("cat", "cat")["scores"][0] > 0.99
+    with pytest.raises(ConfigError, match=r"no \{\}"):
+        sort("cat", labels, hypothesis_template="so")
 
 
 def test_tasks_models_and_hosts_are_checked(tiny_artifact: Path, monkeypatch: pytest.MonkeyPatch) -> None:

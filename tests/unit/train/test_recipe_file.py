@@ -198,7 +198,7 @@ def test_masks_spare_special_tokens(here: Path) -> None:
         (("model.from=model",), ConfigError, "either `preset` or `from`"),
         (("data.max_length=900",), ConfigError, "more than the model's 512"),
         (("objective.kind=masked", "data.source=*.text"), DataError, "no file matches"),
-        (('data.source=["labelled.csv"]',), ConfigError, "not a list"),
+        (('data.source=["labelled.csv"]', "objective.kind=regression"), ConfigError, "not a list"),
     ],
 )
 def test_what_does_not_fit_together_is_refused(
@@ -218,3 +218,20 @@ def test_a_published_size_needs_no_sizes_and_takes_changes(here: Path) -> None:
     assert config.block.activation == "relu"
     with pytest.raises(ConfigError, match="give num_layers, width, num_heads, ffn_width"):
         read_recipe(here / "recipe.toml", ["model.preset=bert"]).model.body(100)
+
+
+def test_a_classifier_learns_from_several_sets_joined(here: Path) -> None:
+    (here / "more.csv").write_text(
+        "text,label\n" + "".join(f"the film {i},{'so' * (i % 2)}so\n" for i in range(40))
+    )
+
+    def prepare(*changes: str) -> Prepared:
+        read = read_recipe(here / "recipe.toml", ['data.source=["labelled.csv", "more.csv"]', *changes])
+        return read.objective.prepare(Materials(read.model, read.data, read.train))
+
+    made = prepare()
+    assert made.config.labels == ("bad", "good", "so", "soso")
+    assert len(made.objective.sizes) == 48 + 32
+    assert any(note.startswith("more: ") for note in made.notes)
+    with pytest.raises(ConfigError, match="belong to one source"):
+        prepare("data.dev=more.csv")

@@ -11,9 +11,10 @@ from gradatim.ladder.evidence import gather_evidence
 from gradatim.ladder.intervals import bootstrap
 from gradatim.ladder.records import Evidence, Interval, Row, Story
 from gradatim.ladder.report.labelled import findings
-from gradatim.ladder.rung import Problem, Rung
+from gradatim.ladder.rung import Problem, Rung, Settings
 from gradatim.ladder.rungs.bag import BagRung
 from gradatim.ladder.rungs.bilstm import BiLstmRung
+from gradatim.ladder.rungs.few import FewRung
 from gradatim.ladder.rungs.finetuned import FinetunedRung
 from gradatim.ladder.rungs.frozen import FrozenRung
 from gradatim.ladder.rungs.int8 import Int8Rung
@@ -26,6 +27,9 @@ from gradatim.ladder.rungs.ulmfit import UlmfitRung
 from gradatim.pipelines.metrics import METRICS, default_metric, higher_is_better, scores
 from gradatim.types import Arrays, Corpus, Examples, Task
 
+FEW = 64  # training texts a label, on average, up to which labels are few ...
+ENOUGH = 32  # ... and from which fine-tuning comes near to contrast (benchmarks/few.py)
+FROM_NOTHING = frozenset({BagRung.name, BiLstmRung.name})  # these learn even what words mean from the labels
 STUDENT = re.compile(r"student-(\d+)l")  # a student may be asked for by any number of layers
 
 
@@ -39,6 +43,7 @@ class LabelGoal:
         BagRung(),
         BiLstmRung(),
         FrozenRung(),
+        FewRung(),
         FinetunedRung(),
         UlmfitRung(),
         TeacherRung(),
@@ -60,6 +65,17 @@ class LabelGoal:
         """Students of any depth."""
         depth = STUDENT.fullmatch(name)
         return EncoderStudent(int(depth[1])) if depth else None
+
+    def unsuited(self, corpus: Corpus, settings: Settings) -> tuple[frozenset[str], str]:
+        """Where labels are few, what would learn all from them, else what is made for few; unless told otherwise."""
+        targets = corpus.train.targets
+        average = (targets.sum() if corpus.task.multi_label else len(targets)) / len(corpus.task.labels)
+        if settings.few is False or (settings.few is None and average > FEW):
+            return frozenset({FewRung.name}), ""
+        left_out = FROM_NOTHING if average >= ENOUGH else FROM_NOTHING | {FinetunedRung.name}
+        why = "asked for, " if settings.few else ""
+        without = ", ".join(rung.name for rung in self.rungs if rung.name in left_out)
+        return left_out, f"rungs for few labels ({why}{average:.3g} training texts a label): no {without}"
 
     def metric(self, corpus: Corpus, asked: str | None) -> str:
         name = asked or default_metric(corpus.task)

@@ -9,7 +9,7 @@ from gradatim.data.cleaning import is_summary
 from gradatim.errors import ConfigError, did_you_mean
 from gradatim.ladder.records import Interval, Row, Story
 from gradatim.ladder.report.written import findings
-from gradatim.ladder.rung import Problem, Rung
+from gradatim.ladder.rung import Problem, Rung, Settings
 from gradatim.ladder.writing.evidence import WritingEvidence, gather_evidence
 from gradatim.ladder.writing.int8 import BeamsRung, WritingInt8Rung
 from gradatim.ladder.writing.judge import MEASURES, interval, scores
@@ -26,12 +26,16 @@ class TextGoal:
     needs: Mapping[str, tuple[str, str]] = {}
 
     ignores = (
-        "encoder", "teacher", "language_model", "vectors", "unlabelled", "unlabelled_pairs", "augment"
+        "encoder", "teacher", "language_model", "vectors", "unlabelled", "unlabelled_pairs", "augment", "few",
     )  # fmt: skip
 
     def named(self, name: str) -> Rung | None:
         """None but those that there are."""
         return None
+
+    def unsuited(self, corpus: Corpus, settings: Settings) -> tuple[frozenset[str], str]:
+        """None: they differ by their sizes alone."""
+        return frozenset(), ""
 
     def metric(self, corpus: Corpus, asked: str | None) -> str:
         if asked is None:

@@ -9,6 +9,7 @@ from gradatim.ladder.rung import Problem
 from gradatim.ladder.teacher import save_teacher
 from gradatim.models.classifier import Classifier
 from gradatim.nn.pooling import Pooling
+from gradatim.objectives.base import Objective
 from gradatim.objectives.classification import Classification
 from gradatim.train.loop import train
 from gradatim.train.recipe import Recipe
@@ -25,6 +26,7 @@ class FinetunedRung:
     name = "finetuned"
     can_shorten = True
     steps = 1200  # optimiser steps, about, within sensible numbers of epochs
+    most = MOST
     batch_size = 32
     pooling: tuple[Pooling, ...] = ("mean",)
     probed = True
@@ -34,7 +36,7 @@ class FinetunedRung:
         return Lab.of(problem)
 
     def epochs(self, num_texts: int) -> float:
-        return min(MOST, max(FEWEST, self.steps * self.batch(num_texts) / max(1, num_texts)))
+        return min(self.most, max(FEWEST, self.steps * self.batch(num_texts) / max(1, num_texts)))
 
     def batch(self, num_texts: int) -> int:
         return 2 * self.batch_size if num_texts >= LARGE else self.batch_size
@@ -50,11 +52,15 @@ class FinetunedRung:
         wanted = self.epochs(num_texts)
         epochs = lab.affordable(wanted, self.cost_s(problem) / wanted)
         recipe = self.recipe(problem, lab, epochs)
-        objective = Classification(lab.texts, problem.corpus.train.targets)
-        done = train(model, objective, recipe, progress=problem.progress)
+        done = train(model, self.objective(problem, lab), recipe, progress=problem.progress)
+        self.finish(model, lab)
         self.keep(model, lab, problem)
         notes = (f"{epochs:.3g} epochs at {done.tokens_per_s:,.0f} tokens/s",)
         return [lab.export(model, self.name, self.name, time.perf_counter() - began, notes=notes)]
+
+    def objective(self, problem: Problem, lab: Lab) -> Objective[Classifier]:
+        """What is learned."""
+        return Classification(lab.texts, problem.corpus.train.targets)
 
     def recipe(self, problem: Problem, lab: Lab, epochs: float) -> Recipe:
         """How it is trained."""
@@ -66,6 +72,9 @@ class FinetunedRung:
             seed=problem.seed,
             precision=problem.settings.precision,
         )
+
+    def finish(self, model: Classifier, lab: Lab) -> None:
+        """What is left to do with a trained model: here nothing."""
 
     def keep(self, model: Classifier, lab: Lab, problem: Problem) -> None:
         """Leave the weights where students find them."""

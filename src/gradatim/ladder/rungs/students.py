@@ -14,6 +14,7 @@ from gradatim.errors import ConfigError
 from gradatim.ladder.lab import Lab
 from gradatim.ladder.rung import Problem
 from gradatim.ladder.rungs.bilstm import SLOWER, WIDTH, build_bilstm
+from gradatim.ladder.rungs.few import FewRung
 from gradatim.ladder.rungs.finetuned import FinetunedRung
 from gradatim.ladder.rungs.teacher import TeacherRung
 from gradatim.ladder.teacher import load_teacher, save_teacher
@@ -73,7 +74,8 @@ def lessons(problem: Problem) -> Lessons:
             texts = _encoded(lab, [*parts, *_edited(lab, parts)])
             own = texts if reader is lab else _encoded(reader, [*parts, *_edited(reader, parts)])
             logits = reader.logits(teacher, own)
-        start = load_teacher(problem.shared / FinetunedRung.name)
+        tuned = [pair for pair in taught if pair[0].name in (FewRung.name, FinetunedRung.name)]
+        start = load_teacher(problem.shared / max(tuned, key=lambda pair: pair[1])[0].name) if tuned else None
         problem.cache["lessons"] = Lessons(PackedTexts(texts), logits, start, best.name)
     found: Lessons = problem.cache["lessons"]
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from torch import nn
@@ -12,6 +12,7 @@ from torch import nn
 from gradatim.checkpoint.config import Kind, ModelConfig
 from gradatim.data import load_corpus
 from gradatim.data.choices import Choices, read_choices
+from gradatim.data.joined import join_corpora
 from gradatim.data.scored import load_scored
 from gradatim.errors import ConfigError
 from gradatim.models.inputs import PackedTexts
@@ -30,7 +31,7 @@ from gradatim.types import Array, Encoded, Examples
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClassificationSettings:
-    """kind = "classification": labelled texts or pairs, judged by `metric` on dev.
+    """kind = "classification": labelled texts or pairs, of one source or several joined, judged by `metric` on dev.
 
     The metrics are those of `pipelines.metrics`: "matthews" is CoLA's, "f1" MRPC's.
 
@@ -49,9 +50,12 @@ class ClassificationSettings:
 
     def prepare(self, materials: Materials) -> Prepared:
         data, recipe = materials.data, materials.recipe
+        sources = materials.sources()
+        if len(sources) > 1 and (data.dev or data.test):
+            raise ConfigError("[data] dev and test belong to one source: of several joined each has its own")
         columns = {"text": data.text, "text_pair": data.text_pair, "label": data.label}
-        source = one_source(materials, "classification")
-        corpus = load_corpus(source, **columns, dev=data.dev, test=data.test, seed=recipe.seed)
+        given: dict[str, Any] = {**columns, "dev": data.dev, "test": data.test, "seed": recipe.seed}
+        corpus = join_corpora([load_corpus(source, **given) for source in sources])
         pieces = materials.encoder()
         learned, task = self._some(corpus.train, recipe.seed), corpus.task
         train, dev = (pieces.encode(part.texts, part.pairs) for part in (learned, corpus.dev))
