@@ -6,7 +6,7 @@
 So many texts of every class are drawn from train by the seed. Methods are the rungs of `gradatim fit`: logistic
 regression on frozen features, contrastive tuning with logistic regression on the tuned features, and fine-tuning. The
 strength of a regression is chosen on dev, 500 texts of train that are never learned from; test is read once. No labels:
-`pipeline("zero-shot-classification")` with the names below, the wording chosen among those of `--wordings` on dev. What
+`pipeline("zero-shot-classification")` with the names below, the first wording, which texts of train chose. What
 is finished is taken from FOLDER when the script is started again.
 """
 

@@ -13,7 +13,7 @@ from gradatim.engine.artifact import read_artifact
 
 Run = Callable[..., Any]
 FIT = ("fit", "data.csv", "--threads", 1)
-NEURAL = {"frozen", "few", "finetuned", "student-3l", "student-2l", "student-bilstm"}
+NEURAL = {"frozen", "few", "student-3l", "student-2l", "student-bilstm"}
 
 
 @pytest.fixture(autouse=True)

@@ -88,6 +88,7 @@ def labelled(texts: int, *, multi_label: bool = False) -> Corpus:
         (labelled(128), None, True),
         (labelled(130), None, False),
         (labelled(130), True, True),
+        (labelled(256), True, True),
         (labelled(16), False, False),
         (labelled(64, multi_label=True), None, True),
         (labelled(66, multi_label=True), None, False),
@@ -100,7 +101,7 @@ def test_the_amount_of_data_chooses_the_rungs_unless_it_is_said(
     names = {rung.name for rung in fitting.named_rungs(None, Settings(), LabelGoal(), unsuited)}
     assert ("few" in names, "bilstm" in names, bool(why)) == (few, not few, few)
     assert {"linear", "frozen", "student-3l", "int8"} <= names
-    assert ("finetuned" in names) == (not few or len(corpus.train) >= 64)
+    assert ("finetuned" in names) == (not few or len(corpus.train) >= 256)
     named = fitting.named_rungs(["few", "bag"], Settings(), LabelGoal(), unsuited)
     assert [rung.name for rung in named] == ["bag", "few"]
 

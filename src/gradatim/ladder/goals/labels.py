@@ -27,8 +27,8 @@ from gradatim.ladder.rungs.ulmfit import UlmfitRung
 from gradatim.pipelines.metrics import METRICS, default_metric, higher_is_better, scores
 from gradatim.types import Arrays, Corpus, Examples, Task
 
-FEW = 64  # training texts a label, on average, up to which labels are few ...
-ENOUGH = 32  # ... and from which fine-tuning comes near to contrast (benchmarks/few.py)
+FEW = 64  # training texts a label, on average, up to which labels are few
+ENOUGH = 256  # training texts in all from which fine-tuning comes near to contrast or passes it (benchmarks/few.py)
 FROM_NOTHING = frozenset({BagRung.name, BiLstmRung.name})  # these learn even what words mean from the labels
 STUDENT = re.compile(r"student-(\d+)l")  # a student may be asked for by any number of layers
 
@@ -72,7 +72,7 @@ class LabelGoal:
         average = (targets.sum() if corpus.task.multi_label else len(targets)) / len(corpus.task.labels)
         if settings.few is False or (settings.few is None and average > FEW):
             return frozenset({FewRung.name}), ""
-        left_out = FROM_NOTHING if average >= ENOUGH else FROM_NOTHING | {FinetunedRung.name}
+        left_out = FROM_NOTHING if len(targets) >= ENOUGH else FROM_NOTHING | {FinetunedRung.name}
         why = "asked for, " if settings.few else ""
         without = ", ".join(rung.name for rung in self.rungs if rung.name in left_out)
         return left_out, f"rungs for few labels ({why}{average:.3g} training texts a label): no {without}"
