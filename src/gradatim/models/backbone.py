@@ -85,7 +85,8 @@ class BackboneConfig:
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> BackboneConfig:
         """The inverse of `to_dict`; raises TypeError on a field that does not exist."""
-        parts = {"embedding": EmbeddingConfig(**fields["embedding"]), "block": BlockConfig(**fields["block"])}
+        embedding = {**fields["embedding"], "restart": tuple(fields["embedding"].get("restart", ()))}
+        parts = {"embedding": EmbeddingConfig(**embedding), "block": BlockConfig(**fields["block"])}
         return cls(**{**fields, **parts})
 
 
@@ -117,9 +118,10 @@ class Backbone(nn.Module):
         *,
         memory: Memory | None = None,
         state: DecodeState | None = None,
+        marks: Mapping[str, Tensor] | None = None,
     ) -> Float[Tensor, "tokens width"]:
         """States of all tokens of a packed batch; a `state` is filled so that `advance` can go on from it."""
-        x = self.embedding(ids, layout, segments)
+        x = self.embedding(ids, layout, segments, marks)
         if trace is not None:
             trace.hidden.append(x)
         return self.stack(x, layout, memory=memory, trace=trace, state=state)  # type: ignore[no-any-return]

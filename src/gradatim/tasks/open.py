@@ -108,6 +108,7 @@ def open_reader(folder: Path, *, bare: bool = False) -> Reader:
     from gradatim.checkpoint.tensors import read_json
     from gradatim.models.session import TorchSession
     from gradatim.pipelines.reader import Reader, shared
+    from gradatim.text.grids import GridEncoder
     from gradatim.text.pieces import PieceEncoder
 
     labels: tuple[str, ...] = ()
@@ -129,10 +130,15 @@ def open_reader(folder: Path, *, bare: bool = False) -> Reader:
     length = int(min(limit, longest or LONGEST))
     tokenizer = tokenizer_json(folder)
     pieces = PieceEncoder(tokenizer, max_length=length, stride=shared(length))
+    grids = grid = None
+    if kind == "table" and (grid := read.config.grid) is not None:
+        labels = read.config.labels
+        grids = GridEncoder(pieces, read.config.transformer.embedding.marks, grid)
     return Reader(
         kind=kind, session=TorchSession(model), encoder=pieces, labels=labels,
         problem=str(problem), tokenizer=tokenizer,
         mask=_mask(told.get("mask_token"), pieces.tokenizer), cleans=bool(told.get("clean_up_tokenization_spaces")),
+        grids=grids, grid=grid,
     )  # fmt: skip
 
 

@@ -49,7 +49,9 @@ class Optimizer:
             )
         if self.sparse:
             rows = [{"params": [named[name]], "lr": rates[name]} for name in sorted(sparse & set(named))]
-            self.steppers.append(torch.optim.SGD(rows) if descent else torch.optim.SparseAdam(rows, betas=betas))
+            self.steppers.append(
+                torch.optim.SGD(rows) if descent else torch.optim.SparseAdam(rows, betas=betas)
+            )
         self.peaks = [[float(group["lr"]) for group in s.param_groups] for s in self.steppers]
 
     def step(self, factor: float) -> Tensor:
