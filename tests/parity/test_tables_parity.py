@@ -12,7 +12,10 @@ from reference_tables import LENGTH, MARKS, tables, write_tapas
 
 from gradatim import pipeline
 from gradatim.checkpoint.folder import FAMILIES, family_of, read_model, save_model, tokenizer_json
+from gradatim.models.classifier import GridReader
+from gradatim.models.inputs import PackedTexts
 from gradatim.models.session import TorchSession
+from gradatim.objectives.tables import Target, Weak, WeakTables
 from gradatim.pipelines.cells import choose_cells
 from gradatim.pipelines.tables import grid_of
 from gradatim.text.grids import SIZES, GridConfig, GridEncoder
@@ -177,3 +180,55 @@ def test_sessions_keep_rows_and_tokens_apart(folder: Path) -> None:
     }  # fmt: skip
     for name, values in together.items():
         assert np.abs(values - apart[name]).max() <= TOLERANCE
+
+
+@pytest.mark.parametrize("preference", [0.0, 0.3, 1.0])
+def test_the_loss_of_weak_supervision_is_theirs(tmp_path: Path, preference: float) -> None:
+    import transformers
+
+    weak = Weak(preference=preference, delta=0.3, cutoff=9.0, importance=0.7)
+    write_tapas(
+        tmp_path, use_answer_as_supervision=True, cell_selection_preference=preference, huber_loss_delta=0.3,
+        answer_loss_cutoff=9.0, answer_loss_importance=0.7, temperature=0.5,
+    )  # fmt: skip
+    theirs = transformers.TapasForQuestionAnswering.from_pretrained(tmp_path).eval()
+    model = read_model(tmp_path).model
+    assert isinstance(model, GridReader)
+    asked = tables(8)
+    grids = [grid_of(table) for table, _ in asked]
+    encoded = encoder(tmp_path).encode([query for _, query in asked], grids, truncate=True)
+    cells = [np.zeros((len(grid.rows), len(grid.columns)), dtype=bool) for grid in grids]
+    for number, own in enumerate(cells):
+        if number % 3:
+            own[:: number % 2 + 1, -1] = True
+    numbers = [np.arange(own.size, dtype=np.float64).reshape(own.shape) / 3 for own in cells]
+    answers = [float("nan") if number % 3 == 1 else float(number) for number in range(len(grids))]
+    targets = [Target(*one) for one in zip(cells, numbers, answers, strict=True)]
+    objective = WeakTables(PackedTexts(encoded), targets, weak)
+    loss = objective.loss(model, objective.collate(np.arange(len(grids))))
+    loss.value.backward()
+    losses = [loss_of_theirs(theirs, tmp_path, *asked[i], targets[i]) for i in range(len(grids))]
+    known = torch.stack(losses).mean()
+    known.backward()
+    assert abs(float(loss.value - known)) <= TOLERANCE * float(known)
+    mine = model.body.embedding.marks["rows"].weight.grad
+    other = theirs.tapas.embeddings.token_type_embeddings_2.weight.grad
+    assert mine is not None
+    assert float((mine - other).abs().max()) <= TOLERANCE * float(other.abs().max())
+
+
+def loss_of_theirs(
+    model: Any, folder: Path, table: dict[str, list[str]], query: str, target: Target
+) -> torch.Tensor:
+    inputs = read_by_theirs(folder, table, query)
+    rows, columns = inputs["token_type_ids"][0, :, 2].numpy(), inputs["token_type_ids"][0, :, 1].numpy()
+    at = (np.maximum(rows, 1) - 1, np.maximum(columns, 1) - 1)
+    sizes = [((rows == row) & (columns == column)).sum() for row, column in zip(rows, columns, strict=True)]
+    loss: torch.Tensor = model(
+        **inputs,
+        labels=torch.tensor(np.where(rows > 0, target.cells[at], False)).long()[None],
+        numeric_values=torch.tensor(np.where(rows > 0, target.values[at], np.nan)).float()[None],
+        numeric_values_scale=torch.tensor(np.where(rows > 0, sizes, 1.0)).float()[None],
+        float_answer=torch.tensor([target.answer]),
+    ).loss
+    return loss

@@ -92,9 +92,7 @@ class Setting:
 
     def take(self, record: Record) -> Any:
         """Their value of a record; None if they have none for ours."""
-        values = tuple(
-            reduce(lambda part, name: part.get(name), place.split("."), record) for place in self.ours.split()
-        )
+        values = tuple(_at(record, place) for place in self.ours.split())
         if self.form == "numbers":
             return list(values)
         if self.form == "names":
@@ -229,6 +227,14 @@ class Family:
 def output(config: ModelConfig, words: str) -> list[Rule]:
     """The output matrix: the word vectors again, stored or not, or a tensor of its own."""
     return [Tied(OUTPUT, words)] if config.tied else [Same(OUTPUT, "head.linear.weight")]
+
+
+def _at(record: Record, place: str) -> Any:
+    """What stands at a place; None if there is no such."""
+    found: Any = record
+    for name in place.split("."):
+        found = found.get(name)
+    return found
 
 
 def _unnamed(count: int) -> tuple[str, ...]:

@@ -15,7 +15,8 @@ from gradatim.text.grids import MARKS
 from gradatim.text.windows import ragged
 from gradatim.types import Array, Arrays, Encoded
 
-READ = ("ids", "segments", *MARKS)  # arrays of an encoder that a model reads
+TOLD = (*MARKS, "cells")  # what is told of the tokens of tables
+READ = ("ids", "segments", *TOLD)  # arrays of an encoder that a model, or its objective, reads
 FILL = 64  # a batch has a multiple of so many tokens
 
 
@@ -57,7 +58,7 @@ class Inputs:
             torch.from_numpy(np.asarray(rows, dtype=np.int64)),
             int(rows[-1]) + 1,
             num_tokens,
-            {name: columns[name] for name in MARKS if name in columns},
+            {name: columns[name] for name in TOLD if name in columns},
         )
 
     def to(self, device: torch.device) -> Inputs:
