@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from reference_tables import LENGTH, MARKS, tables, write_tapas
 
 from gradatim import pipeline
 from gradatim.checkpoint.folder import FAMILIES, family_of, read_model, save_model, tokenizer_json
+from gradatim.cli import main
 from gradatim.models.classifier import GridReader
 from gradatim.models.inputs import PackedTexts
 from gradatim.models.session import TorchSession
@@ -160,6 +162,22 @@ def test_a_table_in_windows_is_judged_as_one(folder: Path) -> None:
     assert len({column for _, column in answer["coordinates"]}) <= 1
     cut = pipeline("table-question-answering", model=folder, truncation=True)
     assert cut(grid, "how many")["cut_tokens"] == cut.cut_tokens > 0
+
+
+def test_the_command_answers_questions_about_files(folder: Path, tmp_path: Path) -> None:
+    lines = []
+    for number, (table, query) in enumerate(tables(3)):
+        pd.DataFrame(table).to_csv(tmp_path / f"{number}.csv", index=False)
+        lines.append(json.dumps({"query": query, "table": f"{number}.csv"}))
+    (tmp_path / "asked.jsonl").write_text("\n".join(lines))
+    out = tmp_path / "out.jsonl"
+    given = ["--input", str(tmp_path / "asked.jsonl"), "--output", str(out)]
+    with pytest.raises(SystemExit) as ended:
+        main(["run", "table-question-answering", str(folder), *given])
+    assert ended.value.code == 0
+    ask = pipeline("table-question-answering", model=folder)
+    wanted = [json.loads(json.dumps(ask(table, query))) for table, query in tables(3)]
+    assert [json.loads(line)["answer"] for line in out.read_text().splitlines()] == wanted
 
 
 def test_a_family_that_lacks_what_tables_need_refuses(folder: Path) -> None:
