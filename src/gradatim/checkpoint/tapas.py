@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
 
 from gradatim.checkpoint import bert, encoder
 from gradatim.checkpoint.config import ModelConfig
@@ -29,10 +28,6 @@ def _flag(theirs: str, ours: str, default: bool) -> Setting:
     return Setting(theirs, ours, default=default, read=lambda value, fields: bool(value))
 
 
-def _restart(value: Any, fields: Any) -> list[str]:
-    return list(CELL) if value else []
-
-
 def _head(config: ModelConfig) -> list[Rule]:
     return [*CELLS, *(AGGREGATION if config.num_outputs else [])]
 
@@ -48,7 +43,7 @@ FAMILY = Family(
         ),
         Setting(
             "reset_position_index_per_cell", "embedding.restart", default=True,
-            read=_restart, write=lambda value, record: bool(value),
+            read=lambda value, fields: CELL if value else 0, write=lambda value, record: bool(value),
         ),
     ),
     only=encoder.ONLY,

@@ -85,8 +85,7 @@ class BackboneConfig:
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> BackboneConfig:
         """The inverse of `to_dict`; raises TypeError on a field that does not exist."""
-        embedding = {**fields["embedding"], "restart": tuple(fields["embedding"].get("restart", ()))}
-        parts = {"embedding": EmbeddingConfig(**embedding), "block": BlockConfig(**fields["block"])}
+        parts = {"embedding": EmbeddingConfig(**fields["embedding"]), "block": BlockConfig(**fields["block"])}
         return cls(**{**fields, **parts})
 
 

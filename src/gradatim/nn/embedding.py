@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Literal
 
 import torch
@@ -27,7 +28,8 @@ class EmbeddingConfig:
     first_position  the row of the position table where texts begin (RoBERTa's is 2)
     num_segments    segment vectors to add, 0 for none
     marks           what else is told of a token and has vectors to add, each with its number of values
-    restart         positions count anew for all tokens of a row that these marks tell apart (Herzig et al. 2020)
+    restart         positions count anew for all tokens of a row that the first so many marks tell apart (Herzig et al.
+                    2020)
     scaled          word vectors are multiplied by sqrt(width) (Vaswani et al. 2017, section 3.4)
     norm            the sum is normalised
     """
@@ -39,7 +41,7 @@ class EmbeddingConfig:
     first_position: int = 0
     num_segments: int = 0
     marks: Mapping[str, int] = field(default_factory=dict)
-    restart: tuple[str, ...] = ()
+    restart: int = 0
     scaled: bool = False
     norm: bool = False
     norm_eps: float = 1e-12
@@ -51,8 +53,8 @@ class EmbeddingConfig:
                 raise ConfigError(f"{size} must be at least 1, not {getattr(self, size)}")
         if self.positions not in POSITIONS:
             raise ConfigError(f"unknown positions '{self.positions}'; known: {', '.join(POSITIONS)}")
-        if unknown := [name for name in self.restart if name not in self.marks]:
-            raise ConfigError(f"positions cannot restart by {', '.join(unknown)}: no such marks")
+        if not 0 <= self.restart <= len(self.marks):
+            raise ConfigError(f"positions cannot restart by {self.restart} of {len(self.marks)} marks")
 
 
 class Embedding(nn.Module):
@@ -96,8 +98,8 @@ class Embedding(nn.Module):
     def _firsts(self, layout: Layout, marks: Mapping[str, Tensor]) -> Int[Tensor, " tokens"]:
         """The position of the first token of the row with the same marks."""
         keys = layout.rows
-        for name in self.config.restart:
-            keys = keys * self.config.marks[name] + marks[name]
+        for name, size in islice(self.config.marks.items(), self.config.restart):
+            keys = keys * size + marks[name]
         found, of = torch.unique(keys, return_inverse=True)
         firsts = layout.positions.new_zeros(len(found))
         return firsts.scatter_reduce(0, of, layout.positions, "amin", include_self=False)[of]

@@ -15,7 +15,7 @@ from gradatim.types import Array, Encoded, Grid
 
 MARKS = ("columns", "rows", "previous", "ranks", "inverse_ranks", "relations")  # what is told of a token
 EMPTY = "[EMPTY]"  # the token of a cell that says nothing, where the vocabulary has it
-CELL = ("columns", "rows")  # the marks that tell cells apart
+CELL = 2  # the first so many of them tell cells apart
 NO_CELL = -1
 SIZES = {
     "columns": 256,
