@@ -7,7 +7,7 @@ model in training and the exported file in production implement the same `Sessio
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, get_args
 
@@ -83,6 +83,22 @@ class Corpus:
 
 
 @dataclass(frozen=True, slots=True)
+class Grid:
+    """A table of texts: the names of its columns, and rows that have a cell for each."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    @classmethod
+    def of(cls, columns: Iterable[Any], rows: Iterable[Iterable[Any]]) -> Grid:
+        """Of values of any kind; None is an empty text."""
+        return cls(
+            tuple(map(str, columns)),
+            tuple(tuple("" if cell is None else str(cell) for cell in row) for row in rows),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Encoded:
     """Texts as packed rows: `arrays` holds flat values and `lengths` (rows,).
 
@@ -95,14 +111,16 @@ class Encoded:
     num_texts: int
     cut: int = 0
 
-    def joined(self, other: Encoded) -> Encoded:
-        """The texts of both, these first, with the arrays that both have."""
-        shared = {
-            name: (mine, other.arrays[name]) for name, mine in self.arrays.items() if name in other.arrays
-        }
-        arrays = {name: np.concatenate(parts) for name, parts in shared.items()}
-        owners = np.concatenate([self.owners, other.owners + self.num_texts])
-        return Encoded(arrays, owners, self.num_texts + other.num_texts, self.cut + other.cut)
+    @staticmethod
+    def together(parts: Sequence[Encoded]) -> Encoded:
+        """The texts of all parts, with the arrays that all of them have."""
+        first, *others = parts
+        names = [name for name in first.arrays if all(name in part.arrays for part in others)]
+        arrays = {name: np.concatenate([part.arrays[name] for part in parts]) for name in names}
+        before = np.cumsum([0, *(part.num_texts for part in parts)])
+        owners = [part.owners + start for part, start in zip(parts, before, strict=False)]
+        cut = sum(part.cut for part in parts)
+        return Encoded(arrays, np.concatenate(owners), int(before[-1]), cut)
 
 
 class Encoder(Protocol):

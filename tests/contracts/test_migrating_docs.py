@@ -20,4 +20,4 @@ def test_examples_can_be_read_and_name_tasks_that_exist() -> None:
     examples = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
     calls = [node for text in examples for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)]
     made = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "pipeline"]
-    assert len({find_task(ast.literal_eval(call.args[0])) for call in made}) == len(made) == 8
+    assert len({find_task(ast.literal_eval(call.args[0])) for call in made}) == len(made) == 9

@@ -13,7 +13,8 @@ from gradatim.checkpoint.config import ModelConfig
 from gradatim.checkpoint.folder import FAMILIES, family_of
 from gradatim.checkpoint.rules import to_ours, to_theirs
 from gradatim.models.presets import Sizes as PresetSizes
-from gradatim.models.presets import bert, decoder, distilbert, gpt, gpt2, marian, mpnet, roberta, t5
+from gradatim.models.presets import bert, decoder, distilbert, gpt, gpt2, marian, mpnet, roberta, t5, tapas
+from gradatim.text.grids import GridConfig
 
 sizes = st.builds(
     lambda heads, head_width, **rest: PresetSizes(num_heads=heads, width=heads * head_width, **rest),
@@ -43,6 +44,7 @@ bodies: dict[str, Any] = {
         activation=st.sampled_from(["gelu_tanh", "relu", "silu"]),
         gated=st.booleans(),
     ),
+    "tapas": st.builds(tapas, sizes, num_segments=st.integers(1, 3), activation=activations),
     "marian": st.builds(marian, sizes, activation=activations, scaled=st.booleans()),
 }
 
@@ -70,6 +72,8 @@ def models(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
         more = {"num_outputs": outputs}
         if kind in ("classification", "choice", "relation"):
             more["inner"] = "relu" if name == "distilbert" else "tanh"
+        if kind == "table":
+            more["grid"] = GridConfig(one_column=draw(st.booleans()), max_rows=draw(st.integers(2, 9)))
     return name, {"kind": kind, "body": body, **more}
 
 

@@ -11,7 +11,7 @@ from torch import nn
 from gradatim.errors import CheckpointError, ConfigError
 from gradatim.models.attentive import AttentiveConfig, RecurrentSeq2Seq
 from gradatim.models.backbone import Backbone, BackboneConfig
-from gradatim.models.classifier import Classifier, StaticConfig, Tagger, WordVectors
+from gradatim.models.classifier import Classifier, GridReader, StaticConfig, Tagger, WordVectors
 from gradatim.models.convolutional import ConvolutionalBackbone, ConvolutionalConfig, ConvolutionalSeq2Seq
 from gradatim.models.elmo import ElmoBackbone, ElmoConfig
 from gradatim.models.heads import LanguageHead, MaskedHead, RowHead
@@ -19,10 +19,11 @@ from gradatim.models.language import Body, EncoderDecoder, LanguageModel, Seq2Se
 from gradatim.models.layers import FrozenReader, Layers
 from gradatim.models.recurrent import RecurrentBackbone, RecurrentConfig, WindowConfig
 from gradatim.nn.pooling import Pooling
+from gradatim.text.grids import GridConfig
 
 Kind = Literal[
     "body", "masked", "pretraining", "causal", "classification", "choice", "relation", "tagging", "span", "seq2seq",
-    "vector_to_text", "both_ways",
+    "vector_to_text", "both_ways", "table",
 ]  # fmt: skip
 BodyConfig = BackboneConfig | RecurrentConfig | WindowConfig | StaticConfig | ElmoConfig | ConvolutionalConfig
 DecoderConfig = BackboneConfig | AttentiveConfig | ConvolutionalConfig
@@ -42,6 +43,7 @@ class ModelConfig:
     bias, scale  of the output matrix, and of the states before it
     layers       of a body that is frozen, through a BiLSTM of `recurrent_width` if above 0
     vector_width of what a text is written from
+    grid         how a model of tables answers; `num_outputs` and `labels` are then those of the aggregations
     labels       names of the outputs, if known
     special      token ids by role: "pad", "bos", "eos", and "start" of a decoder
     prefix       what every source of an encoder-decoder begins with
@@ -63,6 +65,7 @@ class ModelConfig:
     layers: Layers | None = None
     recurrent_width: int = 0
     vector_width: int = 0
+    grid: GridConfig | None = None
     labels: tuple[str, ...] = ()
     special: Mapping[str, int] = field(default_factory=dict)
     prefix: str = ""
@@ -83,6 +86,10 @@ class ModelConfig:
         if self.kind in ROWS:
             how: dict[str, Any] = {"pooling": self.pooling, "inner": self.inner, "dropout": self.dropout}
             return Classifier(body, width, self.num_outputs, **how)
+        if self.kind == "table":
+            if self.grid is None or not self.transformer.embedding.marks:
+                raise CheckpointError("a model of tables needs `grid`, and marks in its embedding")
+            return GridReader(body, width, self.num_outputs, self.grid, dropout=self.dropout)
         if self.kind in TOKENS:
             return Tagger(body, width, self.num_outputs, dropout=self.dropout)
         if self.kind == "both_ways":
@@ -176,6 +183,7 @@ class ModelConfig:
             "decoder": _decoder(decoder) if decoder else None,
             "pooling": tuple(fields.get("pooling", ("first",))),
             "labels": tuple(fields.get("labels", ())),
+            "grid": GridConfig(**fields["grid"]) if fields.get("grid") else None,
         }
         return cls(**{**fields, **parts})
 
@@ -216,6 +224,9 @@ def _head(model: nn.Module, body: Any) -> dict[str, Any]:
         case LanguageModel(head=MaskedHead() as head):
             kind = "masked" if model.relation is None else "pretraining"
             return {"kind": kind, "activation": head.activation, "norm_eps": head.norm.eps}
+        case GridReader(head=head, aggregation=aggregation):
+            count = aggregation.linear.out_features if aggregation else 0
+            return {"kind": "table", "num_outputs": count, "grid": model.config, "dropout": head.dropout.p}
         case Classifier(head=head) | Tagger(head=head):
             known: dict[str, Any] = {"num_outputs": head.linear.out_features, "dropout": head.dropout.p}
             if isinstance(model, Classifier):

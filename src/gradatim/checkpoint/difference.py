@@ -19,7 +19,8 @@ LENGTHS = (12, 5, 1, 9)
 
 
 def largest_difference(checkpoint: Checkpoint, folder: Path) -> float | None:
-    """The largest absolute difference between our outputs and the reference's on rows of random tokens.
+    """The largest absolute difference between our outputs and the reference's on rows of random tokens; of a model of
+    tables, whose choices need one, between the states that they are made of.
 
     `folder` is the checkpoint in the Hugging Face layout. Ours reads the rows packed in one batch, the
     reference one by one. None where transformers is not installed.
@@ -49,6 +50,8 @@ def largest_difference(checkpoint: Checkpoint, folder: Path) -> float | None:
 def _ours(checkpoint: Checkpoint, ids: Tensor, lengths: list[int]) -> Tensor:
     kind, layout = checkpoint.config.kind, Layout.of(lengths)
     inputs: tuple[Any, ...] = (ids, layout, ids, layout) if kind == "seq2seq" else (ids, layout)
+    if kind == "table":
+        return checkpoint.model.body(*inputs)  # type: ignore[no-any-return, operator]
     if kind in (*ROWS, *TOKENS):
         inputs = (Inputs.of({"ids": ids.numpy(), "lengths": layout.lengths.numpy()}),)
     return checkpoint.model(*inputs)  # type: ignore[no-any-return]
@@ -57,6 +60,9 @@ def _ours(checkpoint: Checkpoint, ids: Tensor, lengths: list[int]) -> Tensor:
 def _theirs(reference: Any, row: Tensor, kind: str) -> Tensor:
     """(tokens or 1, outputs) of one row."""
     ids = row[None, None] if kind == "choice" else row[None]
+    if kind == "table":
+        states: Tensor = reference.base_model(ids).last_hidden_state[0]
+        return states
     out = reference(ids, **({"decoder_input_ids": ids} if kind == "seq2seq" else {}))
     if kind == "span":
         return torch.stack([out.start_logits[0], out.end_logits[0]], -1)

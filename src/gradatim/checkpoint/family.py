@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import KW_ONLY, dataclass, field
 from functools import reduce
 from operator import getitem
-from typing import Any
+from typing import Any, Literal
 
 from gradatim.checkpoint.config import Kind, ModelConfig
 from gradatim.checkpoint.rules import Rule, Same, Tied, within, without
@@ -37,6 +38,7 @@ class Setting:
     default      what it means when it is absent; None: its places keep what they have
     values       theirs -> ours, where they differ; a tuple holds one value for each place
     least        of a number
+    form         theirs is a "number", "numbers" for each of the places, or "names" by number
     read, write  ours of (theirs, all fields), and the way back, of (ours, our record)
 
     Of two settings with one foreign name the later is the one that is written.
@@ -48,6 +50,7 @@ class Setting:
     default: Any = REQUIRED
     values: Mapping[str, Any] | None = None
     least: int = 0
+    form: Literal["number", "numbers", "names"] = "number"
     read: Callable[[Any, Record], Any] = lambda value, fields: value
     write: Callable[[Any, Record], Any] = lambda value, record: value
 
@@ -59,6 +62,15 @@ class Setting:
             if str(value) not in self.values:
                 near, known = did_you_mean(str(value), self.values), ", ".join(self.values)
                 yield f"has {self.theirs} '{value}'{near}; known: {known}"
+        elif self.form == "names":
+            if not isinstance(value, Mapping) or {*map(str, value)} != {*map(str, range(len(value)))}:
+                yield f"has {self.theirs} {value!r}, which names nothing by number from 0"
+        elif self.form == "numbers":
+            places = len(self.ours.split())
+            if not isinstance(value, list | tuple) or len(value) != places:
+                yield f"lacks the {places} numbers {self.theirs}"
+            elif not all(isinstance(one, int | float) and one >= self.least for one in value):
+                yield f"has {self.theirs} {value}; each must be at least {self.least}"
         elif not isinstance(value, int | float):
             yield f"lacks the number {self.theirs}"
         elif value < self.least:
@@ -69,14 +81,22 @@ class Setting:
         value = fields[self.theirs]
         if value is None:
             return
+        if self.form == "names":
+            value = [str(value[key]) for key in sorted(value, key=int)]
         value = self.read(self.values[value] if self.values else value, fields)
+        if self.form == "numbers":
+            value = tuple(value)
         for at, place in enumerate(self.ours.split()):
             *path, last = place.split(".")
             reduce(getitem, path, record)[last] = value[at] if isinstance(value, tuple) else value
 
     def take(self, record: Record) -> Any:
         """Their value of a record; None if they have none for ours."""
-        values = tuple(reduce(getitem, place.split("."), record) for place in self.ours.split())
+        values = tuple(_at(record, place) for place in self.ours.split())
+        if self.form == "numbers":
+            return list(values)
+        if self.form == "names":
+            return {str(i): name for i, name in enumerate(values[0])} or None
         if self.values is None:
             return self.write(values[0], record)
         return next((name for name, ours in self.values.items() if ours in (values, values[0])), None)
@@ -138,7 +158,7 @@ class Family:
             told = "; it ".join(dict.fromkeys(faults))
             raise CheckpointError(f"config.json of a {self.name} model {told}")
         base = self.preset(_ONE)
-        record = {"kind": architecture.kind, **architecture.fixed, "body": base.to_dict()}
+        record = {"kind": architecture.kind, **deepcopy(dict(architecture.fixed)), "body": base.to_dict()}
         if architecture.kind == "seq2seq":
             record["decoder"] = decoder(base).to_dict()
         for side in (record[name] for name in ("body", "decoder") if name in record):
@@ -207,6 +227,14 @@ class Family:
 def output(config: ModelConfig, words: str) -> list[Rule]:
     """The output matrix: the word vectors again, stored or not, or a tensor of its own."""
     return [Tied(OUTPUT, words)] if config.tied else [Same(OUTPUT, "head.linear.weight")]
+
+
+def _at(record: Record, place: str) -> Any:
+    """What stands at a place; None if there is no such."""
+    found: Any = record
+    for name in place.split("."):
+        found = found.get(name)
+    return found
 
 
 def _unnamed(count: int) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from torch import Tensor, nn
 
-from gradatim.checkpoint import bert, distilbert, gpt, marian, mpnet, roberta, t5
+from gradatim.checkpoint import bert, distilbert, gpt, marian, mpnet, roberta, t5, tapas
 from gradatim.checkpoint.config import ModelConfig
 from gradatim.checkpoint.family import OUTPUT, Architecture, Family
 from gradatim.checkpoint.rules import Rule, Same, Weight, copies, left_out, to_ours, to_theirs, weight_names
@@ -27,7 +27,8 @@ T = TypeVar("T")
 FORMAT = 1  # of our own folders
 FAMILIES: Mapping[str, Family] = {
     family.name: family for family in (
-        bert.FAMILY, roberta.FAMILY, distilbert.FAMILY, mpnet.FAMILY, gpt.GPT, gpt.GPT2, t5.FAMILY, marian.FAMILY
+        bert.FAMILY, roberta.FAMILY, distilbert.FAMILY, mpnet.FAMILY, gpt.GPT, gpt.GPT2, t5.FAMILY, marian.FAMILY,
+        tapas.FAMILY,
     )
 }  # fmt: skip
 MAX_SHARD_BYTES = 5_000_000_000

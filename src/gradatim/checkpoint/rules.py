@@ -65,6 +65,16 @@ class Fuse(Weight):
         return tensor.chunk(len(self.names))
 
 
+class Stack(Weight):
+    """Several foreign tensors of equal shape, one upon the other."""
+
+    def join(self, parts: Sequence[Tensor]) -> Tensor:
+        return torch.stack(list(parts))
+
+    def split(self, tensor: Tensor) -> Sequence[Tensor]:
+        return tensor.unbind()
+
+
 @dataclass(frozen=True, slots=True)
 class Tied:
     """A second copy of the foreign tensor `to`, stored or not; either may be the one that is there."""

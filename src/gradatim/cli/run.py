@@ -21,9 +21,12 @@ def command(
     input: Annotated[Path, typer.Option(help="CSV, TSV, JSONL, TXT (also .gz, .xz) or Parquet.")],
     output: Annotated[Path, typer.Option(help="CSV, JSONL or Parquet to write: the input, and the answers.")],
     text: Annotated[
-        str | None, typer.Option(help="Column of the texts; of questions, for question-answering.")
+        str | None,
+        typer.Option(help="Column of the texts; of questions, for those about contexts and tables."),
     ] = None,
-    text_pair: Annotated[str | None, typer.Option(help="Column of the second texts, or of contexts.")] = None,
+    text_pair: Annotated[
+        str | None, typer.Option(help="Column of the second texts, of contexts, or of the files of tables.")
+    ] = None,
     option: Annotated[
         list[str] | None,
         typer.Option("--option", "-o", help="name=value of the task, such as top_k=3; repeat it."),

@@ -115,7 +115,7 @@ def delimited_table(
     when scanned, for a row of another width.
     """
     if not delimiter:
-        delimiter, quoted = _delimiter_and_quoting(path)
+        delimiter, quoted = delimiter_and_quoting(path)
     rows = _first_rows(path, delimiter, quoted)
     if not rows:
         raise DataError(f"{path} is empty: it holds no rows")
@@ -127,7 +127,7 @@ def delimited_table(
     names = columns or header
 
     def scan() -> Iterator[Row]:
-        for number, cells in islice(_rows(path, delimiter, quoted), int(bool(header)), None):
+        for number, cells in islice(delimited_rows(path, delimiter, quoted), int(bool(header)), None):
             if len(cells) < len(names) or any(cells[len(names) :]):
                 rule = "a text with the delimiter in it must stand in double quotes"
                 raise DataError(
@@ -139,7 +139,9 @@ def delimited_table(
     return Table(str(path), names, scan, f"{stamp_of(path)}|{delimiter}|{quoted}|{bool(header)}", notes)
 
 
-def _rows(path: Path, delimiter: str, quoted: bool, strict: bool = True) -> Iterator[tuple[int, list[str]]]:
+def delimited_rows(
+    path: Path, delimiter: str, quoted: bool, strict: bool = True
+) -> Iterator[tuple[int, list[str]]]:
     """Rows that are not blank, with the line they start on."""
     csv.field_size_limit(_FIELD_BYTES)
     quoting: Any = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
@@ -160,10 +162,12 @@ def _rows(path: Path, delimiter: str, quoted: bool, strict: bool = True) -> Iter
 
 def _first_rows(path: Path, delimiter: str, quoted: bool) -> list[list[str]]:
     """Rows to guess from; a wrong guess of the delimiter must not raise for its quotation marks."""
-    return [cells for _, cells in islice(_rows(path, delimiter, quoted, strict=False), _DIALECT_ROWS)]
+    return [
+        cells for _, cells in islice(delimited_rows(path, delimiter, quoted, strict=False), _DIALECT_ROWS)
+    ]
 
 
-def _delimiter_and_quoting(path: Path) -> tuple[str, bool]:
+def delimiter_and_quoting(path: Path) -> tuple[str, bool]:
     """Of a CSV the delimiter that gives all rows the same number of cells; of a TSV whether cells are quoted.
 
     TSV files of benchmarks hold bare quotation marks; those written by spreadsheets quote cells. Quoted it

@@ -117,9 +117,10 @@ class Backbone(nn.Module):
         *,
         memory: Memory | None = None,
         state: DecodeState | None = None,
+        marks: Mapping[str, Tensor] | None = None,
     ) -> Float[Tensor, "tokens width"]:
         """States of all tokens of a packed batch; a `state` is filled so that `advance` can go on from it."""
-        x = self.embedding(ids, layout, segments)
+        x = self.embedding(ids, layout, segments, marks)
         if trace is not None:
             trace.hidden.append(x)
         return self.stack(x, layout, memory=memory, trace=trace, state=state)  # type: ignore[no-any-return]

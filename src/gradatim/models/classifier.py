@@ -15,6 +15,7 @@ from gradatim.nn.dropout import Dropout
 from gradatim.nn.packed import Layout
 from gradatim.nn.pooling import Pooling, pool
 from gradatim.nn.stack import Trace
+from gradatim.text.grids import GridConfig
 
 
 class Classifier(nn.Module):
@@ -61,6 +62,35 @@ class Tagger(nn.Module):
         """Without the tokens that only fill the batch."""
         states = self.body(inputs.ids, inputs.layout, inputs.segments, trace)
         return self.head(states[: inputs.num_tokens])  # type: ignore[no-any-return]
+
+
+class GridReader(nn.Module):
+    """body -> two logits of every token of a table, of its cell and of its column, and of every row those of the
+    aggregations, if there are any (Herzig et al. 2020, section 2).
+    """
+
+    def __init__(
+        self, body: nn.Module, width: int, num_aggregations: int, config: GridConfig, *, dropout: float = 0.1
+    ) -> None:
+        super().__init__()
+        self.body = body
+        self.config = config
+        self.head = TokenHead(width, 2, dropout=dropout)
+        self.aggregation = (
+            RowHead(width, num_aggregations, inner="tanh", dropout=0.0) if num_aggregations else None
+        )
+
+    def forward(
+        self, inputs: Inputs, trace: Trace | None = None
+    ) -> tuple[Float[Tensor, "tokens 2"], Float[Tensor, "rows aggregations"] | None]:
+        """Without the tokens and rows that only fill the batch."""
+        states = self.body(inputs.ids, inputs.layout, inputs.segments, trace, marks=inputs.marks)
+        logits = self.head(states[: inputs.num_tokens])
+        logits = logits / logits.new_tensor([self.config.temperature, 1.0])
+        if self.aggregation is None:
+            return logits, None
+        firsts = pool(states, inputs.layout, "first")[: len(inputs.owners)]
+        return logits, self.aggregation(firsts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

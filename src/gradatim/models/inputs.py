@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -10,16 +11,19 @@ from jaxtyping import Int
 from torch import Tensor
 
 from gradatim.nn.packed import Layout, moved
+from gradatim.text.grids import MARKS
 from gradatim.text.windows import ragged
 from gradatim.types import Array, Arrays, Encoded
 
+TOLD = (*MARKS, "cells")  # what is told of the tokens of tables
+READ = ("ids", "segments", *TOLD)  # arrays of an encoder that a model, or its objective, reads
 FILL = 64  # a batch has a multiple of so many tokens
 
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
     """A packed batch: flat ids (of models that read letters, a row of them a word), optional segments, the layout,
-    and which text owns each row.
+    which text owns each row, and what else is told of the tokens of tables (`marks`).
 
     Last rows that no text owns, none longer than the longest that has an owner, may fill the batch up
     to a multiple of `FILL` tokens: matrix kernels are prepared per shape, and shapes that come back
@@ -32,6 +36,7 @@ class Inputs:
     owners: Int[Tensor, " rows"]
     num_texts: int
     num_tokens: int
+    marks: Mapping[str, Int[Tensor, " tokens"]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, arrays: Arrays, owners: Array | None = None, *, fill: int = FILL) -> Inputs:
@@ -43,7 +48,7 @@ class Inputs:
         layout = Layout.of(np.concatenate([lengths, _filler(missing, int(lengths.max(initial=1)))]))
         columns = {
             name: torch.from_numpy(_longer(np.asarray(arrays[name], dtype=np.int64), missing))
-            for name in ("ids", "segments")
+            for name in READ
             if name in arrays
         }
         return cls(
@@ -53,6 +58,7 @@ class Inputs:
             torch.from_numpy(np.asarray(rows, dtype=np.int64)),
             int(rows[-1]) + 1,
             num_tokens,
+            {name: columns[name] for name in TOLD if name in columns},
         )
 
     def to(self, device: torch.device) -> Inputs:
@@ -85,7 +91,7 @@ class PackedTexts:
 
     def __init__(self, encoded: Encoded) -> None:
         self.ids = np.asarray(encoded.arrays["ids"])
-        self.segments = encoded.arrays.get("segments")
+        self.more = {name: encoded.arrays[name] for name in READ[1:] if name in encoded.arrays}
         self.lengths = np.asarray(encoded.arrays["lengths"])
         self.starts = np.cumsum(self.lengths) - self.lengths
         self.first_row = np.searchsorted(encoded.owners, np.arange(encoded.num_texts + 1))
@@ -107,7 +113,6 @@ class PackedTexts:
         owners = np.repeat(np.arange(len(texts)), self.first_row[texts + 1] - self.first_row[texts])
         lengths = self.lengths[rows]
         tokens = ragged(self.starts[rows], lengths)
-        arrays = {"ids": self.ids[tokens], "lengths": lengths}
-        if self.segments is not None:
-            arrays["segments"] = self.segments[tokens]
+        more = {name: values[tokens] for name, values in self.more.items()}
+        arrays = {"ids": self.ids[tokens], "lengths": lengths, **more}
         return Inputs.of(arrays, owners)

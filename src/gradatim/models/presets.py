@@ -13,6 +13,8 @@ from gradatim.models.backbone import BackboneConfig
 from gradatim.models.recurrent import RecurrentConfig
 from gradatim.nn.block import BlockConfig
 from gradatim.nn.embedding import EmbeddingConfig
+from gradatim.text.grids import CELL
+from gradatim.text.grids import SIZES as SIZES_OF_MARKS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +59,12 @@ SIZES = {  # as published
 def bert(sizes: Sizes, *, num_segments: int = 2, **axes: Any) -> BackboneConfig:
     """BERT (Devlin et al. 2019): post-norm, learned positions, segments, a norm on the embedding."""
     return _build(sizes, {"num_segments": num_segments, "norm": True}, {"norm_eps": 1e-12, **axes})
+
+
+def tapas(sizes: Sizes, *, num_segments: int = 3, **axes: Any) -> BackboneConfig:
+    """TAPAS (Herzig et al. 2020): BERT that is told row, column and rank, whose positions restart in every cell."""
+    embedding = {"num_segments": num_segments, "norm": True, "marks": dict(SIZES_OF_MARKS), "restart": CELL}
+    return _build(sizes, embedding, {"norm_eps": 1e-12, **axes})
 
 
 def roberta(sizes: Sizes, **axes: Any) -> BackboneConfig:

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gradatim.models.classifier import Classifier, Tagger
-from gradatim.models.inputs import Inputs
+from gradatim.models.classifier import Classifier, GridReader, Tagger
+from gradatim.models.inputs import READ, Inputs
 from gradatim.models.language import LanguageModel
 from gradatim.text.windows import ragged
 from gradatim.types import Array, Arrays
@@ -26,42 +26,53 @@ class TorchSession:
 
     def run(self, arrays: Arrays) -> Arrays:
         """Arrays of an encoder in; `logits` (rows, labels) and `features` (rows, width) of a classifier out,
-        `logits` (tokens, outputs) of a tagger, of a language model `logits` of the tokens that the array `asked` marks,
-        and of a body `states` (tokens, width).
+        `logits` (tokens, outputs) of a tagger, of what reads tables `aggregation` (rows, labels) too, of a language
+        model `logits` of the tokens that the array `asked` marks, and of a body `states` (tokens, width).
         """
         lengths = np.asarray(arrays["lengths"])
         starts = np.cumsum(lengths) - lengths
-        outputs: dict[str, list[Array]] = {}
-        places: list[Array] = []
+        outputs: dict[str, list[tuple[Array, Array]]] = {}
         was_training, device = self.model.training, next(self.model.parameters()).device
         self.model.eval()
         by_length = np.argsort(lengths, kind="stable")
         with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=self.bf16):
             for rows in _batches(by_length, lengths, self.max_tokens):
                 tokens = ragged(starts[rows], lengths[rows])
-                part = {name: arrays[name][tokens] for name in ("ids", "segments") if name in arrays}
+                part = {name: arrays[name][tokens] for name in READ if name in arrays}
                 inputs = Inputs.of({**part, "lengths": lengths[rows]}).to(device)
                 asked = arrays["asked"][tokens] if "asked" in arrays else None
+                places = tokens if asked is None else tokens[asked]
                 for name, values in self._outputs(inputs, asked).items():
-                    outputs.setdefault(name, []).append(values.float().cpu().numpy())
-                of = rows if isinstance(self.model, Classifier) else tokens
-                places.append(of if asked is None else of[asked])
+                    of = rows if isinstance(self.model, Classifier) or name == "aggregation" else places
+                    outputs.setdefault(name, []).append((of, values.float().cpu().numpy()))
         self.model.train(was_training)
-        back = np.argsort(np.concatenate(places))
-        return {name: np.concatenate(parts)[back] for name, parts in outputs.items()}
+        return {name: _put_back(parts) for name, parts in outputs.items()}
 
     def _outputs(self, inputs: Inputs, asked: Array | None) -> dict[str, Tensor]:
         model = self.model
         if isinstance(model, Tagger):
             return {"logits": model(inputs)}
+        if isinstance(model, GridReader):
+            logits, aggregation = model(inputs)
+            return (
+                {"logits": logits} if aggregation is None else {"logits": logits, "aggregation": aggregation}
+            )
         if isinstance(model, Classifier):
             features = model.features(inputs)
             return {"logits": model.head(features), "features": features}
         body = model.body if isinstance(model, LanguageModel) else model
-        states = body(inputs.ids, inputs.layout, inputs.segments)[: inputs.num_tokens]
+        marks = {"marks": inputs.marks} if inputs.marks else {}  # which not all bodies know
+        states = body(inputs.ids, inputs.layout, inputs.segments, **marks)[: inputs.num_tokens]
         if not isinstance(model, LanguageModel):
             return {"states": states}
         return {"logits": model.head(states if asked is None else states[torch.from_numpy(asked)])}
+
+
+def _put_back(parts: list[tuple[Array, Array]]) -> Array:
+    """Values of batches in the order of the rows or tokens that they are of."""
+    places, values = zip(*parts, strict=True)
+    ordered: Array = np.concatenate(values)[np.argsort(np.concatenate(places))]
+    return ordered
 
 
 def _batches(order: Array, lengths: Array, max_tokens: int) -> list[Array]:

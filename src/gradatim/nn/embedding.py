@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import islice
 from typing import Literal
 
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
@@ -24,6 +27,9 @@ class EmbeddingConfig:
     positions       "learned" vectors, sinusoids with "interleaved" channels or in "halves", or "none"
     first_position  the row of the position table where texts begin (RoBERTa's is 2)
     num_segments    segment vectors to add, 0 for none
+    marks           what else is told of a token and has vectors to add, each with its number of values
+    restart         positions count anew for all tokens of a row that the first so many marks tell apart (Herzig et al.
+                    2020)
     scaled          word vectors are multiplied by sqrt(width) (Vaswani et al. 2017, section 3.4)
     norm            the sum is normalised
     """
@@ -34,6 +40,8 @@ class EmbeddingConfig:
     positions: Literal["learned", "interleaved", "halves", "none"] = "learned"
     first_position: int = 0
     num_segments: int = 0
+    marks: Mapping[str, int] = field(default_factory=dict)
+    restart: int = 0
     scaled: bool = False
     norm: bool = False
     norm_eps: float = 1e-12
@@ -45,10 +53,12 @@ class EmbeddingConfig:
                 raise ConfigError(f"{size} must be at least 1, not {getattr(self, size)}")
         if self.positions not in POSITIONS:
             raise ConfigError(f"unknown positions '{self.positions}'; known: {', '.join(POSITIONS)}")
+        if not 0 <= self.restart <= len(self.marks):
+            raise ConfigError(f"positions cannot restart by {self.restart} of {len(self.marks)} marks")
 
 
 class Embedding(nn.Module):
-    """word + position + segment (Devlin et al. 2019, figure 2), each of them as the configuration says.
+    """word + position + segment (Devlin et al. 2019, figure 2) + marks, each of them as the configuration says.
 
     Word vectors may give sparse gradients, so that a step touches only the rows in the batch.
     """
@@ -66,6 +76,9 @@ class Embedding(nn.Module):
             self.register_buffer("sinusoids", table, persistent=False)
         if config.num_segments:
             self.segments = nn.Embedding(config.num_segments, config.width)
+        self.marks = nn.ModuleDict(
+            {name: nn.Embedding(size, config.width) for name, size in config.marks.items()}
+        )
         self.norm = nn.LayerNorm(config.width, eps=config.norm_eps) if config.norm else nn.Identity()
         self.dropout = Dropout(config.dropout)
 
@@ -74,15 +87,29 @@ class Embedding(nn.Module):
         ids: Int[Tensor, " tokens"],
         layout: Layout,
         segments: Int[Tensor, " tokens"] | None = None,
+        marks: Mapping[str, Tensor] | None = None,
     ) -> Float[Tensor, "tokens width"]:
-        """Raises IndexError when a row is longer than the position table."""
-        return self.at(ids, layout.positions, segments)
+        """A mark that is not told is 0. Raises IndexError when a row is longer than the position table."""
+        positions = layout.positions
+        if marks and self.config.restart:
+            positions = positions - self._firsts(layout, marks)
+        return self.at(ids, positions, segments, marks)
+
+    def _firsts(self, layout: Layout, marks: Mapping[str, Tensor]) -> Int[Tensor, " tokens"]:
+        """The position of the first token of the row with the same marks."""
+        keys = layout.rows
+        for name, size in islice(self.config.marks.items(), self.config.restart):
+            keys = keys * size + marks[name]
+        found, of = torch.unique(keys, return_inverse=True)
+        firsts = layout.positions.new_zeros(len(found))
+        return firsts.scatter_reduce(0, of, layout.positions, "amin", include_self=False)[of]
 
     def at(
         self,
         ids: Int[Tensor, " tokens"],
         positions: Int[Tensor, " tokens"],
         segments: Int[Tensor, " tokens"] | None = None,
+        marks: Mapping[str, Tensor] | None = None,
     ) -> Float[Tensor, "tokens width"]:
         """Embed tokens that stand at these positions of their rows."""
         config = self.config
@@ -95,4 +122,6 @@ class Embedding(nn.Module):
             x = x + self.sinusoids[positions]
         if config.num_segments:
             x = x + (self.segments.weight[0] if segments is None else self.segments(segments))
+        for name, table in self.marks.items():
+            x = x + table(marks[name] if marks and name in marks else torch.zeros_like(ids))
         return self.dropout(self.norm(x))  # type: ignore[no-any-return]

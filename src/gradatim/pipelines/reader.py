@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import reduce
 from typing import Any, cast
 
 from tokenizers import Tokenizer
@@ -12,6 +11,7 @@ from tokenizers import Tokenizer
 from gradatim.engine.manifest import JSON
 from gradatim.errors import ConfigError
 from gradatim.pipelines.calls import WHOLE, Pipeline, at_least
+from gradatim.text.grids import GridConfig, GridEncoder
 from gradatim.text.pieces import PieceEncoder
 from gradatim.types import KINDS, Array, Arrays, Encoded, Encoder, Kind, Session, Task
 
@@ -24,7 +24,7 @@ STRIDE = 128  # tokens that neighbouring windows share, at most; a fourth of a s
 class Reader:
     """A model and what a task must know of it.
 
-    kind         what it was made for: "classification", "tagging", "span", "masked", "choice", "body"
+    kind         what it was made for: "classification", "tagging", "span", "masked", "choice", "table", "body"
     labels       of its outputs
     pairs        whether it reads pairs of texts or single ones; None where either may be
     problem      "regression", "multi_label_classification" or "", one label of several
@@ -32,6 +32,7 @@ class Reader:
     tokenizer    tokenizer.json as text, None for a model that reads no pieces
     mask         the token that stands for a missing word, if there is one
     cleans       written tokens are joined without the spaces before punctuation
+    grids, grid  of a model of tables: its encoder, and how it answers
     """
 
     kind: str
@@ -44,6 +45,8 @@ class Reader:
     tokenizer: str | None = None
     mask: str | None = None
     cleans: bool = False
+    grids: GridEncoder | None = None
+    grid: GridConfig | None = None
     encoders: dict[tuple[int, int, bool], PieceEncoder] = field(default_factory=dict)
 
     @property
@@ -51,7 +54,7 @@ class Reader:
         """What the file of such a model says of it."""
         kind = "regression" if self.problem == "regression" else READ.get(self.kind, self.kind)
         if kind not in KINDS:
-            raise ConfigError(f"a model of kind '{kind}' does none of the tasks")
+            raise ConfigError(f"a model of kind '{kind}' cannot become one file so far")
         several = self.problem == "multi_label_classification"
         named = self.kind in ("classification", "tagging")
         return Task(self.labels if named else (), several, bool(self.pairs), cast(Kind, kind))
@@ -108,7 +111,7 @@ class ReadingPipeline(Pipeline):
         **more: bool,
     ) -> tuple[Encoded, list[int | None]]:
         """Texts as rows, long ones in windows, and of each how many tokens were left out; None where none may be."""
-        truncate = _truncates(truncation)
+        truncate = truncates(truncation)
         if max_length is not None:
             at_least("max_length", max_length, 1)
         encoder: Any = self.reader.encoder_for(max_length, stride, truncate)
@@ -119,7 +122,7 @@ class ReadingPipeline(Pipeline):
             encoder.encode([text], None if pairs is None else [pairs[row]], **more)
             for row, text in enumerate(texts)
         ]
-        encoded = reduce(Encoded.joined, each)
+        encoded = Encoded.together(each)
         self.cut_tokens += encoded.cut
         return encoded, [one.cut for one in each]
 
@@ -148,7 +151,8 @@ def shared(max_length: int) -> int:
     return min(STRIDE, max_length // 4)
 
 
-def _truncates(truncation: Any) -> bool:
-    if truncation not in (*WHOLE, *CUTS):
+def truncates(truncation: Any, cuts: tuple[Any, ...] = CUTS) -> bool:
+    """Whether something may be left out; raises ConfigError for no known way to say so."""
+    if truncation not in (*WHOLE, *cuts):
         raise ConfigError(f"truncation is True or False, not {truncation!r}")
-    return truncation in CUTS
+    return truncation in cuts

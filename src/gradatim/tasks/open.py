@@ -144,6 +144,7 @@ def open_reader(folder: Path, *, bare: bool = False) -> Reader:
     from gradatim.models.elmo import encoder_for
     from gradatim.models.session import TorchSession
     from gradatim.pipelines.reader import Reader, shared
+    from gradatim.text.grids import GridEncoder
 
     labels: tuple[str, ...] = ()
     kind = "body"
@@ -163,10 +164,15 @@ def open_reader(folder: Path, *, bare: bool = False) -> Reader:
     length = int(min(limit, config.longest or LONGEST))
     tokenizer = tokenizer_json(folder)
     pieces = encoder_for(config, tokenizer, max_length=length, stride=shared(length))
+    grids = grid = None
+    if kind == "table" and (grid := read.config.grid) is not None:
+        labels = read.config.labels
+        grids = GridEncoder(pieces, read.config.transformer.embedding.marks, grid)
     return Reader(
         kind=kind, session=TorchSession(model), encoder=pieces, labels=labels,
         problem=str(problem), tokenizer=tokenizer,
         mask=_mask(told.get("mask_token"), pieces.tokenizer), cleans=bool(told.get("clean_up_tokenization_spaces")),
+        grids=grids, grid=grid,
     )  # fmt: skip
 
 

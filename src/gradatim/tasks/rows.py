@@ -22,8 +22,10 @@ BATCH = 256  # rows that are answered, and kept, together
 SUFFIXES = (".jsonl", ".csv", ".parquet")
 ANSWER = "answer"  # the column of an answer that is no dictionary of single values
 ASKED = {
-    "question-answering": ("question", "context")
+    "question-answering": ("question", "context"),
+    "table-question-answering": ("query", "table"),
 }  # tasks of two texts by name, and how their columns are called
+FILED = "table-question-answering"  # its second column names files, beside the one that is read
 BY_HAND = ("multiple-choice", "sentence-similarity")  # tasks whose inputs are more than texts
 
 Row = tuple[Sequence[Any], Any]  # the cells of a row, and its answer
@@ -57,8 +59,14 @@ def read_inputs(task: str, path: Path, *, text: str | None = None, text_pair: st
     columns = choose_columns(table, text=given[0], text_pair=given[1], labelled=False, pairs=paired)
     if not paired or columns.text_pair is None:
         return Inputs(table, lambda cells: _cell(cells[columns.text]))
-    places = (columns.text, columns.text_pair)
-    return Inputs(table, lambda cells: {key: _cell(cells[at]) for key, at in zip(keys, places, strict=True)})
+    first, second = columns.text, columns.text_pair
+    folder = path.parent if name == FILED else None  # of the files that the second column names
+
+    def asked(cells: Sequence[Any]) -> dict[str, Any]:
+        beside = _cell(cells[second])
+        return {keys[0]: _cell(cells[first]), keys[1]: beside if folder is None else folder / beside}
+
+    return Inputs(table, asked)
 
 
 def answer_rows(

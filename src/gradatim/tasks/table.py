@@ -15,6 +15,7 @@ from gradatim.pipelines.entities import TokenClassification
 from gradatim.pipelines.features import FeatureExtraction, SentenceSimilarity
 from gradatim.pipelines.generation import TextGeneration
 from gradatim.pipelines.labels import TextClassification
+from gradatim.pipelines.tables import TableQuestionAnswering
 from gradatim.pipelines.writing import Summarization, Text2TextGeneration, Translation
 from gradatim.pipelines.zero_shot import ZeroShotClassification
 
@@ -71,6 +72,10 @@ JOBS: Mapping[str, Job] = {
     ),
     "multiple-choice": Job(
         MultipleChoice, ("choice",), "`gradatim train` with a recipe of kind 'choice' makes one"
+    ),
+    "table-question-answering": Job(
+        TableQuestionAnswering, ("table",),
+        "`gradatim train` with a recipe of kind 'table' makes one; 'google/tapas-base-finetuned-wtq' is one",
     ),
     "text-generation": Job(
         TextGeneration, ("causal",), "`gradatim lm train corpus.txt` makes one; 'openai-community/gpt2' is one"

@@ -28,15 +28,15 @@ class Frame:
             raise ConfigError("tokenizer.json must encode a text as one run of tokens between special tokens")
         ends = [len(origin) - origin[::-1].index(text) for text in slots]
         gaps = list(zip([0, *ends], [*runs, len(origin)], strict=True))
-        self._specials = [probe.ids[start:end] for start, end in gaps]
+        self.specials = [probe.ids[start:end] for start, end in gaps]
         self._special_segments = [probe.type_ids[start:end] for start, end in gaps]
         self._segments = [probe.type_ids[run] for run in runs]
         self._one_segment = len(set(probe.type_ids)) == 1
-        self.num_specials = sum(map(len, self._specials))
+        self.num_specials = sum(map(len, self.specials))
 
     def ids(self, rows: Sequence[Sequence[list[int]]], total: int) -> Array:
         """The framed rows end to end: int64 `(total,)`; `rows` holds a column of lists per text of a pair."""
-        return _flat(_interleave(self._specials, rows), total)
+        return _flat(_interleave(self.specials, rows), total)
 
     def segments(self, rows: Sequence[Sequence[list[int]]], total: int) -> Array:
         """Segment ids of the framed rows: int64 `(total,)`."""
@@ -53,7 +53,7 @@ class Frame:
         return _flat(_interleave(self._constant(0), rows), total)
 
     def _constant(self, value: int) -> list[list[int]]:
-        return [[value] * len(ids) for ids in self._specials]
+        return [[value] * len(ids) for ids in self.specials]
 
 
 def _filled(values: Sequence[int], rows: Sequence[Sequence[list[int]]]) -> list[list[list[int]]]:

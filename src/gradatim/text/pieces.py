@@ -65,6 +65,11 @@ class PieceEncoder:
         """Tokens of a text that fit into a row, without the special ones."""
         return self.max_length - self._single.num_specials
 
+    @property
+    def around(self) -> tuple[list[int], list[int]]:
+        """The special tokens before the first text of a pair, and those between both."""
+        return self._pair.specials[0], self._pair.specials[1]
+
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any], tokenizer_json: str) -> PieceEncoder:
         """The encoder that wrote these `settings`."""
@@ -100,7 +105,7 @@ class PieceEncoder:
         all its windows and `words` the words, as the tokenizer divides them, that they are pieces of.
         """
         contents = [
-            self._contents(side, spans, places) for side in ([texts] if pairs is None else [texts, pairs])
+            self.contents(side, spans, places) for side in ([texts] if pairs is None else [texts, pairs])
         ]
         frame = self._single if pairs is None else self._pair
         if not frame.num_specials:  # no row may be empty: attention needs something to attend to
@@ -114,7 +119,7 @@ class PieceEncoder:
 
     def documents(self, texts: Sequence[str]) -> Encoded:
         """The tokens of each text as one row of `ids`: no special tokens, no windows, whatever the length."""
-        rows = self._contents(texts)["ids"]
+        rows = self.contents(texts)["ids"]
         lengths = np.fromiter(map(len, rows), np.int64, len(rows))
         ids = np.fromiter(chain.from_iterable(rows), np.int64, int(lengths.sum()))
         return Encoded({"ids": ids, "lengths": lengths}, np.arange(len(rows)), len(rows))
@@ -143,8 +148,8 @@ class PieceEncoder:
                 columns[1].append((owner, *second))
         return columns, cut
 
-    def _contents(self, texts: Sequence[str], spans: bool = False, places: bool = False) -> Contents:
-        """Tokens of every text, without special tokens."""
+    def contents(self, texts: Sequence[str], spans: bool = False, places: bool = False) -> Contents:
+        """The `ids` of every text without special tokens, and what `encode` tells of them with `spans` and `places`."""
         batch = list(texts)
         encode = self._tokenizer.encode_batch if spans else self._tokenizer.encode_batch_fast
         try:

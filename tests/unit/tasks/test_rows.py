@@ -85,6 +85,9 @@ def test_questions_and_contexts_are_found_by_name(tmp_path: Path) -> None:
     path = tmp_path / "asked.jsonl"
     path.write_text(json.dumps({"context": "Ada wrote it.", "question": "Who?"}) + "\n")
     assert list(read_inputs("question-answering", path)) == [{"question": "Who?", "context": "Ada wrote it."}]
+    path.write_text(json.dumps({"query": "Who?", "table": "games.csv"}) + "\n")
+    asked = {"query": "Who?", "table": tmp_path / "games.csv"}
+    assert list(read_inputs("table-question-answering", path)) == [asked]
     with pytest.raises(ConfigError, match="in Python"):
         read_inputs("multiple-choice", path)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
 
 import numpy as np
 import torch
@@ -97,7 +96,7 @@ def _readings(problem: Problem) -> tuple[float, float]:
 
 def _encoded(lab: Lab, parts: Sequence[Examples]) -> Encoded:
     """The labelled texts, which the lab has encoded already, and others after them."""
-    return reduce(Encoded.joined, map(lab.encode, parts[1:]), lab.train)
+    return Encoded.together([lab.train, *map(lab.encode, parts[1:])])
 
 
 def _edited(lab: Lab, parts: Sequence[Examples]) -> list[Examples]:

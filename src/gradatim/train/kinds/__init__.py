@@ -15,6 +15,7 @@ from gradatim.train.kinds.language import (
 )
 from gradatim.train.kinds.pairs import Seq2SeqSettings
 from gradatim.train.kinds.spans import SpanSettings
+from gradatim.train.kinds.tables import TableSettings
 from gradatim.train.kinds.tagging import TaggingSettings
 from gradatim.train.kinds.texts import ChoiceSettings, ClassificationSettings, RegressionSettings
 from gradatim.train.kinds.vectors import VectorToTextSettings
@@ -33,6 +34,7 @@ KINDS: Mapping[str, type[ObjectiveSettings]] = {
     "choice": ChoiceSettings,
     "tagging": TaggingSettings,
     "span": SpanSettings,
+    "table": TableSettings,
     "causal": CausalSettings,
     "both_ways": BothWaysSettings,
     "masked": MaskedSettings,

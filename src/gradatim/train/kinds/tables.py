@@ -1,0 +1,189 @@
+"""kind = "table": the answer to a question is cells of a table, or what they add up to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import cast
+
+import numpy as np
+from torch import nn
+
+from gradatim.checkpoint.config import ModelConfig
+from gradatim.data.asked import TableQuestion, read_table_questions
+from gradatim.errors import ConfigError, DataError
+from gradatim.models.classifier import GridReader
+from gradatim.models.inputs import PackedTexts
+from gradatim.models.session import TorchSession
+from gradatim.objectives.tables import PUBLISHED, Target, Weak, WeakTables
+from gradatim.pipelines.cells import choose_cells
+from gradatim.pipelines.denotation import (
+    AGGREGATIONS,
+    Value,
+    denoted,
+    first_number,
+    is_denoted,
+    said_value,
+    wanted_value,
+)
+from gradatim.text.grids import CELL, SIZES, GridConfig, GridEncoder
+from gradatim.text.pieces import PieceEncoder
+from gradatim.train.build import Materials, Prepared
+from gradatim.train.kinds.reading import annotated, split
+from gradatim.types import Array, Encoded, Grid
+
+_WORD = re.compile(r"\w+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableSettings:
+    """kind = "table": cells and an aggregation, learned from answers alone, judged by denotation accuracy on dev.
+
+    temperature  logits of cells are divided by it
+    preference, delta, cutoff, importance  of the loss, see `objectives.tables.Weak`
+    test         whether to measure on the test split too, once, at the end
+    """
+
+    temperature: float = 0.0352513
+    preference: float = PUBLISHED.preference
+    delta: float = PUBLISHED.delta
+    cutoff: float = PUBLISHED.cutoff
+    importance: float = PUBLISHED.importance
+    test: bool = False
+
+    def prepare(self, materials: Materials) -> Prepared:
+        train, dev, note = annotated(materials, read_table_questions, "questions")
+        test = split(materials, read_table_questions, "test") if self.test else []
+        if self.test and not test:
+            raise ConfigError("[objective] test: the data has no test split")
+        grid = GridConfig(temperature=self.temperature, plain=0)
+        pieces = PieceEncoder(materials.tokenizer_json, max_length=materials.data.max_length)
+        encoder = GridEncoder(pieces, SIZES, grid)
+        found = [(question, target_of(question)) for question in train]
+        known = [(question, target) for question, target in found if target is not None]
+        inputs, learned = _encoded(encoder, [question for question, _ in known])
+        held, judged = _encoded(encoder, dev)
+        model = self._model(materials, grid)
+        targets = {id(question): target for question, target in known}
+        objective = WeakTables(
+            PackedTexts(inputs),
+            [targets[id(question)] for question in learned],
+            Weak(self.preference, self.delta, self.cutoff, self.importance),
+        )
+        notes = [
+            note,
+            f"{len(train) - len(known):,} questions left out: answers neither in a column nor numbers",
+        ]
+        notes += (
+            [f"{inputs.cut + held.cut:,} tokens of cells too long are left out"]
+            if inputs.cut + held.cut
+            else []
+        )
+
+        def metrics(encoded: Encoded, questions: Sequence[TableQuestion]) -> Mapping[str, float]:
+            return denotation_accuracy(model, encoded, questions, bf16=materials.recipe.bf16())
+
+        made = Prepared(
+            model, ModelConfig.of(model, labels=AGGREGATIONS), objective, None, materials.tokenizer_json, tuple(notes),
+            test=(lambda: metrics(*_encoded(encoder, test))) if test else None,
+        )  # fmt: skip
+        return made.judged(lambda: metrics(held, judged), "accuracy")
+
+    def _model(self, materials: Materials, grid: GridConfig) -> GridReader:
+        """The body with marks; those that it did not have begin at zero, as the logits of cells do."""
+        body = materials.transformer
+        marked = replace(body, embedding=replace(body.embedding, marks=SIZES, restart=CELL))
+        config = ModelConfig(kind="table", body=marked, num_outputs=len(AGGREGATIONS), grid=grid)
+        model = cast(GridReader, materials.build(config))
+        fresh = [] if body.embedding.marks else [f"body.embedding.marks.{name}.weight" for name in SIZES]
+        for name in (*fresh, "head.linear.weight", "head.linear.bias"):
+            nn.init.zeros_(model.get_parameter(name))
+        return model
+
+
+def denotation_accuracy(
+    model: GridReader, encoded: Encoded, questions: Sequence[TableQuestion], *, bf16: bool
+) -> dict[str, float]:
+    """The share of questions whose answer is right, and of those that are answered by an aggregation."""
+    said = TorchSession(model, bf16=bf16).run(encoded.arrays)
+    shapes = [(len(question.grid.rows), len(question.grid.columns)) for question in questions]
+    chosen = choose_cells(said["logits"], encoded, shapes, model.config, said["aggregation"])
+    right, aggregated = 0, 0
+    for question, one in zip(questions, chosen, strict=True):
+        assert one.aggregation is not None
+        aggregation = AGGREGATIONS[int(one.aggregation.argmax())]
+        right += is_denoted(denoted(question.grid, one.cells, aggregation), question.answers)
+        aggregated += aggregation != AGGREGATIONS[0]
+    return {"accuracy": right / len(questions), "aggregated": aggregated / len(questions)}
+
+
+def target_of(question: TableQuestion) -> Target | None:
+    """The cells that hold the answer, if those of one column do, and the answer as a number, if it is one.
+
+    None if it is neither. Of several columns, and of several cells with the same value, those count whose row and name
+    share most words with the question.
+    """
+    grid, wanted = question.grid, [wanted_value(answer) for answer in question.answers]
+    number = wanted[0].number if len(wanted) == 1 else None
+    asked = _words(question.question)
+    cells = np.zeros((len(grid.rows), len(grid.columns)), dtype=bool)
+    best = max((_held(grid, at, wanted, asked) for at in range(len(grid.columns))), key=lambda one: one[0])
+    for row, column in best[1]:
+        cells[row, column] = True
+    if not best[1] and number is None:
+        return None
+    return Target(cells, _numbers(grid), np.nan if number is None else number)
+
+
+def _held(
+    grid: Grid, column: int, wanted: Sequence[Value], asked: frozenset[str]
+) -> tuple[float, list[tuple[int, int]]]:
+    """The cells of a column that hold the values, and how well they fit the question; none, if it lacks one."""
+    said = [row[column] for row in _values(grid)]
+    fit = float(len(asked & _words(grid.columns[column])))
+    cells = []
+    for value in wanted:
+        rows = [row for row, one in enumerate(said) if value.matches(one)]
+        if not rows:
+            return -1.0, []
+        shared = {row: len(asked & _words(" ".join(grid.rows[row]))) for row in rows}
+        best = max(rows, key=lambda row: shared[row])
+        cells.append((best, column))
+        fit += shared[best] / len(wanted)
+    return fit, cells
+
+
+def _encoded(encoder: GridEncoder, questions: Sequence[TableQuestion]) -> tuple[Encoded, list[TableQuestion]]:
+    """Questions as rows, those about one table together, and the questions in that order.
+
+    A table with a row too long to be read is shortened, and the tokens that this costs are counted.
+    """
+    by_grid: dict[int, list[TableQuestion]] = {}
+    for question in questions:
+        by_grid.setdefault(id(question.grid), []).append(question)
+    parts = []
+    for some in by_grid.values():
+        asked, grids = [one.question for one in some], [one.grid for one in some]
+        try:
+            parts.append(encoder.encode(asked, grids))
+        except DataError:
+            parts.append(encoder.encode(asked, grids, truncate=True))
+    return Encoded.together(parts), [one for some in by_grid.values() for one in some]
+
+
+@cache
+def _values(grid: Grid) -> list[list[Value]]:
+    return [[said_value(cell) for cell in row] for row in grid.rows]
+
+
+@cache
+def _numbers(grid: Grid) -> Array:
+    found = [[first_number(cell) for cell in row] for row in grid.rows]
+    return np.array([[np.nan if one is None else one for one in row] for row in found], dtype=np.float64)
+
+
+@cache
+def _words(text: str) -> frozenset[str]:
+    return frozenset(_WORD.findall(text.lower()))
