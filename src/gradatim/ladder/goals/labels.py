@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,13 +19,11 @@ from gradatim.ladder.rungs.int8 import Int8Rung
 from gradatim.ladder.rungs.linear import LinearRung
 from gradatim.ladder.rungs.majority import MajorityRung
 from gradatim.ladder.rungs.ngram import NgramRung
-from gradatim.ladder.rungs.students import EncoderStudent, LstmStudent
+from gradatim.ladder.rungs.students import EncoderStudent, LstmStudent, asked_depth
 from gradatim.ladder.rungs.teacher import TeacherRung
 from gradatim.ladder.rungs.ulmfit import UlmfitRung
 from gradatim.pipelines.metrics import METRICS, default_metric, higher_is_better, scores
 from gradatim.types import Arrays, Corpus, Examples, Task
-
-STUDENT = re.compile(r"student-(\d+)l")  # a student may be asked for by any number of layers
 
 
 class LabelGoal:
@@ -58,8 +55,8 @@ class LabelGoal:
 
     def named(self, name: str) -> Rung | None:
         """Students of any depth."""
-        depth = STUDENT.fullmatch(name)
-        return EncoderStudent(int(depth[1])) if depth else None
+        depth = asked_depth(name)
+        return EncoderStudent(depth) if depth else None
 
     def metric(self, corpus: Corpus, asked: str | None) -> str:
         name = asked or default_metric(corpus.task)
