@@ -22,6 +22,7 @@ Kind = Literal[
     "classification", "regression", "tagging", "span", "choice", "masked", "body", "seq2seq", "causal"
 ]  # fmt: skip
 KINDS: tuple[str, ...] = get_args(Kind)
+OUTSIDE = "O"  # the tag of a word that is in no entity
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +43,21 @@ class Task:
         """Whether a text is made from another."""
         return self.kind == "seq2seq"
 
+    @property
+    def marks_entities(self) -> bool:
+        """Whether its tags say where entities begin and go on (IOB2), rather than what each word is."""
+        return self.kind == "tagging" and all(
+            tag == OUTSIDE or tag[:2] in ("B-", "I-") for tag in self.labels
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Examples:
     """Labelled texts in columns.
 
     `targets` is int64 `(n,)` with class ids, float32 `(n, labels)` of zeros and ones when
-    `Task.multi_label`, or str objects `(n,)` when `Task.writes`. `pairs` is None unless `Task.pairs`.
+    `Task.multi_label`, or str objects `(n,)` when `Task.writes`. For tags each text is its words with a space between
+    (one inside a word is a no-break space), and its target, a str too, their tags. `pairs` is None unless `Task.pairs`.
     """
 
     texts: Sequence[str]

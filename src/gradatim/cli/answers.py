@@ -1,4 +1,4 @@
-"""Predictions as lines for people, JSON Lines, or the input table with two columns more."""
+"""Predictions as lines for people, JSON Lines, or the input table with more columns."""
 
 from __future__ import annotations
 
@@ -7,76 +7,122 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 from gradatim.errors import ConfigError
 from gradatim.pipelines.classification import Prediction
+from gradatim.pipelines.tagging import Entity
 
 SUFFIXES = (".csv", ".tsv", ".jsonl")
 _BREAKS = re.compile(r"[\t\r\n]+")
-LABEL, PROBABILITY, SCORES = "prediction", "probability", "scores"
+LABEL, PROBABILITY, SCORES, ENTITIES = "prediction", "probability", "scores", "entities"
 
-Answer = tuple[Sequence[Any], Prediction]  # the cells of a row, and what was predicted for it
+Answer = tuple[Sequence[Any], Any]  # the cells of a row, and what was predicted for it
 Writer = Callable[[BinaryIO, Sequence[str], Iterable[Answer]], int]
 
 
-def line(prediction: Prediction, top_k: int) -> str:
-    """`label <tab> probability`, once per label decided on (`-` if none), or for the `top_k` best."""
-    if top_k > 1:
-        shown = list(prediction.scores.items())[:top_k]
-    else:
-        shown = [(label, prediction.scores[label]) for label in prediction.labels]
-    return "\t".join(f"{label}\t{p:.4f}" for label, p in shown or [("-", prediction.score)])
+class Form(Protocol):
+    """How one kind of answer is told: as lines, as fields of a JSON object, and as cells of `columns`."""
+
+    @property
+    def columns(self) -> Sequence[str]: ...
+
+    def lines(self, answer: Any) -> str: ...
+
+    def fields(self, answer: Any) -> dict[str, Any]: ...
+
+    def cells(self, answer: Any) -> list[str]: ...
 
 
-def record(
-    columns: Sequence[str], cells: Sequence[Any], prediction: Prediction, top_k: int
-) -> dict[str, Any]:
-    """One JSON object: the row, the prediction, and the scores of the `top_k` best labels."""
-    several = len(prediction.labels) != 1
-    return {
-        **dict(zip(columns, cells, strict=True)),
-        LABEL: list(prediction.labels) if several else prediction.label,
-        PROBABILITY: round(prediction.score, 6),
-        SCORES: {label: round(p, 6) for label, p in list(prediction.scores.items())[:top_k]},
-    }
+class Labels:
+    """A label with its probability, or the `top_k` best."""
+
+    columns = (LABEL, PROBABILITY)
+
+    def __init__(self, top_k: int) -> None:
+        self.top_k = top_k
+
+    def lines(self, answer: Prediction) -> str:
+        """`label <tab> probability`, once per label decided on (`-` if none), or for the `top_k` best."""
+        if self.top_k > 1:
+            shown = list(answer.scores.items())[: self.top_k]
+        else:
+            shown = [(label, answer.scores[label]) for label in answer.labels]
+        return "\t".join(f"{label}\t{p:.4f}" for label, p in shown or [("-", answer.score)])
+
+    def fields(self, answer: Prediction) -> dict[str, Any]:
+        several = len(answer.labels) != 1
+        return {
+            LABEL: list(answer.labels) if several else answer.label,
+            PROBABILITY: round(answer.score, 6),
+            SCORES: {label: round(p, 6) for label, p in list(answer.scores.items())[: self.top_k]},
+        }
+
+    def cells(self, answer: Prediction) -> list[str]:
+        return ["|".join(answer.labels), f"{answer.score:.6f}"]
 
 
-def choose_writer(path: Path, top_k: int) -> Writer:
+class Entities:
+    """The entities of a text with their places in it."""
+
+    columns = (ENTITIES,)
+
+    def lines(self, answer: Sequence[Entity]) -> str:
+        """`label <tab> start <tab> end <tab> probability <tab> text` a line (`-` if none), an empty line after all."""
+        told = [f"{e.label}\t{e.start}\t{e.end}\t{e.score:.4f}\t{_BREAKS.sub(' ', e.text)}\n" for e in answer]
+        return "".join(told or ["-\n"])
+
+    def fields(self, answer: Sequence[Entity]) -> dict[str, Any]:
+        return {ENTITIES: [{**asdict(entity), "score": round(entity.score, 6)} for entity in answer]}
+
+    def cells(self, answer: Sequence[Entity]) -> list[str]:
+        return [json.dumps(self.fields(answer)[ENTITIES], ensure_ascii=False)]
+
+
+def record(columns: Sequence[str], cells: Sequence[Any], answer: Any, form: Form) -> str:
+    """One JSON object: the row and the prediction."""
+    row = {**dict(zip(columns, cells, strict=True)), **form.fields(answer)}
+    return json.dumps(row, ensure_ascii=False, default=str)
+
+
+def choose_writer(path: Path, form: Form) -> Writer:
     """The writer for a file's suffix; `ConfigError` for an unknown one."""
     match path.suffix.lower():
         case ".jsonl":
-            return lambda handle, columns, answers: _write_json_lines(handle, columns, answers, top_k)
+            return lambda handle, columns, answers: _write_json_lines(handle, columns, answers, form)
         case ".csv":
-            return lambda handle, columns, answers: _write_table(handle, columns, answers, _csv_row)
+            return lambda handle, columns, answers: _write_table(handle, columns, answers, form, _csv_row)
         case ".tsv":
-            return lambda handle, columns, answers: _write_table(handle, columns, answers, _tsv_row)
+            return lambda handle, columns, answers: _write_table(handle, columns, answers, form, _tsv_row)
         case other:
             raise ConfigError(
                 f"--output {path}: cannot write {other or 'a file without suffix'}; use {', '.join(SUFFIXES)}"
             )
 
 
-def _write_json_lines(handle: BinaryIO, columns: Sequence[str], answers: Iterable[Answer], top_k: int) -> int:
+def _write_json_lines(handle: BinaryIO, columns: Sequence[str], answers: Iterable[Answer], form: Form) -> int:
     count = 0
-    for cells, prediction in answers:
+    for cells, answer in answers:
         count += 1
-        row = json.dumps(record(columns, cells, prediction, top_k), ensure_ascii=False, default=str)
-        handle.write(row.encode("utf-8", "replace") + b"\n")
+        handle.write(record(columns, cells, answer, form).encode("utf-8", "replace") + b"\n")
     return count
 
 
 def _write_table(
-    handle: BinaryIO, columns: Sequence[str], answers: Iterable[Answer], row: Callable[[Sequence[Any]], str]
+    handle: BinaryIO,
+    columns: Sequence[str],
+    answers: Iterable[Answer],
+    form: Form,
+    row: Callable[[Sequence[Any]], str],
 ) -> int:
-    kept = [i for i, name in enumerate(columns) if name not in (LABEL, PROBABILITY)]  # ours are made anew
+    kept = [i for i, name in enumerate(columns) if name not in form.columns]  # ours are made anew
     count = 0
-    handle.write(row([*(columns[i] for i in kept), LABEL, PROBABILITY]).encode("utf-8", "replace"))
-    for cells, prediction in answers:
+    handle.write(row([*(columns[i] for i in kept), *form.columns]).encode("utf-8", "replace"))
+    for cells, answer in answers:
         count += 1
-        ours = ["|".join(prediction.labels), f"{prediction.score:.6f}"]
-        handle.write(row([*(cells[i] for i in kept), *ours]).encode("utf-8", "replace"))
+        handle.write(row([*(cells[i] for i in kept), *form.cells(answer)]).encode("utf-8", "replace"))
     return count
 
 

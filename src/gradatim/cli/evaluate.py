@@ -39,17 +39,22 @@ def command(
         figures = _written(model, Path(data), targets, measure, language, beams, threads)
         print(json.dumps(figures, indent=1)) if as_json else _show_written(figures)
         return
-    from gradatim.data import load_examples
-    from gradatim.pipelines.evaluation import evaluate
-    from gradatim.pipelines.open import load_classifier
+    from gradatim.data import load_examples, load_tagged_examples
+    from gradatim.engine.artifact import read_artifact
+    from gradatim.pipelines.evaluation import evaluate, evaluate_tags
+    from gradatim.pipelines.open import open_artifact, open_tagger
 
-    classifier = load_classifier(model, threads=threads)
-    examples, notes = load_examples(
-        data, classifier.task, text=text, text_pair=text_pair, label=label, split=split
-    )
+    artifact = read_artifact(model)
+    task = artifact.task
+    if task.kind == "tagging":
+        examples, notes = load_tagged_examples(data, split)
+        evaluation = evaluate_tags(open_tagger(artifact, threads=threads), examples)
+    else:
+        classifier = open_artifact(artifact, threads=threads)
+        examples, notes = load_examples(data, task, text=text, text_pair=text_pair, label=label, split=split)
+        evaluation = evaluate(classifier, examples)
     for note in notes:
         print(note, file=sys.stderr)
-    evaluation = evaluate(classifier, examples)
     if as_json:
         print(json.dumps(dict(evaluation.metrics), indent=1))
     else:

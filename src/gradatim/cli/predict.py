@@ -1,8 +1,7 @@
-"""`gradatim predict`: labels and probabilities for texts from arguments, standard input or a file."""
+"""`gradatim predict`: labels or entities of texts from arguments, standard input or a file."""
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import tee
@@ -37,7 +36,7 @@ def command(
         Path | None, typer.Option(help="CSV, TSV, JSONL, TXT (also .gz, .xz) or Parquet.")
     ] = None,
     output: Annotated[
-        Path | None, typer.Option(help="CSV, TSV or JSONL to write: the input and two columns.")
+        Path | None, typer.Option(help="CSV, TSV or JSONL to write: the input and the answers.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per text on stdout.")] = False,
     text: Annotated[str | None, typer.Option(help="Column of the texts in --input.")] = None,
@@ -45,17 +44,19 @@ def command(
     top_k: Annotated[int, typer.Option("--top-k", min=1, help="How many labels to report.")] = 1,
     threads: Annotated[int | None, typer.Option(min=1, help="Cores to use (default: all).")] = None,
 ) -> None:
-    """Label texts with a finished model."""
-    from gradatim.cli.answers import choose_writer
-    from gradatim.pipelines.open import load_classifier
+    """Label texts, or find their entities, with a finished model."""
+    from gradatim.cli.answers import Entities, Form, Labels, choose_writer
+    from gradatim.engine.artifact import read_artifact
+    from gradatim.pipelines.open import open_artifact, open_tagger
 
     if input is None and (text or text_pair):
         raise ConfigError("--text and --text-pair name columns of a file: give it with --input")
     if input is not None and (texts or pair):
         raise ConfigError("give texts as arguments or with --input, not both")
-    writer = choose_writer(output, top_k) if output else None
-    classifier = load_classifier(model, threads=threads)
-    pairs = classifier.task.pairs
+    artifact = read_artifact(model)
+    tags, pairs = artifact.task.kind == "tagging", artifact.task.pairs
+    form: Form = Entities() if tags else Labels(top_k)
+    writer = choose_writer(output, form) if output else None
     if input is not None:
         source = _table_rows(input, text, text_pair, pairs)
     elif texts:
@@ -63,15 +64,17 @@ def command(
     else:
         source = _stdin_rows(pairs)
     asked, kept = tee(source.rows)
-    # All scores are kept for a multi-label task: any number of labels may be decided on.
-    predictions = classifier.stream(
-        ((row.text, row.pair) for row in asked), top_k=None if classifier.task.multi_label else top_k
-    )
+    rows = ((row.text, row.pair) for row in asked)
+    if tags:
+        predictions: Iterable[Any] = open_tagger(artifact, threads=threads).stream(rows)
+    else:  # all scores are kept for a multi-label task: any number of labels may be decided on
+        kept_scores = None if artifact.task.multi_label else top_k
+        predictions = open_artifact(artifact, threads=threads).stream(rows, top_k=kept_scores)
     answers = ((row.cells, prediction) for prediction, row in zip(predictions, kept, strict=False))
     if output is not None and writer is not None:
         _write(output, writer, source.columns, answers)
     else:
-        _print(source.columns, answers, top_k, as_json)
+        _print(source.columns, answers, form, as_json)
 
 
 def _argument_rows(texts: Sequence[str], pairs: Sequence[str] | None) -> _Rows:
@@ -129,14 +132,11 @@ def _cell(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def _print(columns: Sequence[str], answers: Iterable[Any], top_k: int, as_json: bool) -> None:
-    from gradatim.cli.answers import line, record
+def _print(columns: Sequence[str], answers: Iterable[Any], form: Any, as_json: bool) -> None:
+    from gradatim.cli.answers import record
 
-    for cells, prediction in answers:
-        if as_json:
-            row = json.dumps(record(columns, cells, prediction, top_k), ensure_ascii=False, default=str)
-        else:
-            row = line(prediction, top_k)
+    for cells, answer in answers:
+        row = record(columns, cells, answer, form) if as_json else form.lines(answer)
         # Bytes, because the terminal's encoding may lack letters that labels have.
         sys.stdout.buffer.write(row.encode("utf-8", "replace") + b"\n")
     sys.stdout.buffer.flush()

@@ -6,6 +6,7 @@ Nothing heavy is loaded on import: `datasets` and `pyarrow` come in when a table
 from gradatim.cache import cache_folder
 from gradatim.data.catalog import entries, fetch, resolve_model
 from gradatim.data.corpus import load_corpus, load_examples, load_texts
+from gradatim.data.sentences import is_tagged, load_tagged, load_tagged_examples
 from gradatim.data.written import is_parallel, load_written
 
 __all__ = [
@@ -13,8 +14,11 @@ __all__ = [
     "entries",
     "fetch",
     "is_parallel",
+    "is_tagged",
     "load_corpus",
     "load_examples",
+    "load_tagged",
+    "load_tagged_examples",
     "load_texts",
     "load_written",
     "resolve_model",

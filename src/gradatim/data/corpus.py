@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, combinations
 
@@ -13,7 +13,7 @@ import numpy as np
 from gradatim.data.columns import Columns, choose_columns
 from gradatim.data.labels import Reading
 from gradatim.data.rows import NoRowsError, Rows, arrow_rows, listed, read_rows
-from gradatim.data.source import PathLike, Source, find_source
+from gradatim.data.source import PathLike, find_source
 from gradatim.data.splits import shared_rows, split_rows, strata
 from gradatim.data.tables import Table
 from gradatim.errors import DataError
@@ -57,7 +57,7 @@ def load_corpus(
     _explain_labels(splits["train"], reading, task, notes)
     _drop_unseen(splits, task, notes)
     missing = ["dev", "test"] if len(tables) == 1 else [] if "dev" in splits else ["dev"]
-    notes += _leaks(splits)
+    notes += leaks({name: rows.keys for name, rows in splits.items()}, "texts")
     if missing:
         _hold_out(splits, task, missing, seed, notes)
     examples = {name: rows.examples(task) for name, rows in splits.items()}
@@ -74,12 +74,12 @@ def load_corpus(
     )
 
 
-def _leaks(splits: Mapping[str, Rows]) -> Iterator[str]:
-    """A note on every two given splits that share texts."""
+def leaks(splits: Mapping[str, Sequence[bytes]], what: str) -> Iterator[str]:
+    """A note on every two given splits that share what has equal keys."""
     for one, other in combinations(splits, 2):
-        count, total = shared_rows(splits[other].keys, splits[one].keys), len(splits[other])
+        count, total = shared_rows(splits[other], splits[one]), len(splits[other])
         if count:
-            share = f"{count} of {total} {other} texts ({count / total:.1%})"
+            share = f"{count} of {total} {other} {what} ({count / total:.1%})"
             yield f"leak: {share} also occur in {one}; kept"
 
 
@@ -99,7 +99,7 @@ def load_examples(
     is a name of the task are read as positions in its labels. Raises DataError when no row fits.
     """
     found = find_source(source)
-    chosen, note = _pick(found, split)
+    chosen, note = pick(found.name, found.tables, split)
     table = found.tables[chosen]
     columns = choose_columns(table, text=text, text_pair=text_pair, label=label, pairs=task.pairs)
     rows, left_out = read_rows(table, columns, chosen)
@@ -155,11 +155,11 @@ def digest(task: Task, examples: Mapping[str, Examples]) -> str:
             continue
         split = examples[name]
         sha.update(f"\0{name} {len(split)}\0".encode())
-        written = split.targets if task.writes else ()
+        written = split.targets if split.targets.dtype == object else ()
         for text in chain(split.texts, split.pairs or (), written):
             content = text.encode()
             sha.update(len(content).to_bytes(8, "little") + content)
-        if not task.writes:
+        if split.targets.dtype != object:
             sha.update(np.ascontiguousarray(split.targets).tobytes())
     return sha.hexdigest()
 
@@ -183,15 +183,15 @@ def _read(tables: Mapping[str, Table], columns: Columns, notes: list[str]) -> di
     return splits
 
 
-def _pick(found: Source, split: str) -> tuple[str, str]:
-    """The split to use and a note on it."""
-    if len(found.tables) == 1:
+def pick(name: str, splits: Collection[str], split: str) -> tuple[str, str]:
+    """The split of a source to use, and a note on it."""
+    if len(splits) == 1:
         return "train", "a single table, used whole: a model trained on it has seen most of these rows"
-    if split in found.tables:
+    if split in splits:
         return split, f"evaluated on {split}"
-    if split == "test" and "dev" in found.tables:
+    if split == "test" and "dev" in splits:
         return "dev", "there is no test split: evaluated on dev"
-    raise DataError(f"{found.name!r} has no split {split!r}; it has: {', '.join(found.tables)}")
+    raise DataError(f"{name!r} has no split {split!r}; it has: {', '.join(splits)}")
 
 
 def _task(train: Rows, reading: Reading) -> Task:

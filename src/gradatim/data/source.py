@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -62,14 +62,14 @@ def _path(source: PathLike) -> Source | None:
     return None
 
 
-def _folder(folder: Path) -> dict[str, Table]:
-    """The tables of a folder with files train, dev (also valid, validation, val) and test, in shards or not."""
+def split_files(folder: Path, suffixes: Sequence[str] = SUFFIXES) -> dict[str, list[Path]]:
+    """The files of a folder by split: train, dev (also valid, validation, val) and test, in shards or not."""
     parts: dict[str, list[Path]] = {}
     there = sorted(folder.iterdir())
     for path in there:
         bare = decompressed(path)
         name, *shard = re.split(r"(-\d+-of-\d+)$", bare.stem.lower())
-        if name not in _SPLITS or bare.suffix.lower() not in SUFFIXES:
+        if name not in _SPLITS or bare.suffix.lower() not in suffixes:
             continue
         files = parts.setdefault(_SPLITS[name], [])
         if files and not shard:
@@ -80,7 +80,15 @@ def _folder(folder: Path) -> dict[str, Table]:
     if "train" not in parts:
         names = ", ".join(path.name for path in there[:8]) or "nothing"
         raise DataError(f"{folder} has no file train.csv (or .tsv, .jsonl, .parquet); it holds: {names}")
-    return {split: concatenated([open_table(path) for path in files]) for split, files in parts.items()}
+    return parts
+
+
+def _folder(folder: Path) -> dict[str, Table]:
+    """The tables of such a folder."""
+    return {
+        split: concatenated([open_table(path) for path in files])
+        for split, files in split_files(folder).items()
+    }
 
 
 def _shadowed(name: str, path: Path) -> tuple[str, ...]:

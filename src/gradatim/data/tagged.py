@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import chain
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain, islice
 from pathlib import Path
 
 from gradatim.data.textfile import decompressed, open_text
@@ -13,7 +13,21 @@ from gradatim.errors import DataError
 
 DOCUMENT = "-DOCSTART-"
 CONLLU_COLUMNS = 10
-_TAG = re.compile(r"O|[BI]-.+")
+_TAG = re.compile(r"O|[BIESLU]-.+")
+_GAP = re.compile(r"[ \t\r\n]+")
+_LANGUAGE = re.compile(r"[a-z]{2,3}:(?=.)")
+SUFFIXES = (
+    ".conllu",
+    ".conll",
+    ".iob",
+    ".iob2",
+    ".bio",
+    ".bioes",
+    ".txt",
+    ".tsv",
+    "",
+)  # of files that may be tagged
+_SEEN = 1000  # lines that tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +42,10 @@ class Sentence:
 def read_tagged(path: Path) -> list[Sentence]:
     """The sentences of a CoNLL file: a word a line, its tag in the last column, a blank line after a sentence.
 
-    Tags in IOB1 become IOB2. A line that begins with -DOCSTART- begins a document and is no sentence. Of a .conllu
-    file (Universal Dependencies) the tags are the parts of speech, UPOS, of its syntactic words. Raises DataError
-    with file and line for a word without tag and a tag that is not O, B-... or I-...
+    Tags in IOB1, BIOES or BILOU become IOB2. A line that begins with -DOCSTART- begins a document and is no sentence.
+    Where all words of a file begin with the same code of a language ("de:", as in WikiANN), it is left out. Of a
+    .conllu file (Universal Dependencies) the tags are the parts of speech, UPOS, of its syntactic words. Raises
+    DataError with file and line for a word without tag and a tag of another scheme.
     """
     sentences: list[Sentence] = []
     document = 0
@@ -45,15 +60,49 @@ def read_tagged(path: Path) -> list[Sentence]:
                 sentences.append(Sentence(tuple(row[0] for row in rows), tuple(tags), document))
     if not sentences:
         raise DataError(f"{path} holds no sentences")
-    return sentences
+    return _without_language(sentences)
+
+
+def looks_tagged(path: Path) -> bool:
+    """Whether a file holds tagged sentences, as far as its name and its first lines tell: between blank lines a word
+    and a tag a line, not all of them O.
+    """
+    suffix = decompressed(path).suffix.lower()
+    if suffix not in SUFFIXES or suffix == ".conllu":
+        return suffix == ".conllu"
+    with open_text(path) as stream:
+        rows = [_cells(line) for line in islice(stream, _SEEN)]
+    words = [cells for cells in rows if cells and cells[0] != DOCUMENT]
+    tags = {cells[-1] if len(cells) > 1 else "" for cells in words}
+    return len(words) < len(rows) and tags != {"O"} and bool(tags) and all(map(_TAG.fullmatch, tags))
+
+
+def tag_names(tags: Iterable[str]) -> tuple[str, ...]:
+    """The tags in order: of entities O first and those of a kind together."""
+    return tuple(sorted({*tags}, key=lambda tag: (tag != "O", tag[2:] if tag[1:2] == "-" else "", tag)))
 
 
 def to_iob2(tags: Sequence[str]) -> list[str]:
-    """Tags in IOB1 or IOB2 as IOB2: every entity begins with B- (Tjong Kim Sang & Veenstra 1999)."""
+    """Tags in IOB1, IOB2, BIOES or BILOU as IOB2: every entity begins with B-, and all else in it is I- (Tjong Kim Sang
+    & Veenstra 1999; Ratinov & Roth 2009).
+    """
     return [
-        f"B-{tag[2:]}" if tag[:2] == "I-" and before[2:] != tag[2:] else tag
+        tag if tag == "O" else f"{'I' if _goes_on(before, tag) else 'B'}-{tag[2:]}"
         for before, tag in zip(["O", *tags], tags, strict=False)
     ]
+
+
+def _goes_on(before: str, tag: str) -> bool:
+    """Whether the entity of the word before is not over: its tag would say so, and this one's that it begins."""
+    return tag[0] in "IEL" and before[0] in "BI" and before[2:] == tag[2:]
+
+
+def _without_language(sentences: list[Sentence]) -> list[Sentence]:
+    found = [_LANGUAGE.match(word) for sentence in sentences for word in sentence.words]
+    if len({match and match[0] for match in found}) != 1 or found[0] is None:
+        return sentences
+    length = found[0].end()
+    return [replace(one, words=tuple(word[length:] for word in one.words)) for one in sentences]
 
 
 def _conllu(path: Path) -> Iterator[Sentence]:
@@ -82,7 +131,7 @@ def _blocks(path: Path) -> Iterator[list[list[str]]]:
     rows: list[list[str]] = []
     with open_text(path) as stream:
         for number, line in enumerate(stream, 1):
-            cells = line.split()
+            cells = _cells(line)
             if rows and (not cells or DOCUMENT in (cells[0], rows[0][0])):
                 yield rows
                 rows = []
@@ -95,10 +144,24 @@ def _blocks(path: Path) -> Iterator[list[list[str]]]:
         yield rows
 
 
+def _cells(line: str) -> list[str]:
+    """Between tabs, where there are any, so that a word may hold a space; else between spaces."""
+    if not line.strip():
+        return []
+    return (
+        [cell.strip() for cell in line.strip("\r\n").split("\t")]
+        if "\t" in line
+        else _GAP.split(line.strip())
+    )
+
+
 def _check(cells: list[str], where: str) -> None:
+    if not cells[0]:
+        raise DataError(f"{where}: no word stands before the tag {cells[-1]!r}")
     if len(cells) < 2:
         raise DataError(f"{where}: {cells[0]!r} has no tag; write the word, a space or tab, and its tag")
     if not _TAG.fullmatch(cells[-1]):
         raise DataError(
-            f"{where}: the tag {cells[-1]!r} of {cells[0]!r} is not O, B-name or I-name (IOB1 or IOB2)"
+            f"{where}: the tag {cells[-1]!r} of {cells[0]!r} is not O or B-name, I-name and so on "
+            "(IOB1, IOB2, BIOES or BILOU)"
         )

@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, get_args
 
-from gradatim.data import is_parallel, load_corpus, load_written
+from gradatim.data import is_parallel, is_tagged, load_corpus, load_tagged, load_written
 from gradatim.engine.artifact import rewrite_artifact
 from gradatim.engine.atomic import atomic_file
 from gradatim.engine.processor import available_cores
@@ -106,7 +106,8 @@ def fit(source: str | Path | Corpus, *, table: LadderTable | None = None, **opti
     rungs = named_rungs(plan.rungs, settings, goal, unsuited)
     corpus = replace(corpus, notes=(*corpus.notes, why)) if why else corpus
     problem, folder = _prepare(corpus, budget, settings, plan, rungs)
-    what = f", {len(corpus.task.labels)} labels" if corpus.task.labels else " and what becomes of them"
+    named = "tags" if corpus.task.kind == "tagging" else "labels"
+    what = f", {len(corpus.task.labels)} {named}" if corpus.task.labels else " and what becomes of them"
     title = f"{corpus.name}: {len(corpus.train):,} training texts{what}"
     table = table or LadderTable(problem.metric, title)
     max_train_s = None if budget.max_train_min is None else 60 * budget.max_train_min
@@ -138,12 +139,17 @@ def fit(source: str | Path | Corpus, *, table: LadderTable | None = None, **opti
 
 
 def _load(source: str, plan: Plan) -> Corpus:
-    """The data of a source, labelled, or parallel where it names what should be written."""
+    """The data of a source: labelled, or parallel where it names what should be written, or with a tag for every word.
+
+    Where columns are named it is a table.
+    """
     if plan.target is not None and (plan.label is not None or plan.text_pair is not None):
         raise ConfigError("target names what is written from text: leave label and text_pair out")
     given: dict[str, Any] = {"dev": plan.dev, "test": plan.test, "seed": plan.seed}
     if plan.target is not None or is_parallel(source):
         return load_written(source, text=plan.text, target=plan.target, **given)
+    if plan.text is plan.text_pair is plan.label is None and is_tagged(source):
+        return load_tagged(source, **given)
     return load_corpus(source, text=plan.text, text_pair=plan.text_pair, label=plan.label, **given)
 
 
@@ -172,7 +178,8 @@ def _prepare(
     metric, usual = goal.metric(corpus, plan.metric), Settings()
     for name in goal.ignores:
         if getattr(settings, name) != getattr(usual, name):
-            raise ConfigError(f"{name} is for labelled texts: a model that writes has no use for it")
+            what = "a model that writes" if corpus.task.writes else "a tagger"
+            raise ConfigError(f"{name} is for labelled texts: {what} has no use for it")
     threads = plan.threads or available_cores()
     path = Path(plan.folder) if plan.folder is not None else Path(plan.out).with_suffix(".climb")
     fingerprint = {

@@ -1,4 +1,4 @@
-"""What a ladder is climbed for: everything that differs between kinds of answers, labels or texts."""
+"""What a ladder is climbed for: everything that differs between kinds of answers, labels, tags or texts."""
 
 from __future__ import annotations
 
@@ -68,6 +68,10 @@ def goal_of(task: Task) -> Goal:
         from gradatim.ladder.goals.texts import TextGoal
 
         return TextGoal()
+    if task.kind == "tagging":
+        from gradatim.ladder.goals.tags import TagGoal
+
+        return TagGoal()
     from gradatim.ladder.goals.labels import LabelGoal
 
     return LabelGoal()

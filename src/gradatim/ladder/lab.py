@@ -1,4 +1,4 @@
-"""What the neural rungs on one encoder share: its weights, tokenised texts, frozen features, export."""
+"""What the rungs for labels on one encoder share: tokenised texts, frozen features, classifiers, export."""
 
 from __future__ import annotations
 
@@ -10,26 +10,21 @@ import numpy as np
 import torch
 from tokenizers import Tokenizer
 
-from gradatim.checkpoint.folder import load_backbone, load_body, tokenizer_json
-from gradatim.data import resolve_model
 from gradatim.engine.artifact import write_artifact
 from gradatim.engine.atomic import atomic_file
-from gradatim.errors import GradatimError
 from gradatim.export.reader import to_onnx
 from gradatim.ladder.decision import fit_decision, negative_log_likelihood, quality
+from gradatim.ladder.encoder import EncoderLab
 from gradatim.ladder.rung import Problem
 from gradatim.ladder.rungs.logistic import Regressions
 from gradatim.ladder.rungs.majority import log_prior
-from gradatim.models.backbone import Backbone, BackboneConfig
+from gradatim.models.backbone import Backbone
 from gradatim.models.classifier import Classifier, num_parameters
 from gradatim.models.inputs import PackedTexts
 from gradatim.models.recurrent import RecurrentBackbone
 from gradatim.models.session import TorchSession
 from gradatim.nn.pooling import Pooling
 from gradatim.pipelines.classification import pool_windows
-from gradatim.text.pieces import PieceEncoder
-from gradatim.train.cost import dense_parameters, training_s
-from gradatim.train.recipe import Recipe
 from gradatim.types import Array, Candidate, Encoded, Examples
 
 STRENGTHS = (0.1, 1.0, 10.0)
@@ -38,51 +33,14 @@ MASKS = ("[MASK]", "<mask>", "[UNK]", "<unk>")  # what an encoder reads as a hid
 POOLINGS: tuple[Pooling, ...] = ("mean", "first")  # what the frozen rung offers
 
 
-class Lab:
-    """Built once per climb and encoder (`Lab.of`); everything heavy in it is made when first asked for."""
+class Lab(EncoderLab):
+    """With labelled texts."""
 
-    def __init__(self, problem: Problem, encoder: str, kept: Path) -> None:
-        torch.set_num_threads(problem.threads)
-        self.problem = problem
-        self.corpus = problem.corpus
-        self.kept = kept
-        self.folder: Path = resolve_model(encoder)
-        self.tokenizer = tokenizer_json(self.folder)
+    def __init__(self, problem: Problem, encoder: str, shared: Path) -> None:
+        super().__init__(problem, encoder, shared)
         known = Tokenizer.from_str(self.tokenizer).token_to_id
         self.mask = next((name for name in MASKS if known(name) is not None), "")
         self._probes: dict[Pooling, tuple[Array, Array, float]] = {}
-        body = self.body()
-        self.config, self.parameters = body.config, dense_parameters(body)
-        length = problem.settings.max_length
-        if isinstance(self.config, BackboneConfig):
-            length = min(length, self.config.max_length)
-        self.pieces = PieceEncoder(self.tokenizer, max_length=length)
-        self.bf16 = Recipe(precision=problem.settings.precision).bf16()
-
-    @classmethod
-    def of(cls, problem: Problem, encoder: str | None = None) -> Lab:
-        """The lab of this climb on its encoder or the one named; raises again what went wrong the first time."""
-        name = encoder or problem.settings.encoder
-        key = f"lab {name}"
-        if key not in problem.cache:
-            kept = problem.shared if name == problem.settings.encoder else problem.shared / "teaching"
-            try:
-                problem.cache[key] = cls(problem, name, kept)
-            except GradatimError as error:  # an encoder that cannot be fetched is not fetched eight times
-                problem.cache[key] = error
-        lab: Lab | GradatimError = problem.cache[key]
-        if isinstance(lab, GradatimError):
-            raise lab
-        lab.problem = problem
-        return lab
-
-    def body(self) -> Backbone | RecurrentBackbone:
-        """A fresh copy of what was pretrained: an encoder of the BERT family, or a recurrent language model."""
-        return load_body(self.folder)
-
-    def bert(self) -> Backbone:
-        """The same, where only a Transformer will do; raises CheckpointError for another."""
-        return load_backbone(self.folder)
 
     @functools.cached_property
     def train(self) -> Encoded:
@@ -113,7 +71,7 @@ class Lab:
 
     def features(self, pooling: Pooling) -> tuple[Array, Array]:
         """Frozen encoder vectors (texts, width) of train and dev; kept on disk for a resumed climb."""
-        path = self.kept / FEATURES
+        path = self.shared / FEATURES
         if not path.is_file():
             arrays = {
                 f"{split}_{how}": vectors
@@ -172,23 +130,6 @@ class Lab:
         if probed:
             set_head(model, *self.probe(*pooling)[:2])
         return model
-
-    def seconds(
-        self, parameters: float, epochs: float, *, tokens: float | None = None, forward_only: bool = False
-    ) -> float:
-        """Estimated seconds to train so many dense parameters for so many epochs over the training texts."""
-        total = epochs * (float(self.texts.sizes.sum()) if tokens is None else tokens)
-        threads = self.problem.threads
-        return training_s(total, parameters, bf16=self.bf16, threads=threads, forward_only=forward_only)
-
-    def affordable(self, wanted: float, seconds_per_epoch: float, *, spent_s: float = 0.0) -> float:
-        """The epochs that fit into the rung's training time, of which `spent_s` is gone; half of one at least."""
-        if self.problem.settings.epochs is not None:
-            return float(self.problem.settings.epochs)
-        if self.problem.limit_s is None:
-            return wanted
-        left = 0.9 * (self.problem.limit_s - spent_s)
-        return max(0.5, min(wanted, left / max(seconds_per_epoch, 1e-3)))
 
     def export(
         self,

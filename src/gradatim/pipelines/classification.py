@@ -72,7 +72,7 @@ class TextClassifier:
         self._check(texts, pairs)
         parts: list[Array] = []
         cut = 0
-        for chunk in _chunks(zip(texts, pairs or repeat(None), strict=False)):
+        for chunk in portions(zip(texts, pairs or repeat(None), strict=False)):
             encoded = self.encoder.encode(*_columns(chunk))
             rows = self.session.run(encoded.arrays)["logits"]
             if rows.shape[1] != len(self.task.labels):
@@ -130,7 +130,7 @@ class TextClassifier:
 
     def stream(self, rows: Iterable[tuple[str, str | None]], top_k: int | None = 1) -> Iterator[Prediction]:
         """Predict an endless supply of (text, pair or None), a chunk at a time, in bounded memory."""
-        for chunk in _chunks(rows):
+        for chunk in portions(rows):
             yield from self._predictions(self.probabilities(*_columns(chunk)), top_k)
 
     def _predictions(self, probabilities: Array, top_k: int | None) -> list[Prediction]:
@@ -196,7 +196,7 @@ def sigmoid(logits: Array) -> Array:
     return probabilities
 
 
-def _chunks(rows: Iterable[tuple[str, str | None]]) -> Iterator[list[tuple[str, str | None]]]:
+def portions(rows: Iterable[tuple[str, str | None]]) -> Iterator[list[tuple[str, str | None]]]:
     """Cut an iterable into lists that are small in rows and in characters."""
     chunk: list[tuple[str, str | None]] = []
     characters = 0

@@ -14,10 +14,9 @@ from gradatim.errors import ConfigError, DataError, did_you_mean
 from gradatim.pipelines.calls import text_of, told
 from gradatim.pipelines.classification import softmax
 from gradatim.pipelines.reader import ReadingPipeline
-from gradatim.pipelines.tagging import OUTSIDE
 from gradatim.pipelines.unknown import unknown_token
 from gradatim.pipelines.wholes import Wholes
-from gradatim.types import Array
+from gradatim.types import OUTSIDE, Array
 
 UNNAMED = -1  # stands for every token where there is no vocabulary
 STRATEGIES = ("none", "simple", "first", "average", "max")
@@ -78,31 +77,35 @@ class TokenClassification(ReadingPipeline):
         answers = []
         reading = {"truncation": truncation, "max_length": max_length, "stride": stride}
         for text, (pieces, cut) in zip(texts, self._pieces(texts, reading), strict=True):
-            found = _entities(pieces, strategy, self.reader.labels, self.vocabulary())
+            found = _entities(pieces, strategy, self.reader.labels, self._tokenizer)
             for one in found:
                 one["start"], one["end"] = _trimmed(text, one["start"], one["end"])
             kept = [one for one in found if one.get("entity", one.get("entity_group")) not in ignored]
             answers.append(told(kept, cut))
         return answers
 
+    @property
+    def _tokenizer(self) -> Tokenizer | None:
+        """None for a model of words, whole or letter by letter: each is one token, unknown to any vocabulary."""
+        return self.vocabulary() if getattr(self.reader.encoder, "kind", None) == "pieces" else None
+
     def _pieces(self, texts: list[str], reading: dict[str, Any]) -> Iterator[tuple[list[Piece], int | None]]:
         """The tokens of each text, and how many were left out."""
         encoded, cuts = self.read(texts, spans=True, places=True, **reading)
         wholes, arrays = Wholes.of(encoded), encoded.arrays
         scores = wholes.split(wholes.mean(softmax(self.run(encoded)["logits"])))
-        tokenizer = self.vocabulary()
-        prefixed = bool(getattr(tokenizer.model, "continuing_subword_prefix", None))
-        unknown = unknown_token(tokenizer)
-        if arrays["ids"].ndim > 1:  # words by their letters, of no vocabulary
+        tokenizer = self._tokenizer
+        prefixed = bool(tokenizer and getattr(tokenizer.model, "continuing_subword_prefix", None))
+        unknown = unknown_token(tokenizer) if tokenizer else UNNAMED
+        if not tokenizer:
             arrays = {**arrays, "ids": np.full(len(arrays["ids"]), UNNAMED)}
-            unknown = UNNAMED
         named = ("ids", "starts", "ends", "origins")
         known = zip(*(wholes.split(wholes.first(arrays[name])) for name in named), strict=True)
         for text, rows, (ids, starts, ends, origins), cut in zip(texts, scores, known, cuts, strict=True):
             pieces = []
             for place in np.flatnonzero(origins == 0).tolist():
                 start, end, token = int(starts[place]), int(ends[place]), int(ids[place])
-                written = "" if token == unknown else tokenizer.id_to_token(token) or ""
+                written = (tokenizer and tokenizer.id_to_token(token)) or ""
                 goes_on = start > 0 and " " not in text[start - 1 : start + 1]
                 if prefixed:
                     goes_on = len(written) != end - start
@@ -113,7 +116,7 @@ class TokenClassification(ReadingPipeline):
 
 
 def _entities(
-    pieces: list[Piece], strategy: str, labels: Sequence[str], tokenizer: Tokenizer
+    pieces: list[Piece], strategy: str, labels: Sequence[str], tokenizer: Tokenizer | None
 ) -> list[dict[str, Any]]:
     """What a strategy makes of tokens."""
     if strategy not in ("none", "simple"):
@@ -149,7 +152,7 @@ def _words(pieces: list[Piece]) -> Iterator[list[Piece]]:
         yield [piece for _, piece in group]
 
 
-def _word(group: list[Piece], strategy: str, tokenizer: Tokenizer) -> Piece:
+def _word(group: list[Piece], strategy: str, tokenizer: Tokenizer | None) -> Piece:
     """A word as one piece."""
     match strategy:
         case "first":
@@ -177,10 +180,11 @@ def _bare(label: str) -> str:
     return label[2:] if label[:2] in ("B-", "I-") else label
 
 
-def _written(pieces: list[Piece], tokenizer: Tokenizer) -> str:
+def _written(pieces: list[Piece], tokenizer: Tokenizer | None) -> str:
     """Tokens, or words of tokens, as the tokenizer writes them."""
     parts = [piece.written for piece in pieces]
-    return str(tokenizer.decoder.decode(parts)) if tokenizer.decoder is not None else " ".join(parts)
+    decoder = tokenizer and tokenizer.decoder
+    return str(decoder.decode(parts)) if decoder else " ".join(parts)
 
 
 def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:

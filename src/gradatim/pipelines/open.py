@@ -12,10 +12,14 @@ from gradatim.engine.artifact import Artifact, read_artifact
 from gradatim.errors import ArtifactError, ConfigError, did_you_mean
 from gradatim.pipelines.classification import TextClassifier
 from gradatim.pipelines.language import LanguagePipeline
+from gradatim.pipelines.tagger import SequenceTagger
 from gradatim.pipelines.text_to_text import TextToText
 from gradatim.types import Encoder, Session, Stepper
 
-_KINDS = ("pieces", "letters", "features", "words", "none"), ("onnx", "linear", "ngram", "constant")
+_KINDS = (
+    ("pieces", "letters", "features", "words", "contexts", "none"),
+    ("onnx", "linear", "ngram", "constant", "contexts"),
+)
 
 
 def load_classifier(
@@ -37,6 +41,14 @@ def open_artifact(
     encoder, session = open_parts(artifact, threads=threads, precision=precision)
     with _whole(artifact):
         return TextClassifier(encoder, session, artifact.task, artifact.decision)
+
+
+def open_tagger(
+    artifact: Artifact, *, threads: int | None = None, precision: str | None = None
+) -> SequenceTagger:
+    """The tagger inside an artifact that was read before."""
+    encoder, session = open_parts(artifact, threads=threads, precision=precision)
+    return SequenceTagger(encoder, session, artifact.task, artifact.decision)
 
 
 def open_parts(
@@ -171,6 +183,10 @@ def _encoder(artifact: Artifact) -> Encoder:
             from gradatim.text.words import WordEncoder
 
             return WordEncoder.from_settings(settings)
+        case "contexts":
+            from gradatim.text.contexts import ContextEncoder
+
+            return ContextEncoder.from_settings(settings)
         case "none":
             from gradatim.text.none import NoEncoder
 
@@ -197,5 +213,9 @@ def _session(artifact: Artifact, threads: int | None, precision: Any) -> Session
             from gradatim.engine.constant import ConstantSession
 
             return ConstantSession.from_npz(artifact.member("model.npz"))
+        case "contexts":
+            from gradatim.engine.contexts import ContextSession
+
+            return ContextSession.from_npz(artifact.member("model.npz"))
         case kind:
             raise ConfigError(f"unknown model kind '{kind}'{did_you_mean(kind, _KINDS[1])}")

@@ -9,10 +9,10 @@ from itertools import accumulate
 import numpy as np
 
 from gradatim.pipelines.classification import softmax
-from gradatim.types import Array, Encoded
+from gradatim.types import OUTSIDE, Array, Encoded
 
 Span = tuple[int, int]
-OUTSIDE = "O"
+IMPOSSIBLE = -1e4  # the logit of what cannot be
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +54,36 @@ def word_of_tokens(encoded: Encoded, spans: Sequence[Sequence[Span]]) -> Array:
     return words
 
 
-def tag_words(logits: Array, words: Array, num_words: int, labels: Sequence[str]) -> tuple[list[str], Array]:
-    """The tag of each word, as its first piece has it, and its probability.
+def word_logits(logits: Array, words: Array, num_words: int, default: int = 0) -> Array:
+    """Logits (words, labels) of each word's first piece; a word without pieces has the label `default` for certain.
 
-    `logits` (tokens, labels), `words` (tokens,) from `word_of_tokens`. A word without pieces is outside.
+    `logits` (tokens, labels), `words` (tokens,) from `word_of_tokens`.
     """
+    found = np.full((num_words, logits.shape[1]), IMPOSSIBLE, dtype=np.float32)
+    found[:, default] = 0.0
     named, places = np.unique(words, return_index=True)
-    probabilities = softmax(logits[places[named >= 0]])
-    tags, scores = [OUTSIDE] * num_words, np.ones(num_words, dtype=np.float32)
-    scores[named[named >= 0]] = probabilities.max(axis=1, initial=0.0)
-    for word, best in zip(named[named >= 0].tolist(), probabilities.argmax(axis=1).tolist(), strict=True):
-        tags[word] = labels[best]
-    return tags, scores
+    found[named[named >= 0]] = logits[places[named >= 0]]
+    return found
+
+
+def tag_words(logits: Array, words: Array, num_words: int, labels: Sequence[str]) -> tuple[list[str], Array]:
+    """The tag of each word, as its first piece has it, and its probability; arguments as of `word_logits`.
+
+    A word without pieces is outside.
+    """
+    probabilities = softmax(word_logits(logits, words, num_words, outside(labels)))
+    return [labels[best] for best in probabilities.argmax(axis=1).tolist()], probabilities.max(axis=1)
+
+
+def outside(labels: Sequence[str]) -> int:
+    """The label of what is in no entity; the first where there is none such."""
+    return labels.index(OUTSIDE) if OUTSIDE in labels else 0
+
+
+def iob2_transitions(labels: Sequence[str]) -> Array:
+    """Scores (labels + 1, labels) that allow an I- only after a B- or I- of its kind; the last line begins a text."""
+    allowed = [[tag[:2] != "I-" or before[2:] == tag[2:] for tag in labels] for before in (*labels, OUTSIDE)]
+    return np.where(allowed, np.float32(0), np.float32(IMPOSSIBLE))
 
 
 def chunks(tags: Sequence[str]) -> Iterator[tuple[str, int, int]]:

@@ -45,15 +45,17 @@ class Opened:
 def load(path: str | os.PathLike[str], *, threads: int | None = None, precision: str | None = None) -> Any:
     """Load a `.gradatim` model of any kind, ready to be called with texts.
 
-    What gives labels is a `TextClassifier`, what writes a `TextToText`, a language model a `LanguagePipeline`; of other
-    kinds it is the pipeline of their task. `threads` and `precision` are as in `pipelines.open.load_classifier`.
+    What gives labels is a `TextClassifier`, what gives tags a `SequenceTagger`, what writes a `TextToText`, a language
+    model a `LanguagePipeline`; of other kinds it is the pipeline of their task. `threads` and `precision` are as in
+    `pipelines.open.load_classifier`.
     """
     from gradatim.engine.artifact import read_artifact
-    from gradatim.pipelines.open import open_artifact
+    from gradatim.pipelines.open import open_artifact, open_tagger
 
     artifact = read_artifact(Path(path), mapped=True)
-    if artifact.task.kind == "classification":
-        return open_artifact(artifact, threads=threads, precision=precision)
+    if artifact.task.kind in ("classification", "tagging"):
+        labels = open_artifact if artifact.task.kind == "classification" else open_tagger
+        return labels(artifact, threads=threads, precision=precision)
     opened = _opened(artifact, threads, precision)
     if opened.kind in GENERATIVE:
         return opened.model

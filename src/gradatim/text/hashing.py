@@ -49,14 +49,14 @@ def ngrams(values: Hashes, groups: Ints, smallest: int, largest: int) -> Iterato
 
 
 def hash_runs(values: Hashes, starts: Ints, lengths: Ints) -> Hashes:
-    """The hash of each run `values[starts[i] : starts[i] + lengths[i]]`; the runs fill `values`."""
+    """The hash of each run `values[..., starts[i] : starts[i] + lengths[i]]`; the runs fill `values`."""
     if not len(starts):
-        return np.zeros(0, dtype=np.uint64)
+        return np.zeros((*values.shape[:-1], 0), dtype=np.uint64)
     powers = np.full(int(lengths.max()), BASE, dtype=np.uint64)
     powers[0] = 1
     np.multiply.accumulate(powers, out=powers)
-    place = np.arange(len(values)) - np.repeat(starts, lengths)
-    return mix(np.add.reduceat(values * powers[place], starts))
+    place = np.arange(values.shape[-1]) - np.repeat(starts, lengths)
+    return mix(np.add.reduceat(values * powers[place], starts, axis=-1))
 
 
 def row_lengths(groups: Ints, num_rows: int) -> Ints:

@@ -140,7 +140,7 @@ def test_a_file_runs_where_torch_is_not(tmp_path: Path) -> None:
     convert(folder(tmp_path, "tagging", **TAGS), file)
     program = (
         "import sys; sys.modules['torch'] = None; import gradatim;"
-        f"print(len(gradatim.load({str(file)!r})('the cat sat', ignore_labels=[])))"
+        f"print(len(gradatim.pipeline('ner', {str(file)!r})('the cat sat', ignore_labels=[])))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert int(done.stdout) == len(TOKENIZER.encode("the cat sat").ids) - 2

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,7 +20,7 @@ from gradatim.ladder.rungs.int8 import Int8Rung
 from gradatim.ladder.rungs.linear import LinearRung
 from gradatim.ladder.rungs.majority import MajorityRung
 from gradatim.ladder.rungs.ngram import NgramRung
-from gradatim.ladder.rungs.students import EncoderStudent, LstmStudent
+from gradatim.ladder.rungs.students import EncoderStudent, LstmStudent, asked_depth
 from gradatim.ladder.rungs.teacher import TeacherRung
 from gradatim.ladder.rungs.ulmfit import UlmfitRung
 from gradatim.pipelines.metrics import METRICS, default_metric, higher_is_better, scores
@@ -30,7 +29,6 @@ from gradatim.types import Arrays, Corpus, Examples, Task
 FEW = 64  # training texts a label, on average, up to which labels are few
 ENOUGH = 256  # training texts in all from which fine-tuning comes near to contrast or passes it (benchmarks/few.py)
 FROM_NOTHING = frozenset({BagRung.name, BiLstmRung.name})  # these learn even what words mean from the labels
-STUDENT = re.compile(r"student-(\d+)l")  # a student may be asked for by any number of layers
 
 
 class LabelGoal:
@@ -63,8 +61,8 @@ class LabelGoal:
 
     def named(self, name: str) -> Rung | None:
         """Students of any depth."""
-        depth = STUDENT.fullmatch(name)
-        return EncoderStudent(int(depth[1])) if depth else None
+        depth = asked_depth(name)
+        return EncoderStudent(depth) if depth else None
 
     def unsuited(self, corpus: Corpus, settings: Settings) -> tuple[frozenset[str], str]:
         """Where labels are few, what would learn all from them, else what is made for few; unless told otherwise."""

@@ -10,7 +10,7 @@ from gradatim.ladder.lab import Lab
 from gradatim.ladder.rung import Problem
 from gradatim.ladder.vectors import start_from
 from gradatim.models.classifier import Classifier
-from gradatim.models.recurrent import RecurrentConfig
+from gradatim.models.recurrent import RecurrentBackbone, RecurrentConfig
 from gradatim.objectives.classification import Classification
 from gradatim.train.cost import dense_parameters
 from gradatim.train.loop import train
@@ -26,14 +26,20 @@ SLOWER = 3.0  # steps in time cannot be batched: this much slower than a matrix 
 def build_bilstm(
     vocab_size: int, num_labels: int, width: int = WIDTH, vectors: Tensor | None = None
 ) -> Classifier:
-    """Embedding (from `vectors` (vocabulary, width) if given), BiLSTM, maximum and mean, linear."""
+    """`lstm_body`, maximum and mean, linear."""
+    body = lstm_body(vocab_size, width, vectors)
+    return Classifier(body, 2 * HIDDEN, num_labels, pooling=("max", "mean"), dropout=0.3)
+
+
+def lstm_body(vocab_size: int, width: int = WIDTH, vectors: Tensor | None = None) -> RecurrentBackbone:
+    """Embedding (from `vectors` (vocabulary, width) if given) and BiLSTM."""
     body = RecurrentConfig(
         vocab_size=vocab_size, width=width, hidden_width=HIDDEN, bidirectional=True, dropout=0.3, locked=False,
         init=0.17,
     ).build()  # fmt: skip
     if vectors is not None:
         body.embedding.words.weight.data.copy_(vectors)
-    return Classifier(body, 2 * HIDDEN, num_labels, pooling=("max", "mean"), dropout=0.3)
+    return body
 
 
 class BiLstmRung:

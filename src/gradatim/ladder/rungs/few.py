@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from torch import nn
+
 from gradatim.ladder.lab import Lab, set_head
 from gradatim.ladder.rung import Problem
 from gradatim.ladder.rungs.finetuned import FinetunedRung
@@ -20,13 +22,14 @@ class FewRung(FinetunedRung):
 
     def cost_s(self, problem: Problem) -> float:
         """Every text is read beside another, and at the end all once more."""
-        lab = self.lab(problem)
+        lab: Lab = self.lab(problem)
         return 2 * super().cost_s(problem) + 2.0 + lab.seconds(lab.parameters, 1, forward_only=True)
 
-    def objective(self, problem: Problem, lab: Lab) -> Objective[Classifier]:
-        return Contrast(lab.texts, problem.corpus.train.targets)
+    def objective(self, lab: Lab) -> Objective[Classifier]:
+        return Contrast(lab.texts, lab.corpus.train.targets)
 
-    def finish(self, model: Classifier, lab: Lab) -> None:
+    def finish(self, model: nn.Module, lab: Lab) -> None:
         """The head is the regression."""
+        assert isinstance(model, Classifier)
         weights, bias, _ = lab.regression(lab.vectors(model, lab.train), lab.vectors(model, lab.dev))
         set_head(model, weights, bias)

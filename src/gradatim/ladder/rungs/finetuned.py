@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import time
+from typing import Any
+
+from torch import nn
 
 from gradatim.ladder.lab import Lab
 from gradatim.ladder.rung import Problem
@@ -31,9 +34,18 @@ class FinetunedRung:
     pooling: tuple[Pooling, ...] = ("mean",)
     probed = True
 
-    def lab(self, problem: Problem) -> Lab:
+    def lab(self, problem: Problem) -> Any:
         """The encoder to fine-tune, and all that goes with it."""
         return Lab.of(problem)
+
+    def model(self, lab: Any) -> nn.Module:
+        """What is fine-tuned."""
+        model: nn.Module = lab.classifier(lab.body(), *self.pooling, probed=self.probed)
+        return model
+
+    def objective(self, lab: Any) -> Objective[Any]:
+        """What it learns."""
+        return Classification(lab.texts, lab.corpus.train.targets)
 
     def epochs(self, num_texts: int) -> float:
         return min(self.most, max(FEWEST, self.steps * self.batch(num_texts) / max(1, num_texts)))
@@ -43,26 +55,23 @@ class FinetunedRung:
 
     def cost_s(self, problem: Problem) -> float:
         lab = self.lab(problem)
-        return lab.seconds(lab.parameters, self.epochs(len(problem.corpus.train)))
+        cost_s: float = lab.seconds(lab.parameters, self.epochs(len(problem.corpus.train)))
+        return cost_s
 
     def fit(self, problem: Problem) -> list[Candidate]:
         began = time.perf_counter()
         lab, num_texts = self.lab(problem), len(problem.corpus.train)
-        model = lab.classifier(lab.body(), *self.pooling, probed=self.probed)
+        model = self.model(lab)
         wanted = self.epochs(num_texts)
         epochs = lab.affordable(wanted, self.cost_s(problem) / wanted)
         recipe = self.recipe(problem, lab, epochs)
-        done = train(model, self.objective(problem, lab), recipe, progress=problem.progress)
+        done = train(model, self.objective(lab), recipe, progress=problem.progress)
         self.finish(model, lab)
         self.keep(model, lab, problem)
         notes = (f"{epochs:.3g} epochs at {done.tokens_per_s:,.0f} tokens/s",)
         return [lab.export(model, self.name, self.name, time.perf_counter() - began, notes=notes)]
 
-    def objective(self, problem: Problem, lab: Lab) -> Objective[Classifier]:
-        """What is learned."""
-        return Classification(lab.texts, problem.corpus.train.targets)
-
-    def recipe(self, problem: Problem, lab: Lab, epochs: float) -> Recipe:
+    def recipe(self, problem: Problem, lab: Any, epochs: float) -> Recipe:
         """How it is trained."""
         return Recipe(
             epochs=epochs,
@@ -73,9 +82,10 @@ class FinetunedRung:
             precision=problem.settings.precision,
         )
 
-    def finish(self, model: Classifier, lab: Lab) -> None:
+    def finish(self, model: nn.Module, lab: Any) -> None:
         """What is left to do with a trained model: here nothing."""
 
-    def keep(self, model: Classifier, lab: Lab, problem: Problem) -> None:
+    def keep(self, model: nn.Module, lab: Any, problem: Problem) -> None:
         """Leave the weights where students find them."""
+        assert isinstance(model, Classifier)
         save_teacher(model, lab.tokenizer, problem.shared / self.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ import numpy as np
 import torch
 
 from gradatim.errors import ConfigError
+from gradatim.ladder.encoder import EncoderLab
 from gradatim.ladder.lab import Lab
 from gradatim.ladder.rung import Problem
 from gradatim.ladder.rungs.bilstm import SLOWER, WIDTH, build_bilstm
@@ -34,6 +36,12 @@ FEWEST = 1.5  # times that large data is seen
 MOST_COPIES = 4
 MANY = 96_000  # texts seen in all, from which batches are twice as large
 STUDENT = "student"  # the one of all blocks, from which the smaller ones start
+
+
+def asked_depth(name: str) -> int | None:
+    """The layers of a student that is asked for by name, `student-4l`; None for any other name."""
+    found = re.fullmatch(r"student-(\d+)l", name)
+    return int(found[1]) if found else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +178,7 @@ class EncoderStudent:
         made_s = time.perf_counter() - began
         return [lab.export(model, self.name, self.name, made_s, source=plan.source, notes=notes)]
 
-    def _share(self, lab: Lab) -> float:
+    def _share(self, lab: EncoderLab) -> float:
         """The share of the encoder's blocks that the student has."""
         layers, wanted = lab.config.num_layers, self.num_layers
         if wanted is not None and layers <= wanted:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from torch import nn
+
 from gradatim.ladder.lab import Lab
 from gradatim.ladder.rung import Problem
 from gradatim.ladder.rungs.bilstm import SLOWER
 from gradatim.ladder.rungs.finetuned import FinetunedRung
-from gradatim.models.classifier import Classifier
 from gradatim.train.recipe import Recipe
 
 
@@ -29,7 +32,7 @@ class UlmfitRung(FinetunedRung):
     def cost_s(self, problem: Problem) -> float:
         return SLOWER * super().cost_s(problem)
 
-    def recipe(self, problem: Problem, lab: Lab, epochs: float) -> Recipe:
+    def recipe(self, problem: Problem, lab: Any, epochs: float) -> Recipe:
         return Recipe(
             epochs=epochs,
             batch_size=self.batch(len(problem.corpus.train)),
@@ -41,5 +44,5 @@ class UlmfitRung(FinetunedRung):
             precision=problem.settings.precision,
         )
 
-    def keep(self, model: Classifier, lab: Lab, problem: Problem) -> None:
+    def keep(self, model: nn.Module, lab: Any, problem: Problem) -> None:
         """Nothing: students learn from the exported file, and start elsewhere."""

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from typing import Literal
 
 import numpy as np
 
 from gradatim.checkpoint.config import ModelConfig
-from gradatim.data.tagged import Sentence, read_tagged
+from gradatim.data.tagged import Sentence, read_tagged, tag_names
 from gradatim.errors import MissingExtraError
 from gradatim.models.inputs import PackedTexts
 from gradatim.models.layers import Layers
 from gradatim.objectives.tagging import Tagging
-from gradatim.pipelines.tagging import OUTSIDE, joined, tag_words, word_of_tokens
+from gradatim.pipelines.tagging import joined, tag_words, word_of_tokens
 from gradatim.text.pieces import PieceEncoder
 from gradatim.train.build import Materials, Prepared
 from gradatim.train.kinds.reading import annotated, encoded, logits, split
-from gradatim.types import Array, Encoded
+from gradatim.types import Array, Encoded, Task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,8 +40,7 @@ class TaggingSettings:
     def prepare(self, materials: Materials) -> Prepared:
         recipe = materials.recipe
         train, dev, note = annotated(materials, read_tagged, "sentences")
-        found = {tag for sentence in train for tag in sentence.tags}
-        labels = tuple(sorted(found, key=_outside_first if entities([*found]) else str))
+        labels = tag_names(tag for sentence in train for tag in sentence.tags)
         pieces = materials.encoder()
         inputs, words = self._tokens(pieces, train)
         held, held_words = self._tokens(pieces, dev)
@@ -53,8 +52,8 @@ class TaggingSettings:
 
         def judge(sentences: Sequence[Sentence], tokens: Encoded, owners: Array) -> Mapping[str, float]:
             said = logits(model, recipe, tokens.arrays)
-            tags, _ = tag_words(said, owners, sum(len(s.words) for s in sentences), labels)
-            return scores(sentences, tags)
+            rest = iter(tag_words(said, owners, sum(len(s.words) for s in sentences), labels)[0])
+            return scores([s.tags for s in sentences], [list(islice(rest, len(s.tags))) for s in sentences])
 
         test = split(materials, read_tagged, "test")
         ids = {label: i for i, label in enumerate(labels)}
@@ -64,7 +63,10 @@ class TaggingSettings:
             model, config, objective, None, materials.tokenizer_json, (note,),
             test=(lambda: judge(test, *self._tokens(pieces, test))) if test else None,
         )  # fmt: skip
-        return made.judged(lambda: judge(dev, held, held_words), "f1" if entities(labels) else "accuracy")
+        return made.judged(
+            lambda: judge(dev, held, held_words),
+            "f1" if Task(labels, kind="tagging").marks_entities else "accuracy",
+        )
 
     def _tokens(self, pieces: PieceEncoder, sentences: Sequence[Sentence]) -> tuple[Encoded, Array]:
         """The sentences' tokens, and which word (of all, end to end) each of them is a piece of."""
@@ -95,28 +97,18 @@ def together(documents: Sequence[int], lengths: Sequence[int], room: int) -> lis
     return groups
 
 
-def entities(labels: Sequence[str]) -> bool:
-    """Whether these are tags that mark where entities begin and go on."""
-    return all(label == OUTSIDE or label[:2] in ("B-", "I-") for label in labels)
-
-
-def scores(sentences: Sequence[Sentence], tags: Sequence[str]) -> dict[str, float]:
-    """Accuracy of words, and precision, recall and F1 of entities, by seqeval; `tags` are of all words."""
-    gold = [list(sentence.tags) for sentence in sentences]
-    right = [one == other for one, other in zip(chain.from_iterable(gold), tags, strict=True)]
+def scores(wanted: Sequence[Sequence[str]], said: Sequence[Sequence[str]]) -> dict[str, float]:
+    """Accuracy of words, and precision, recall and F1 of entities, by seqeval; tags of the words of each sentence."""
+    gold = [*chain.from_iterable(wanted)]
+    right = [one == other for one, other in zip(gold, chain.from_iterable(said), strict=True)]
     accuracy = {"accuracy": float(np.mean(right))}
-    if not entities([*chain.from_iterable(gold)]):
+    if not Task(tuple({*gold}), kind="tagging").marks_entities:
         return accuracy
     try:
         from seqeval.metrics import f1_score, precision_score, recall_score
     except ImportError as error:
         raise MissingExtraError("the F1 of entities", "train") from error
-    ends = np.cumsum([len(sentence.tags) for sentence in sentences]).tolist()
-    said = [list(tags[start:end]) for start, end in zip([0, *ends], ends, strict=False)]
+    rows = [[list(tags) for tags in side] for side in (wanted, said)]
     measures = {"f1": f1_score, "precision": precision_score, "recall": recall_score}
-    found = {name: float(measure(gold, said, zero_division=0)) for name, measure in measures.items()}
+    found = {name: float(measure(*rows, zero_division=0)) for name, measure in measures.items()}
     return {**found, **accuracy}
-
-
-def _outside_first(tag: str) -> tuple[bool, str, str]:
-    return tag != OUTSIDE, tag[2:], tag

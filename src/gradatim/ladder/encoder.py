@@ -1,0 +1,86 @@
+"""What the neural rungs on one pretrained encoder share, whatever they climb for: its weights, costs, time."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Self
+
+import torch
+
+from gradatim.checkpoint.folder import load_backbone, load_body, tokenizer_json
+from gradatim.data import resolve_model
+from gradatim.errors import GradatimError
+from gradatim.ladder.rung import Problem
+from gradatim.models.backbone import Backbone, BackboneConfig
+from gradatim.models.inputs import PackedTexts
+from gradatim.models.recurrent import RecurrentBackbone
+from gradatim.text.pieces import PieceEncoder
+from gradatim.train.cost import dense_parameters, training_s
+from gradatim.train.recipe import Recipe
+
+
+class EncoderLab(ABC):
+    """Built once per climb and encoder (`of`); everything heavy in it is made when first asked for."""
+
+    def __init__(self, problem: Problem, encoder: str, shared: Path) -> None:
+        torch.set_num_threads(problem.threads)
+        self.problem = problem
+        self.corpus = problem.corpus
+        self.shared = shared
+        self.folder: Path = resolve_model(encoder)
+        self.tokenizer = tokenizer_json(self.folder)
+        body = self.body()
+        self.config, self.parameters = body.config, dense_parameters(body)
+        length = problem.settings.max_length
+        if isinstance(self.config, BackboneConfig):
+            length = min(length, self.config.max_length)
+        self.pieces = PieceEncoder(self.tokenizer, max_length=length)
+        self.bf16 = Recipe(precision=problem.settings.precision).bf16()
+
+    @classmethod
+    def of(cls, problem: Problem, encoder: str | None = None) -> Self:
+        """The lab of this climb on its encoder or the one named; raises again what went wrong the first time."""
+        name = encoder or problem.settings.encoder
+        key = f"{cls.__name__} {name}"
+        if key not in problem.cache:
+            shared = problem.shared if name == problem.settings.encoder else problem.shared / "teaching"
+            try:
+                problem.cache[key] = cls(problem, name, shared)
+            except GradatimError as error:  # an encoder that cannot be fetched is not fetched eight times
+                problem.cache[key] = error
+        lab: Self | GradatimError = problem.cache[key]
+        if isinstance(lab, GradatimError):
+            raise lab
+        lab.problem = problem
+        return lab
+
+    def body(self) -> Backbone | RecurrentBackbone:
+        """A fresh copy of what was pretrained: an encoder of the BERT family, or a recurrent language model."""
+        return load_body(self.folder)
+
+    def bert(self) -> Backbone:
+        """The same, where only a Transformer will do; raises CheckpointError for another."""
+        return load_backbone(self.folder)
+
+    @property
+    @abstractmethod
+    def texts(self) -> PackedTexts:
+        """The training texts as tokens."""
+
+    def seconds(
+        self, parameters: float, epochs: float, *, tokens: float | None = None, forward_only: bool = False
+    ) -> float:
+        """Estimated seconds to train so many dense parameters for so many epochs over the training texts."""
+        total = epochs * (float(self.texts.sizes.sum()) if tokens is None else tokens)
+        threads = self.problem.threads
+        return training_s(total, parameters, bf16=self.bf16, threads=threads, forward_only=forward_only)
+
+    def affordable(self, wanted: float, seconds_per_epoch: float, *, spent_s: float = 0.0) -> float:
+        """The epochs that fit into the rung's training time, of which `spent_s` is gone; half of one at least."""
+        if self.problem.settings.epochs is not None:
+            return float(self.problem.settings.epochs)
+        if self.problem.limit_s is None:
+            return wanted
+        left = 0.9 * (self.problem.limit_s - spent_s)
+        return max(0.5, min(wanted, left / max(seconds_per_epoch, 1e-3)))

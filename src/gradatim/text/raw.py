@@ -1,0 +1,48 @@
+"""The words of raw text as tagged sentences have them: what stands between spaces, without the marks at its ends."""
+
+from __future__ import annotations
+
+import re
+
+from gradatim.text.words import UNSPACED
+
+Span = tuple[int, int]
+
+_ALONE = "".join(
+    f"{chr(low)}-{chr(high - 1)}" for low, high in UNSPACED
+)  # scripts without spaces: a word each
+_RUN = re.compile(r"(?:[^\s]|\u00a0)+")  # a no-break space is part of its word
+_PART = re.compile(f"[{_ALONE}]|[^{_ALONE}]+")
+_BEFORE = re.compile(r"""(["'«“„‘([{<¿¡]|\.{2,})(?=.)""")
+_AFTER = re.compile(r"""(?<=.)(['’]s|([.!?])\2+|[]["'»”’)}>.,;:!?…])$""")
+_KEPT = re.compile(r"(?:\w{1,3}\.){2,}|[^\W\d_]\.")  # U.S. and J. keep their full stop
+MARKS = {".", ",", "。", "，"}  # in a text where they stand alone, words are cut already
+
+
+def find_words(text: str) -> list[Span]:
+    """Where the words of a text lie.
+
+    Quotation marks, brackets and punctuation at the ends of a run between spaces are words by themselves, and so is
+    's; abbreviations such as U.S. keep their full stop. A text in which a full stop or a comma stands alone has been
+    cut into words already, and only its spaces count.
+    """
+    runs = [match.span() for match in _RUN.finditer(text)]
+    if not MARKS.isdisjoint(text[start:end] for start, end in runs):
+        return runs
+    words: list[Span] = []
+    for start, end in runs:
+        for part in _PART.finditer(text, start, end):
+            words += _peeled(text, *part.span())
+    return words
+
+
+def _peeled(text: str, start: int, end: int) -> list[Span]:
+    """A run as its core and the marks around it."""
+    before, after = [], []
+    while found := _BEFORE.match(text, start, end):
+        before.append(found.span())
+        start = found.end()
+    while (found := _AFTER.search(text[start:end])) and not _KEPT.fullmatch(text, start, end):
+        after.append((start + found.start(), end))
+        end = start + found.start()
+    return [*before, (start, end), *reversed(after)]

@@ -1,0 +1,114 @@
+"""Tagged sentences as a corpus: what is recognised, how it is split, in which scheme tags come."""
+
+from __future__ import annotations
+
+import gzip
+import os
+from pathlib import Path
+
+import pytest
+
+from gradatim.data import is_tagged, load_tagged, load_tagged_examples
+from gradatim.data.tagged import read_tagged, to_iob2
+from gradatim.errors import DataError
+
+TAGGED = "EU B-ORG\nsaid O\n\nRome B-LOC\n\n"
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "wanted"),
+    [
+        ("a.txt", TAGGED, True),
+        ("a.conll", "EU\tNNP\tS-ORG\n\n", True),
+        ("a.conllu", "", True),
+        ("a.txt", "DESC How did it go ?\nHUM Who ?\n", False),
+        ("a.txt", "a B-X\nb B-X\n", False),  # no blank line
+        ("a.txt", "\n\n", False),
+        ("a.txt", "vitamin O\n\n", False),
+        ("a.csv", TAGGED, False),
+    ],
+)
+def test_what_a_file_holds_tells(tmp_path: Path, name: str, text: str, wanted: bool) -> None:
+    assert is_tagged(write(tmp_path / name, text)) is wanted
+    assert not is_tagged(str(tmp_path / "absent.txt"))
+
+
+def test_a_folder_is_told_by_its_training_file(tmp_path: Path) -> None:
+    assert not is_tagged(tmp_path)
+    (tmp_path / "train.txt.gz").write_bytes(gzip.compress(TAGGED.encode()))
+    write(tmp_path / "valid.txt", "Oslo B-LOC\n\nAnna B-PER\n")
+    assert is_tagged(tmp_path)
+    corpus = load_tagged(tmp_path)
+    assert (len(corpus.train), len(corpus.dev), corpus.test) == (2, 1 + 1, None)
+    assert corpus.task.labels == ("O", "B-LOC", "B-ORG")
+    assert corpus.task.marks_entities
+    assert any("dev: 1 tags do not occur in train: B-PER" in note for note in corpus.notes)
+    examples, (note,) = load_tagged_examples(tmp_path)
+    assert len(examples) == 2
+    assert "evaluated on dev" in note
+
+
+def test_words_and_tags_come_back_from_their_strings(tmp_path: Path) -> None:
+    corpus = load_tagged(
+        write(tmp_path / "a.txt", "New York\tB-LOC\n!\tO\n\nRome\tB-LOC\n\n"), dev=tmp_path / "a.txt"
+    )
+    assert corpus.train.texts[0].split(" ") == ["New\u00a0York", "!"]
+    assert corpus.train.targets.tolist() == ["B-LOC O", "B-LOC"]
+
+
+def test_one_file_is_split_and_equal_sentences_stay_together(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.txt", "".join(f"w{i // 2} {'B-X' if i % 3 else 'O'}\n\n" for i in range(60)))
+    corpus = load_tagged(path, seed=3)
+    assert corpus.test is not None
+    splits = [set(split.texts) for split in (corpus.train, corpus.dev, corpus.test)]
+    assert len(set.union(*splits)) == sum(map(len, splits)) == 30
+    assert load_tagged(path, seed=3).digest == corpus.digest != load_tagged(path, seed=4).digest
+
+
+def test_the_code_of_a_language_is_left_out(tmp_path: Path) -> None:
+    (first, _) = read_tagged(write(tmp_path / "a.txt", "de:Rom\tB-LOC\nde::\tO\n\nde:b\tO\n"))
+    assert first.words == ("Rom", ":")
+    (mixed,) = read_tagged(write(tmp_path / "b.txt", "de:Rom\tB-LOC\nfr:Rome\tO\n"))
+    assert mixed.words == ("de:Rom", "fr:Rome")
+
+
+@pytest.mark.parametrize(
+    ("tags", "wanted"),
+    [
+        ("I-A I-A O I-B", "B-A I-A O B-B"),
+        ("I-A B-A I-A", "B-A B-A I-A"),
+        ("B-A E-A S-A S-A O B-B I-B E-B", "B-A I-A B-A B-A O B-B I-B I-B"),
+        ("B-A L-A U-A", "B-A I-A B-A"),
+        ("E-A E-A", "B-A B-A"),
+    ],
+)
+def test_every_scheme_becomes_iob2(tags: str, wanted: str) -> None:
+    assert to_iob2(tags.split()) == wanted.split()
+
+
+def test_what_cannot_be_learned_from_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="at least two different tags"):
+        load_tagged(write(tmp_path / "a.txt", "a B-X\n\nb B-X\n\nc B-X\n"), dev=tmp_path / "a.txt")
+    with pytest.raises(DataError, match="can be held out"):
+        load_tagged(write(tmp_path / "b.txt", "a B-X\nb O\n"))
+    with pytest.raises(DataError, match="no word stands before"):
+        read_tagged(write(tmp_path / "c.txt", "\tO\n"))
+
+
+@pytest.mark.skipif(
+    not os.environ.get("GRADATIM_DATA"), reason="GRADATIM_DATA does not name a folder with sets"
+)
+def test_named_sets_are_recognised() -> None:
+    assert is_tagged("conll2003")
+    assert is_tagged("wikiann/de")
+    assert is_tagged("ud/en_ewt")
+    assert not is_tagged("dream")
+    assert not is_tagged("sst2")
+    examples, _ = load_tagged_examples("wikiann/de")
+    assert len(examples) == 10_000
+    assert not any(text.startswith("de:") for text in examples.texts)
