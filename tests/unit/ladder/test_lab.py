@@ -14,6 +14,7 @@ from gradatim.checkpoint.folder import save_model
 from gradatim.data import resolve_model
 from gradatim.engine.artifact import read_artifact
 from gradatim.errors import ConfigError, GradatimError, SourceError
+from gradatim.ladder import encoder as encoders
 from gradatim.ladder import lab as labs
 from gradatim.ladder.lab import POOLINGS, Lab
 from gradatim.ladder.rung import Problem, Settings
@@ -161,7 +162,7 @@ def test_an_encoder_that_is_not_there_is_looked_for_once(
         asked.append(name)
         raise SourceError(f"no model {name}")
 
-    monkeypatch.setattr(labs, "resolve_model", nowhere)
+    monkeypatch.setattr(encoders, "resolve_model", nowhere)
     problem = make_problem(encoder, tmp_path)
     for _ in range(3):
         with pytest.raises(SourceError, match="no model"):
