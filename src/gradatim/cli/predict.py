@@ -57,6 +57,10 @@ def command(
     tags, pairs = artifact.task.kind == "tagging", artifact.task.pairs
     form: Form = Entities() if tags else Labels(top_k)
     writer = choose_writer(output, form) if output else None
+    open_model: Any = open_tagger if tags else open_artifact
+    opened = open_model(
+        artifact, threads=threads
+    )  # kept to the end: its threads do not like to be interrupted
     if input is not None:
         source = _table_rows(input, text, text_pair, pairs)
     elif texts:
@@ -65,11 +69,9 @@ def command(
         source = _stdin_rows(pairs)
     asked, kept = tee(source.rows)
     rows = ((row.text, row.pair) for row in asked)
-    if tags:
-        predictions: Iterable[Any] = open_tagger(artifact, threads=threads).stream(rows)
-    else:  # all scores are kept for a multi-label task: any number of labels may be decided on
-        kept_scores = None if artifact.task.multi_label else top_k
-        predictions = open_artifact(artifact, threads=threads).stream(rows, top_k=kept_scores)
+    # All scores are kept for a multi-label task: any number of labels may be decided on.
+    options = {} if tags else {"top_k": None if artifact.task.multi_label else top_k}
+    predictions = opened.stream(rows, **options)
     answers = ((row.cells, prediction) for prediction, row in zip(predictions, kept, strict=False))
     if output is not None and writer is not None:
         _write(output, writer, source.columns, answers)

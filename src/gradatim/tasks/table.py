@@ -47,7 +47,7 @@ JOBS: Mapping[str, Job] = {
     ),
     "token-classification": Job(
         TokenClassification, ("tagging",),
-        "`gradatim train` with a recipe of kind 'tagging' makes one; 'dslim/bert-base-NER' is one",
+        "`gradatim fit train.txt` on words with tags makes one; 'dslim/bert-base-NER' is one",
     ),
     "question-answering": Job(
         QuestionAnswering, ("span",),

@@ -16,15 +16,17 @@ _PART = re.compile(f"[{_ALONE}]|[^{_ALONE}]+")
 _BEFORE = re.compile(r"""(["'«“„‘([{<¿¡]|\.{2,})(?=.)""")
 _AFTER = re.compile(r"""(?<=.)(['’]s|([.!?])\2+|[]["'»”’)}>.,;:!?…])$""")
 _KEPT = re.compile(r"(?:\w{1,3}\.){2,}|[^\W\d_]\.")  # U.S. and J. keep their full stop
-MARKS = {".", ",", "。", "，"}  # in a text where they stand alone, words are cut already
+MARKS = frozenset(
+    [".", ",", "(", ")", '"', "''", "``", "。", "，", "'s", "'m", "'re", "'ve", "'ll", "'d", "n't"]
+)  # where they stand alone, words are cut already
 
 
 def find_words(text: str) -> list[Span]:
     """Where the words of a text lie.
 
     Quotation marks, brackets and punctuation at the ends of a run between spaces are words by themselves, and so is
-    's; abbreviations such as U.S. keep their full stop. A text in which a full stop or a comma stands alone has been
-    cut into words already, and only its spaces count.
+    's; abbreviations such as U.S. keep their full stop. A text in which a full stop, a comma or another of
+    `MARKS` stands alone has been cut into words already, and only its spaces count.
     """
     runs = [match.span() for match in _RUN.finditer(text)]
     if not MARKS.isdisjoint(text[start:end] for start, end in runs):

@@ -133,6 +133,17 @@ def test_the_report_and_the_card_tell_of_tags(climbed: Path) -> None:
     assert "B-PER" in card
 
 
+def test_mistakes_are_shown_and_counted(climbed: Path, tmp_path: Path) -> None:
+    gradatim.fit(
+        climbed, rungs=["most-frequent"], threads=1, out=tmp_path / "m.gradatim", report=tmp_path / "r.html"
+    )
+    page = (tmp_path / "r.html").read_text()
+    assert "What is taken for what" in page
+    assert (
+        "<mark>Turin <small>LOC</small></mark>" in page
+    )  # said where a person was wanted, or the other way round
+
+
 def test_a_finished_climb_goes_on_without_training(climbed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gradatim.ladder.climb._run", None)  # whatever would run a rung fails
     again = gradatim.fit(

@@ -47,7 +47,7 @@ def findings(story: Story) -> dict[str, Any]:
         "sections": "tags.html",
         "titles": {
             "labels": "Every kind of entity" if marked else "Every tag",
-            "confusions": "What is taken for what" * bool(confusions),
+            "taken": "What is taken for what" * bool(confusions),
             "length": "Short texts and long texts",
             "mistakes": "The worst sentences",
         },
