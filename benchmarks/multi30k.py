@@ -37,6 +37,7 @@ RUNS: Mapping[str, tuple[str, str, dict[str, str]]] = {  # name: pair, recipe, w
     "rnn, luong": ("en-de", "multi30k-rnn", {"model.attention": '"luong-general"'}),
     "convolutional": ("en-de", "multi30k-conv", {}),
     "transformer": ("en-de", "multi30k-transformer", {}),
+    "marian": ("en-de", "multi30k-marian", {}),
     "transformer, half": ("en-de", "multi30k-student", {}),
     "transformer, en-fr": ("en-fr", "multi30k-transformer", {}),
 }
@@ -143,7 +144,7 @@ def draw(curves: Mapping[str, Sequence[float]], path: Path) -> None:
         "convolutional": "#2a7f9e",
     }
     for name, values in curves.items():
-        if name == "transformer, half":
+        if name in ("marian", "transformer, half"):
             continue
         colour = shades.get(name, "#0b6b4f")
         axes.plot(names, values, color=colour, marker="o", markersize=5, linewidth=2)

@@ -3,7 +3,7 @@
     GRADATIM_DATA=... python -m benchmarks.translate [--model FOLDER] [--quick] [--json FILE] [--out FOLDER]
 
 Without a model: a Marian of 6 + 6 layers, width 512 and 32,000 words with random weights, which writes 30 tokens for
-every source. With one (recipe multi30k-transformer): test_2016_flickr of Multi30k, and the BLEU of what is written.
+every source. With one (recipe multi30k-marian): test_2016_flickr of Multi30k, and the BLEU of what is written.
 Sources are sorted by length and handed over in batches as ids, so that no tokenizer is timed; every system has a
 process of its own, all others stopped while it works; systems alternate, and medians of the rounds are printed.
 """
