@@ -33,7 +33,7 @@ BODIES = {
 def test_a_vector_is_that_of_the_word_in_its_text(kind: str, layer: int, tokenizer_json: str) -> None:
     torch.manual_seed(0)
     body = BODIES[kind].build().eval()
-    encoder = encoder_for(BODIES[kind], WORDS if kind == "elmo" else tokenizer_json, 24)
+    encoder = encoder_for(BODIES[kind], WORDS if kind == "elmo" else tokenizer_json, max_length=24)
     found = occurrences(body, encoder, TEXTS, "film", layer=layer)
     assert [one.text for one in found] == [0, 0, 3, 4]
     assert [one.around for one in found] == [
