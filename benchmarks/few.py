@@ -33,7 +33,7 @@ from gradatim.ladder.rung import Problem, Rung, Settings
 from gradatim.ladder.rungs.few import FewRung
 from gradatim.ladder.rungs.finetuned import FinetunedRung
 from gradatim.ladder.rungs.frozen import FrozenRung
-from gradatim.pipelines.open import load
+from gradatim.tasks.open import load
 from gradatim.types import Corpus, Examples
 
 RUNGS: dict[str, Rung] = {rung.name: rung for rung in (FrozenRung(), FewRung(), FinetunedRung())}
