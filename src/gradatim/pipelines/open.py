@@ -38,6 +38,11 @@ def open_artifact(
     artifact: Artifact, *, threads: int | None = None, precision: str | None = None
 ) -> TextClassifier:
     """The classifier inside an artifact that was read before."""
+    if artifact.task.kind != "classification":
+        raise ArtifactError(
+            f"{artifact.path} holds a model of kind '{artifact.task.kind}', which gives no labels: `gradatim run` and "
+            "`gradatim.pipeline` know its task"
+        )
     encoder, session = open_parts(artifact, threads=threads, precision=precision)
     with _whole(artifact):
         return TextClassifier(encoder, session, artifact.task, artifact.decision)

@@ -135,6 +135,15 @@ def test_a_file_in_8_bits_is_fitted_to_texts(tmp_path: Path) -> None:
     assert said.exit_code != 0
 
 
+@pytest.mark.parametrize("kind", ["span", "body"])
+def test_what_gives_no_labels_says_what_it_is_instead(tmp_path: Path, kind: str) -> None:
+    file = tmp_path / f"{kind}.gradatim"
+    convert(folder(tmp_path, kind, **KINDS[kind][0]), file)
+    said = CliRunner().invoke(app, ["predict", str(file), "the cat"])
+    assert said.exit_code != 0
+    assert f"'{kind}'" in said.output
+
+
 def test_a_file_runs_where_torch_is_not(tmp_path: Path) -> None:
     file = tmp_path / "tags.gradatim"
     convert(folder(tmp_path, "tagging", **TAGS), file)
