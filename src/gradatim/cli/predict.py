@@ -58,15 +58,11 @@ def command(
     form: Form = Entities() if tags else Labels(top_k)
     writer = choose_writer(output, form) if output else None
     open_model: Any = open_tagger if tags else open_artifact
-    opened = open_model(
-        artifact, threads=threads
-    )  # kept to the end: its threads do not like to be interrupted
+    opened = open_model(artifact, threads=threads)  # to the end: its threads do not like to be interrupted
     if input is not None:
         source = _table_rows(input, text, text_pair, pairs)
-    elif texts:
-        source = _argument_rows(texts, pair)
     else:
-        source = _stdin_rows(pairs)
+        source = _argument_rows(texts, pair) if texts else _stdin_rows(pairs)
     asked, kept = tee(source.rows)
     rows = ((row.text, row.pair) for row in asked)
     # All scores are kept for a multi-label task: any number of labels may be decided on.

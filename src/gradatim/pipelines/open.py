@@ -53,7 +53,8 @@ def open_tagger(
 ) -> SequenceTagger:
     """The tagger inside an artifact that was read before."""
     encoder, session = open_parts(artifact, threads=threads, precision=precision)
-    return SequenceTagger(encoder, session, artifact.task, artifact.decision)
+    with _whole(artifact):
+        return SequenceTagger(encoder, session, artifact.task, artifact.decision)
 
 
 def open_parts(
