@@ -11,6 +11,7 @@ from gradatim.models.inputs import Inputs, PackedTexts
 from gradatim.models.language import EncoderDecoder
 from gradatim.nn.stack import Trace
 from gradatim.objectives.base import Batch
+from gradatim.objectives.redrawn import Redrawn
 from gradatim.objectives.rows import tokens_of
 from gradatim.objectives.words import WordScored
 from gradatim.types import Array
@@ -47,24 +48,30 @@ class SequenceToSequence(TeacherForced):
 
     `smoothing` spreads that share of the probability evenly over the vocabulary (Szegedy et al.
     2016, section 7; 0.1 in Vaswani et al. 2017). Raises DataError where texts have several windows:
-    encode them with `truncate`.
+    encode them with `truncate`. `redrawn` divides the words of sources and targets anew for every batch.
     """
 
     def __init__(
-        self, sources: PackedTexts, targets: PackedTexts, *, start_id: int, smoothing: float = 0.0
-    ) -> None:
+        self, sources: PackedTexts, targets: PackedTexts, *, start_id: int, smoothing: float = 0.0,
+        redrawn: tuple[Redrawn, Redrawn] | None = None,
+    ) -> None:  # fmt: skip
         if len({len(side) for texts in (sources, targets) for side in (texts, texts.lengths)}) > 1:
             raise DataError(
                 f"{len(sources)} sources in {len(sources.lengths)} rows and {len(targets)} targets in "
                 f"{len(targets.lengths)} rows: each must be one row"
             )
         self.sources, self.targets = sources, targets
-        self.start_id, self.smoothing = start_id, smoothing
+        self.start_id, self.smoothing, self.redrawn = start_id, smoothing, redrawn
 
     @property
     def sizes(self) -> Array:
         return self.sources.sizes + self.targets.sizes
 
     def collate(self, rows: Array, seed: int = 0) -> Batch:
-        source, target = (texts.ids[tokens_of(texts, rows)] for texts in (self.sources, self.targets))
-        return self.pairs(source, self.sources.sizes[rows], target, self.targets.sizes[rows], rows)
+        if self.redrawn:
+            drawn = [side.draw(rows, seed, which) for which, side in enumerate(self.redrawn)]
+        else:
+            drawn = [
+                (side.ids[tokens_of(side, rows)], side.sizes[rows]) for side in (self.sources, self.targets)
+            ]
+        return self.pairs(*drawn[0], *drawn[1], rows)

@@ -120,6 +120,19 @@ def test_recurrent_pairs_learn_it_too(folder: Path, attention: str, epochs: int,
         assert said.output.strip() == "chat rouge" or attention == "none"
 
 
+def test_pieces_may_be_drawn_anew(folder: Path) -> None:
+    words = [" ".join([*FOREIGN, *FOREIGN.values()])] * 3
+    train_tokenizer(words, preset("marian"), 40).save(str(folder / "tokenizer.json"))
+    found = read_recipe(
+        recipe(folder), ["objective.redrawn=0.3", "data.max_length=60", "model.max_length=60"]
+    )
+    objective = found.objective.prepare(Materials(found.model, found.data, found.train)).objective
+    rows = np.arange(20)
+    once, again = (objective.collate(rows, seed) for seed in (1, 2))
+    assert once.targets["target"].tolist() != again.targets["target"].tolist()
+    assert again.num_tokens == objective.collate(rows, 2).num_tokens
+
+
 def test_convolutions_learn_it_too_and_stay_a_folder(folder: Path) -> None:
     run(read_recipe(recipe(folder, CONV, 15, batch_size=8)), folder / "run")
     metrics = json.loads((folder / "run" / "metrics.json").read_text())
@@ -169,6 +182,7 @@ def test_what_cannot_be_learned_is_refused(folder: Path) -> None:
         ("objective.test=true", "no test split"),
         (endless, "end token"),
         ("data.max_length=1", "max_length"),
+        ("objective.redrawn=0.3", "unigram"),
     ):
         found = read_recipe(recipe(folder), [change])
         with pytest.raises(ConfigError, match=said):

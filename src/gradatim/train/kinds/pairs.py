@@ -16,9 +16,11 @@ from gradatim.errors import ConfigError
 from gradatim.models.inputs import PackedTexts
 from gradatim.models.language import EncoderDecoder
 from gradatim.models.stepper import TorchStepper
+from gradatim.objectives.redrawn import Redrawn
 from gradatim.objectives.seq2seq import SequenceToSequence
 from gradatim.pipelines.overlap import TOKENISED, Measure, overlap
 from gradatim.pipelines.text_to_text import TextToText
+from gradatim.text.lattice import Lattice
 from gradatim.train.build import Materials, Prepared
 from gradatim.train.kinds.reading import one_source
 
@@ -38,6 +40,8 @@ class Seq2SeqSettings:
     prefix     what every source begins with, naming the task (T5)
     language   of the targets ("de"), for BLEU as papers count it, of lower-case Moses tokens: it then judges on dev
     shared     whether both sides have the same word vectors
+    redrawn    power of their probabilities by which divisions of words into pieces are drawn anew for every batch
+               (Kudo 2018), with a tokenizer of kind unigram: more to learn from where pairs are few
     tied, bias of the output matrix: the word vectors, and whether each word has a number of its own
     test       whether to measure on the test split too, once, at the end
     """
@@ -50,6 +54,7 @@ class Seq2SeqSettings:
     prefix: str = ""
     language: str | None = None
     shared: bool = True
+    redrawn: float | None = None
     tied: bool = True
     bias: bool = False
     test: bool = False
@@ -86,7 +91,10 @@ class Seq2SeqSettings:
             ]
 
         sources = materials.rows([self.prefix + text for text in train.sources])
-        objective = SequenceToSequence(sources, targets, start_id=start, smoothing=self.smoothing)
+        objective = SequenceToSequence(
+            sources, targets, start_id=start, smoothing=self.smoothing,
+            redrawn=self._redrawn(materials, sources, targets),
+        )  # fmt: skip
         main = TOKENISED if self.measure == "bleu" and self.language else MAIN[self.measure]
         notes.append(f"score is {main} of {len(some.sources):,} texts of dev, written greedily")
         return Prepared(
@@ -94,6 +102,18 @@ class Seq2SeqSettings:
             metrics=lambda: judge(splits["dev"], best),
             test=(lambda: judge(splits["test"], best)) if self.test else None, examples=examples,
         )  # fmt: skip
+
+    def _redrawn(self, materials: Materials, *sides: PackedTexts) -> tuple[Redrawn, Redrawn] | None:
+        """Both sides with pieces drawn anew, if they are to be."""
+        if self.redrawn is None:
+            return None
+        lattice = Lattice(materials.tokenizer_json)
+        rooms = materials.encoder().max_length, materials.data.max_length
+        sources, targets = (
+            Redrawn(side, lattice, power=self.redrawn, longest=room)
+            for side, room in zip(sides, rooms, strict=True)
+        )
+        return sources, targets
 
     def _config(self, materials: Materials) -> ModelConfig:
         if materials.start is not None and materials.start.config.kind == "seq2seq":
