@@ -19,7 +19,7 @@ Arrays = Mapping[str, Array]
 
 
 Kind = Literal[
-    "classification", "regression", "tagging", "span", "choice", "masked", "body", "seq2seq", "causal"
+    "classification", "regression", "tagging", "span", "choice", "table", "masked", "body", "seq2seq", "causal"
 ]  # fmt: skip
 KINDS: tuple[str, ...] = get_args(Kind)
 OUTSIDE = "O"  # the tag of a word that is in no entity
@@ -30,7 +30,8 @@ class Task:
     """What is predicted: the label names, one or several per text, of one text or of a pair.
 
     Other kinds than "classification" predict a number, a tag for each word, a span of a text, which of several texts is
-    right, missing words, states of tokens, a text from another, the next word; but for tags they have no labels.
+    right, cells of a table and what to do with them, missing words, states of tokens, a text from another, the next
+    word; of these only tags and what to do with cells have labels.
     """
 
     labels: tuple[str, ...]

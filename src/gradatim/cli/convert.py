@@ -12,6 +12,8 @@ from gradatim.errors import CheckpointError, ConfigError
 
 if TYPE_CHECKING:
     from gradatim.checkpoint.folder import Checkpoint
+    from gradatim.pipelines.reader import Reader
+    from gradatim.types import Encoded
 
 LAYOUTS, FILE = ("gradatim", "hf"), ".gradatim"
 CALIBRATION = 64  # texts on which the steps of 8 bits are found
@@ -26,7 +28,8 @@ def command(
     int8: Annotated[
         str | None,
         typer.Option(
-            help="Texts like those it will read, pairs with a tab between: a .gradatim file in 8 bits, fitted to them."
+            help="Texts like those it will read, pairs with a tab between, questions with the file of their table: a "
+            ".gradatim file in 8 bits, fitted to them."
         ),
     ] = None,
     max_shard_mb: Annotated[
@@ -112,20 +115,27 @@ def _write_reader(source: Path, out: Path, texts: list[str] | None, provenance: 
 
     reader = open_reader(source)
     session: Any = reader.session
-    calibration = None
-    if texts is not None:
-        split = [text.split("\t", 1) for text in texts]
-        pairs = [parts[1] for parts in split if len(parts) == 2]
-        if pairs and len(pairs) < len(texts):
-            raise ConfigError(
-                f"{len(pairs)} of {len(texts)} texts for --int8 have a tab: all must be pairs, or none"
-            )
-        calibration = reader.pieces.encode([parts[0] for parts in split], pairs or None)
+    calibration = None if texts is None else _calibration(reader, texts)
     write_reader(
         out, session.model, reader.tokenizer or "", task=reader.task, settings=reader.settings, provenance=provenance,
         int8_on=calibration,
     )  # fmt: skip
     return num_parameters(session.model)
+
+
+def _calibration(reader: Reader, texts: list[str]) -> Encoded:
+    """Texts, or what is divided by a tab, as the model reads them."""
+    split = [text.split("\t", 1) for text in texts]
+    pairs = [parts[1] for parts in split if len(parts) == 2]
+    if len(pairs) < len(texts) and (pairs or reader.grids):
+        wanted = "questions with the file of their table" if reader.grids else "pairs, or none"
+        raise ConfigError(f"{len(pairs)} of {len(texts)} texts for --int8 have a tab: all must be {wanted}")
+    firsts = [parts[0] for parts in split]
+    if reader.grids is None:
+        return reader.pieces.encode(firsts, pairs or None)
+    from gradatim.data.grids import read_grid
+
+    return reader.grids.encode(firsts, [read_grid(Path(path)) for path in pairs])
 
 
 def _folder(model: str) -> Path:

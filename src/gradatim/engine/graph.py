@@ -10,7 +10,7 @@ import numpy as np
 import onnxruntime as ort
 
 from gradatim.engine import processor
-from gradatim.engine.names import ASKED
+from gradatim.engine.names import AGGREGATION, ASKED
 from gradatim.errors import ArtifactError
 from gradatim.types import Array
 
@@ -31,17 +31,17 @@ DTYPES: Mapping[str, Any] = {
     "tensor(int32)": np.int32,
     "tensor(float)": np.float32,
 }
-_INPUTS = {"ids", "segments", "lengths", ASKED}
 # ONNX Runtime would join Add and LayerNormalization, Add and Gelu: on a CPU the joined ones are slower.
 _SLOWER = ["SkipLayerNormFusion", "BiasGeluFusion"]
 
 
 class OnnxGraph:
-    """A graph with inputs `ids` (rows, tokens), `lengths` (rows,) and perhaps `segments` (rows, tokens).
+    """A graph with inputs `ids` (rows, tokens), `lengths` (rows,) and perhaps `segments` and marks (rows, tokens).
 
     Its output, `logits` or `states`, has a vector for each row (rows, size), for each token (rows, tokens, size), or
-    for each of the cells that an input `asked` names. Of a graph in int8 that holds its fp32 form too (`timed_on`),
-    `precision` says which to load. Raises `ArtifactError` if `model` is no such graph.
+    for each of the cells that an input `asked` names; another, `aggregation`, has one for each row. Of a graph in int8
+    that holds its fp32 form too (`timed_on`), `precision` says which to load. Raises `ArtifactError` if `model` is no
+    such graph.
     """
 
     def __init__(self, model: bytes, threads: int = 1, precision: Precision = "int8") -> None:
@@ -51,16 +51,16 @@ class OnnxGraph:
             raise ArtifactError(f"model.onnx cannot be loaded by ONNX Runtime: {error}") from error
         self._dtypes = {node.name: DTYPES.get(node.type) for node in self._session.get_inputs()}
         outputs = {node.name: node.shape for node in self._session.get_outputs()}
-        known = {"ids", "lengths"} <= self._dtypes.keys() <= _INPUTS
         found = [name for name in ("logits", "states") if name in outputs]
-        if not known or None in self._dtypes.values() or not found:
+        if not {"ids", "lengths"} <= self._dtypes.keys() or None in self._dtypes.values() or not found:
             raise ArtifactError(
                 f"model.onnx must map integers ids, lengths and perhaps segments to logits; it has inputs "
                 f"{sorted(self._dtypes)} and outputs {sorted(outputs)}. Export it again with `gradatim fit`."
             )
-        self.output = found[0]
-        self.size: int = outputs[self.output][-1]
-        self.of_tokens, self.asked = len(outputs[self.output]) == 3, ASKED in self._dtypes
+        self.outputs: dict[str, int] = {
+            name: outputs[name][-1] for name in (*found[:1], AGGREGATION) if name in outputs
+        }
+        self.of_tokens, self.asked = len(outputs[found[0]]) == 3, ASKED in self._dtypes
         self.flat = [name for name in self._dtypes if name not in ("lengths", ASKED)]
         facts = self._session.get_modelmeta().custom_metadata_map
         self.alone, self.timed_on = ALONE in facts, int(facts.get(TIMED_ON, 0))
@@ -69,10 +69,10 @@ class OnnxGraph:
     def __call__(
         self, padded: Mapping[str, Array], lengths: Array, outputs: Sequence[str] = ()
     ) -> list[Array]:
-        """The output, or those named, for rows of these lengths; may be called from several threads at once."""
+        """The outputs, or those named, for rows of these lengths; may be called from several threads at once."""
         feed = {**padded, "lengths": lengths}
         feed = {name: feed[name].astype(dtype, copy=False) for name, dtype in self._dtypes.items()}
-        values: list[Array] = self._session.run(list(outputs) or [self.output], feed)
+        values: list[Array] = self._session.run(list(outputs or self.outputs), feed)
         return values
 
 

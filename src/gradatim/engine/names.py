@@ -1,9 +1,10 @@
-"""What graphs that write call their inputs and outputs."""
+"""What graphs call their inputs and outputs."""
 
 STATE, AFTER = (
     "state",
     "_after",
 )  # inputs that are carried from token to token, and the outputs that they become
+AGGREGATION = "aggregation"  # what is to be done with the cells of a table
 ASKED = "asked"  # places of which something is wanted
 COUNT = "count"  # candidates wanted
 READ = "read"  # tokens of each source

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import numpy as np
 
 from gradatim.engine.graph import OnnxGraph, Precision
-from gradatim.engine.names import ASKED
+from gradatim.engine.names import AGGREGATION, ASKED
 from gradatim.engine.precision import faster
 from gradatim.engine.processor import available_cores
 from gradatim.types import Array, Arrays
@@ -55,22 +55,21 @@ class OnnxSession:
         """Map packed `ids`, `lengths` (rows,) and perhaps `segments` to `logits` (rows, labels).
 
         Of a graph that says something of tokens, `logits` or `states` (tokens, size), of those that `asked` marks where
-        it has to be asked.
+        it has to be asked; of one of tables perhaps `aggregation` (rows, labels) too.
         """
         lengths = arrays["lengths"]
-        places = _Places(self._wide, arrays)
-        values = np.empty((places.count, self._wide.size), np.float32)
+        answers = _Answers(self._wide, arrays)
         with self._entered() as crowded:
             if len(lengths) == 1:
                 graph = self._single() if crowded else self._wide
                 rows = np.zeros(1, np.int64)
                 padded = {name: arrays[name][None] for name in graph.flat}
-                places.put(values, rows, graph({**padded, **places.asked(rows)}, lengths)[0])
+                answers.put(rows, graph({**padded, **answers.asked(rows)}, lengths))
             elif len(lengths):
-                self._many(arrays, lengths, places, values)
-        return {self._wide.output: values}
+                self._many(arrays, lengths, answers)
+        return answers.values
 
-    def _many(self, arrays: Arrays, lengths: Array, places: _Places, values: Array) -> None:
+    def _many(self, arrays: Arrays, lengths: Array, answers: _Answers) -> None:
         graph = self._single()
         starts = np.cumsum(lengths) - lengths
         order = np.argsort(lengths, kind="stable")
@@ -81,7 +80,7 @@ class OnnxSession:
             rows = order[span[0] : span[1]]
             padded = pad({name: arrays[name] for name in graph.flat}, starts[rows], lengths[rows])
             began = time.perf_counter()
-            places.put(values, rows, graph({**padded, **places.asked(rows)}, lengths[rows])[0])
+            answers.put(rows, graph({**padded, **answers.asked(rows)}, lengths[rows]))
             took = (time.perf_counter() - began) / padded["ids"].size
             self._token_s += 0.1 * (took - self._token_s)
 
@@ -122,28 +121,36 @@ class OnnxSession:
                 self._running -= 1
 
 
-class _Places:
-    """Where what a graph says of some rows belongs in what it says of all: by row, by token, or by token asked for."""
+class _Answers:
+    """What a graph says of all rows, put together of what it says of some: by row, by token, or by token asked for."""
 
     def __init__(self, graph: OnnxGraph, arrays: Arrays) -> None:
         self._lengths = arrays["lengths"]
         self._starts = np.cumsum(self._lengths) - self._lengths
-        self._by_row, self._by_cell = not (graph.of_tokens or graph.asked), graph.asked
+        by_row = not (graph.of_tokens or graph.asked)
+        self._of_rows = {name for name in graph.outputs if by_row or name == AGGREGATION}
+        self._by_cell = graph.asked
         marks = arrays[ASKED] if graph.asked and ASKED in arrays else np.ones(int(self._lengths.sum()), bool)
         self._marks, self._ranks = marks, np.cumsum(marks) - 1
-        self.count = len(self._lengths) if self._by_row else int(marks.sum())
+        self.values: dict[str, Array] = {
+            name: np.empty(
+                (len(self._lengths) if name in self._of_rows else int(marks.sum()), size), np.float32
+            )
+            for name, size in graph.outputs.items()
+        }
 
     def asked(self, rows: Array) -> dict[str, Array]:
         """What the graph has to be asked about these rows, padded."""
         return {ASKED: np.flatnonzero(self._marked(rows)[0])} if self._by_cell else {}
 
-    def put(self, values: Array, rows: Array, said: Array) -> None:
-        """Write into `values` (count, size) what was said of these rows."""
-        if self._by_row:
-            values[rows] = said
-        else:
-            cells, tokens = self._marked(rows)
-            values[self._ranks[tokens]] = said if self._by_cell else said[cells]
+    def put(self, rows: Array, said: Sequence[Array]) -> None:
+        """Take in what was said of these rows."""
+        for (name, values), part in zip(self.values.items(), said, strict=True):
+            if name in self._of_rows:
+                values[rows] = part
+            else:
+                cells, tokens = self._marked(rows)
+                values[self._ranks[tokens]] = part if self._by_cell else part[cells]
 
     def _marked(self, rows: Array) -> tuple[Array, Array]:
         """Which cells (rows, longest) of these rows are marked tokens, and which of all tokens they are."""

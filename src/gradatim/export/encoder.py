@@ -7,7 +7,8 @@ MultiHeadAttention (benchmarks/NOTES.md).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from gradatim.nn.block import Block, BlockConfig, FeedForward
 from gradatim.nn.embedding import Embedding
 from gradatim.nn.multihead import Attention
 from gradatim.nn.positions import RelativeBias
+from gradatim.types import Array
 
 ACTIVATIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "gelu": ("Gelu", {}),
@@ -32,8 +34,11 @@ ACTIVATIONS: dict[str, tuple[str, dict[str, Any]]] = {
 Mix = Callable[[str, Sequence[str], BlockConfig], str]
 
 
-def encoder(graph: Graph, body: nn.Module, segments: bool, trace: list[str] | None = None) -> str:
-    """(rows, tokens, width) states of a backbone over whole rows; a `trace` gets those of every layer too."""
+def encoder(graph: Graph, body: nn.Module, told: Collection[str] = (), trace: list[str] | None = None) -> str:
+    """(rows, tokens, width) states of a backbone over whole rows; a `trace` gets those of every layer too.
+
+    `told` names the inputs, `segments` and marks, that say more of tokens than their ids.
+    """
     assert isinstance(body, Backbone)
     lengths = graph.add("Cast", "lengths", to=7)
     bias = "" if body.stack.bias is None else _bias(graph, body.stack.bias, body.config.max_length)
@@ -44,7 +49,7 @@ def encoder(graph: Graph, body: nn.Module, segments: bool, trace: list[str] | No
         settings = heads(config) | ({"is_causal": 1} if config.causal else {})
         return graph.add("Attention", *qkv, bias, *padding, name=f"{name}_attention", **settings)
 
-    return transformer(graph, body, graph.steps, mix, segments=segments, trace=trace)
+    return transformer(graph, body, graph.steps, mix, told=told, trace=trace)
 
 
 def transformer(
@@ -53,7 +58,7 @@ def transformer(
     places: Callable[[], str],
     mix: Mix,
     *,
-    segments: bool = False,
+    told: Collection[str] = (),
     trace: list[str] | None = None,
 ) -> str:
     """(rows, tokens, width) states of tokens at these places; `mix` is what their attention does.
@@ -61,7 +66,7 @@ def transformer(
     Between attentions all tokens lie flat, (rows * tokens, width).
     """
     refuse_what_no_node_computes(body.config)
-    hidden = [x := _embedding(graph, body.embedding, places, segments)]
+    hidden = [x := _embedding(graph, body.embedding, places, told)]
     x = graph.add("Reshape", x, graph.constant("flat", [-1, body.config.width]))
     for i, block in enumerate(body.stack.blocks):
         assert isinstance(block, Block)
@@ -75,18 +80,23 @@ def transformer(
     return graph.add("Reshape", x, graph.grid(body.config.width))
 
 
-def _embedding(graph: Graph, embedding: Embedding, places: Callable[[], str], segments: bool) -> str:
-    config = embedding.config
-    x = lookup(graph, embedding, places, segments=segments)
-    if config.num_segments and segments:
-        table = graph.weight("segment_vectors", array(embedding.segments.weight))
-        x = graph.add("Add", x, graph.add("Gather", table, "segments", name="segment_lookup"))
-    return norm(graph, "embedding_norm", x, embedding.norm) if config.norm else x
+def _embedding(graph: Graph, embedding: Embedding, places: Callable[[], str], told: Collection[str]) -> str:
+    x = lookup(graph, embedding, places, told)
+    for name, table in _tables(embedding).items():
+        if name in told:
+            vectors = graph.weight(f"{name}_vectors", table)
+            x = graph.add("Add", x, graph.add("Gather", vectors, name, name=f"{name}_lookup"))
+    return norm(graph, "embedding_norm", x, embedding.norm) if embedding.config.norm else x
 
 
-def lookup(graph: Graph, embedding: Embedding, places: Callable[[], str], *, segments: bool = False) -> str:
-    """The vectors of `ids`, with those of the places at which they stand; of the first segment unless there are
-    `segments`."""
+def _tables(embedding: Embedding) -> dict[str, Array]:
+    """The vectors of what may be told of a token."""
+    segments = {"segments": embedding.segments} if embedding.config.num_segments else {}
+    return {name: array(table.weight) for name, table in (*segments.items(), *embedding.marks.items())}
+
+
+def lookup(graph: Graph, embedding: Embedding, places: Callable[[], str], told: Collection[str] = ()) -> str:
+    """The vectors of `ids`, with those of the places at which they stand, and of 0 for what is not told."""
     config = embedding.config
     words = array(embedding.words.weight) * (np.float32(config.width**0.5) if config.scaled else 1)
     x = graph.add("Gather", graph.weight("words", words), "ids", name="lookup")
@@ -95,12 +105,26 @@ def lookup(graph: Graph, embedding: Embedding, places: Callable[[], str], *, seg
         positions = positions + array(embedding.positions.weight)[config.first_position :]
     elif config.positions != "none":
         positions = positions + array(embedding.sinusoids)
-    if config.num_segments and not segments:
-        positions = positions + array(embedding.segments.weight)[0]
+    for name, vectors in _tables(embedding).items():
+        if name not in told:
+            positions = positions + vectors[0]
     if not positions.any():
         return x
     table = graph.weight("positions", positions)
-    return graph.add("Add", x, graph.add("Gather", table, places(), name="position_lookup"))
+    keys = list(islice(config.marks.items(), config.restart))
+    at = _restarted(graph, keys) if keys and set(config.marks) <= set(told) else places()
+    return graph.add("Add", x, graph.add("Gather", table, at, name="position_lookup"))
+
+
+def _restarted(graph: Graph, marks: Sequence[tuple[str, int]]) -> str:
+    """(rows, tokens): how many tokens after the first one of its row with the same marks each token stands."""
+    key = marks[0][0]
+    for name, size in marks[1:]:
+        key = graph.add("Add", graph.add("Mul", key, graph.weight("values", np.array(size, np.int32))), name)
+    one, two = graph.constant("one", [1]), graph.constant("two", [2])
+    same = graph.add("Equal", graph.add("Unsqueeze", key, two), graph.add("Unsqueeze", key, one))
+    first = graph.add("ArgMax", graph.add("Cast", same, to=6), axis=2, keepdims=0)
+    return graph.add("Sub", graph.steps(), first)
 
 
 def _block(graph: Graph, name: str, x: str, block: Block, mix: Mix) -> str:

@@ -18,7 +18,7 @@ from gradatim.export.calibration import Seen, seen
 from gradatim.export.graph import CONTRIB
 from gradatim.types import Array, Arrays
 
-EXACT = ("head",)  # a tiny product whose rounding would reach the logits directly
+EXACT = ("head", "aggregation_head")  # tiny products whose rounding would reach the logits directly
 LOOKUP = "lookup"
 RECURRENT = ("RNN", "GRU", "LSTM")
 # How much of an outlier channel's size may move from activations into weights.
@@ -56,7 +56,7 @@ class Quantiser:
     def convert(self, keep: Collection[str] = (), *, both: bool = True, stored: bool = False) -> bytes:
         """The graph in int8, but for the `parts` to keep: products in fp32, the lookup of words in all 127 levels.
 
-        `both`: with its fp32 form, if the graph has one output. `stored`: recurrent layers compute in fp32.
+        `both`: with its fp32 form. `stored`: recurrent layers compute in fp32.
         """
         model = onnx.load_model_from_string(self._model)
         rounding = _Rounding(model, self._seen, self._rounded, self._plain, stored)
@@ -114,13 +114,16 @@ class _Rounding:
 
     def offer_both(self) -> None:
         """One graph of both forms: ONNX Runtime drops the one that a constant does not choose."""
-        answer = self.model.graph.output[0]
-        [last] = [node for node in self.eight if answer.name in node.output]  # of both forms
-        last.output[0] = f"{answer.name}_of_form"
-        inner = helper.make_tensor_value_info(last.output[0], TensorProto.FLOAT, ["rows", None])
-        forms = [helper.make_graph(nodes, "form", [], [inner]) for nodes in (self.eight, self.plain)]
+        answers = [answer.name for answer in self.model.graph.output]
+        for node in self.eight:
+            if node.output[0] in answers:  # of both forms
+                node.output[0] += "_of_form"
+        inner = [
+            helper.make_tensor_value_info(f"{answer}_of_form", TensorProto.FLOAT, None) for answer in answers
+        ]
+        forms = [helper.make_graph(nodes, "form", [], inner) for nodes in (self.eight, self.plain)]
         choice = self._weight("in_int8", np.array(True))
-        one = helper.make_node("If", [choice], [answer.name], then_branch=forms[0], else_branch=forms[1])
+        one = helper.make_node("If", [choice], answers, then_branch=forms[0], else_branch=forms[1])
         self._fill([one], [one, *self.eight, *self.plain])
 
     def _fill(self, nodes: Sequence[NodeProto], readers: Sequence[NodeProto]) -> None:

@@ -1,4 +1,4 @@
-"""A trained model that reads as an ONNX graph: padded `ids`, `segments` and `lengths` in, `logits` or `states` out.
+"""A trained model that reads as an ONNX graph: padded ids and what is told of them in, logits or states out.
 
 The graph is written with the operators that ONNX Runtime is to run, so what runs does not depend on a tracer
 or on an optimiser recognising a pattern.
@@ -6,7 +6,7 @@ or on an optimiser recognising a pattern.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from torch import nn
 
 from gradatim.engine.artifact import write_artifact
 from gradatim.engine.manifest import JSON
-from gradatim.engine.names import ASKED
+from gradatim.engine.names import AGGREGATION, ASKED
 from gradatim.errors import ConfigError
 from gradatim.export.calibration import rows_alone
 from gradatim.export.elmo import elmo
@@ -24,9 +24,9 @@ from gradatim.export.graph import TOKENS, Axes, Graph
 from gradatim.export.quantise import Quantiser
 from gradatim.export.recurrent import layers, recurrent, words
 from gradatim.models.backbone import Backbone
-from gradatim.models.classifier import Classifier, Tagger, WordVectors
+from gradatim.models.classifier import Classifier, GridReader, Tagger, WordVectors
 from gradatim.models.elmo import ElmoBackbone
-from gradatim.models.heads import MaskedHead, RowHead
+from gradatim.models.heads import MaskedHead, RowHead, TokenHead
 from gradatim.models.language import LanguageModel
 from gradatim.models.layers import READ, FrozenReader
 from gradatim.models.recurrent import RecurrentBackbone
@@ -39,21 +39,19 @@ def to_onnx(model: nn.Module, *, segments: bool = False) -> bytes:
     """Export; `segments` adds the input that tells the two texts of a pair apart.
 
     A classifier gives `logits` (rows, labels), a tagger (rows, tokens, outputs), a model of masked words those of the
-    places `asked` among all cells, (asked, vocabulary); a body by itself gives `states` (rows, tokens, width).
+    places `asked` among all cells, (asked, vocabulary); a model of tables reads marks, and gives `logits`
+    (rows, tokens, 2) and perhaps `aggregation` (rows, labels); a body by itself gives `states` (rows, tokens, width).
     """
-    body: Any = (
-        getattr(model, "body", model) if isinstance(model, Classifier | Tagger | LanguageModel) else model
-    )
+    body: Any = model.body if isinstance(model, Classifier | Tagger | GridReader | LanguageModel) else model
     inner = body.body if isinstance(body, FrozenReader) else body
-    segments = segments and isinstance(inner, Backbone) and inner.config.embedding.num_segments > 0
+    told: list[str] = []
+    if isinstance(inner, Backbone):
+        told += ["segments"] * (segments and inner.config.embedding.num_segments > 0)
+        told += inner.config.embedding.marks if isinstance(model, GridReader) else []
     graph = Graph()
-    states = _body(graph, body, segments)
+    states = _body(graph, body, told)
     ids: Axes = (*TOKENS, LETTERS) if isinstance(inner, ElmoBackbone) else TOKENS
-    inputs: dict[str, Axes] = {
-        "ids": ids,
-        **({"segments": TOKENS} if segments else {}),
-        "lengths": ("rows",),
-    }
+    inputs: dict[str, Axes] = {"ids": ids, **dict.fromkeys(told, TOKENS), "lengths": ("rows",)}
     outputs: dict[str, tuple[str, Axes]]
     match model:
         case Classifier():
@@ -61,7 +59,9 @@ def to_onnx(model: nn.Module, *, segments: bool = False) -> bytes:
             joined = pooled[0] if len(pooled) == 1 else graph.add("Concat", *pooled, axis=-1)
             outputs = {"logits": (_head(graph, joined, model.head), ("rows", model.head.linear.out_features))}
         case Tagger():
-            outputs = {"logits": _tags(graph, states, model)}
+            outputs = {"logits": _tags(graph, states, model.head)}
+        case GridReader():
+            outputs = _cells(graph, states, model)
         case LanguageModel():
             inputs[ASKED] = (ASKED,)
             outputs = {"logits": _words(graph, states, model)}
@@ -83,10 +83,11 @@ def write_reader(
     """Write a model as one file that runs without torch.
 
     `settings` are those of its encoder of word pieces, with `mask`, the token of a missing word, `cleans`, whether what
-    is written loses the spaces before punctuation, and `either`, whether it reads pairs as well as texts. With texts
+    is written loses the spaces before punctuation, and `either`, whether it reads pairs as well as texts; of a model of
+    tables `marks`, how many values each has, and `grid`, how it answers. With texts
     `int8_on` products are in 8 bits, their steps found on these.
     """
-    graph = to_onnx(model, segments=task.pairs or bool(settings.get("either")))
+    graph = to_onnx(model, segments=task.pairs or task.kind == "table" or bool(settings.get("either")))
     if int8_on is not None:
         calls = rows_alone(int8_on.arrays)
         graph = Quantiser(graph, [{**call, ASKED: np.arange(call["ids"].size)} for call in calls]).convert()
@@ -100,28 +101,28 @@ def write_reader(
     )
 
 
-def _body(graph: Graph, body: nn.Module, segments: bool) -> str:
+def _body(graph: Graph, body: nn.Module, told: Collection[str]) -> str:
     build = BODIES.get(type(body))
     if build is None:
         known = ", ".join(body.__name__ for body in BODIES)
         raise ConfigError(f"a {type(body).__name__} body cannot be exported; known: {known}")
-    return build(graph, body, segments)
+    return build(graph, body, told)
 
 
-def _vectors(graph: Graph, body: WordVectors, segments: bool) -> str:
+def _vectors(graph: Graph, body: WordVectors, told: Collection[str]) -> str:
     return words(graph, body.words)
 
 
-def _recurrent(graph: Graph, body: RecurrentBackbone, segments: bool) -> str:
+def _recurrent(graph: Graph, body: RecurrentBackbone, told: Collection[str]) -> str:
     return recurrent(graph, body)[0]
 
 
-def _frozen(graph: Graph, body: FrozenReader, segments: bool) -> str:
+def _frozen(graph: Graph, body: FrozenReader, told: Collection[str]) -> str:
     """What a choice of layers says, and the BiLSTM that reads it."""
     hidden: list[str] = []
     match body.body:
         case Backbone():
-            last = encoder(graph, body.body, segments, hidden)
+            last = encoder(graph, body.body, told, hidden)
             hidden[-1] = last  # the last norm of a pre-norm stack is part of its last layer
         case ElmoBackbone():
             hidden = elmo(graph, body.body)
@@ -131,11 +132,11 @@ def _frozen(graph: Graph, body: FrozenReader, segments: bool) -> str:
     return states if body.recurrent is None else layers(graph, body.recurrent, states)[0]
 
 
-def _elmo(graph: Graph, body: ElmoBackbone, segments: bool) -> str:
+def _elmo(graph: Graph, body: ElmoBackbone, told: Collection[str]) -> str:
     return elmo(graph, body)[-1]
 
 
-BODIES: dict[type[nn.Module], Callable[[Graph, Any, bool], str]] = {
+BODIES: dict[type[nn.Module], Callable[[Graph, Any, Collection[str]], str]] = {
     Backbone: encoder,
     WordVectors: _vectors,
     RecurrentBackbone: _recurrent,
@@ -157,11 +158,22 @@ def _layers(graph: Graph, body: FrozenReader, hidden: Sequence[str]) -> str:
     return graph.add("Sum", *parts) if len(parts) > 1 else parts[0]
 
 
-def _tags(graph: Graph, states: str, model: Tagger) -> tuple[str, Axes]:
-    linear = model.head.linear
+def _tags(graph: Graph, states: str, head: TokenHead) -> tuple[str, Axes]:
+    linear = head.linear
     flat = graph.add("Reshape", states, graph.constant("flat_states", [-1, linear.in_features]))
     logits = graph.add("Reshape", graph.linear("head", flat, linear), graph.grid(linear.out_features))
     return logits, (*TOKENS, linear.out_features)
+
+
+def _cells(graph: Graph, states: str, model: GridReader) -> dict[str, tuple[str, Axes]]:
+    """Scores of cells and columns, and those of aggregations."""
+    logits, axes = _tags(graph, states, model.head)
+    divisor = graph.weight("temperatures", np.array([model.config.temperature, 1], np.float32))
+    outputs: dict[str, tuple[str, Axes]] = {"logits": (graph.add("Div", logits, divisor), axes)}
+    if (head := model.aggregation) is not None:
+        scores = _head(graph, _pool(graph, states, "first"), head, "aggregation_head")
+        outputs[AGGREGATION] = (scores, ("rows", head.linear.out_features))
+    return outputs
 
 
 def _words(graph: Graph, states: str, model: LanguageModel) -> tuple[str, Axes]:
@@ -195,7 +207,7 @@ def _pool(graph: Graph, states: str, how: Pooling) -> str:
     return graph.add("ReduceMax", graph.add("Where", cells, states, lowest), one, keepdims=0)
 
 
-def _head(graph: Graph, pooled: str, head: RowHead) -> str:
+def _head(graph: Graph, pooled: str, head: RowHead, name: str = "head") -> str:
     if head.inner is not None and head.activation is not None:
         pooled = activated(graph, graph.linear("pooler", pooled, head.inner), head.activation)
-    return graph.linear("head", pooled, head.linear)
+    return graph.linear(name, pooled, head.linear)

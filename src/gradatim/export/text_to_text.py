@@ -134,7 +134,7 @@ def encoder_graph(model: Seq2Seq) -> bytes:
     and on, (rows, heads, tokens, head_width).
     """
     graph, width = Graph(), model.encoder.config.width
-    states = encoder(graph, model.encoder, segments=False)
+    states = encoder(graph, model.encoder)
     flat = graph.add("Reshape", states, graph.constant("flat", [-1, width]))
     outputs: dict[str, tuple[str, Axes]] = {}
     for i, block in enumerate(_blocks(model.decoder)):

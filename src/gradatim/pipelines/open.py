@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gradatim.engine.artifact import Artifact, read_artifact
 from gradatim.errors import ArtifactError, ConfigError, did_you_mean
@@ -15,6 +15,9 @@ from gradatim.pipelines.language import LanguagePipeline
 from gradatim.pipelines.tagger import SequenceTagger
 from gradatim.pipelines.text_to_text import TextToText
 from gradatim.types import Encoder, Session, Stepper
+
+if TYPE_CHECKING:
+    from gradatim.text.grids import GridConfig, GridEncoder
 
 _KINDS = (
     ("pieces", "letters", "features", "words", "contexts", "none"),
@@ -67,6 +70,17 @@ def open_parts(
         raise ConfigError(f"precision is int8 or fp32, not '{precision}'")
     with _whole(artifact):
         return _encoder(artifact), _session(artifact, threads, precision)
+
+
+def open_grids(artifact: Artifact) -> tuple[GridEncoder, GridConfig]:
+    """What makes rows of questions and their tables for a model that reads these, and how it answers."""
+    from gradatim.text.grids import GridConfig, GridEncoder
+
+    settings: Any = artifact.encoder
+    with _whole(artifact, "convert"):
+        grid = GridConfig(**settings["grid"])
+        pieces: Any = _encoder(artifact)
+        return GridEncoder(pieces, settings["marks"], grid), grid
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, cast
 
 from tokenizers import Tokenizer
@@ -56,13 +56,15 @@ class Reader:
         if kind not in KINDS:
             raise ConfigError(f"a model of kind '{kind}' cannot become one file so far")
         several = self.problem == "multi_label_classification"
-        named = self.kind in ("classification", "tagging")
+        named = self.kind in ("classification", "tagging", "table")
         return Task(self.labels if named else (), several, bool(self.pairs), cast(Kind, kind))
 
     @property
     def settings(self) -> dict[str, JSON]:
         """What the file of such a model says of its encoder, and of how the model is read."""
         more: dict[str, JSON] = {"mask": self.mask, "cleans": self.cleans, "either": self.pairs is None}
+        if self.grids is not None and self.grid is not None:
+            more |= {"marks": dict(self.grids.sizes), "grid": asdict(self.grid)}
         return {**self.pieces.settings(), **more}
 
     @property

@@ -76,7 +76,13 @@ def open_file(path: Path, threads: int | None = None) -> Opened:
 
 
 def _opened(artifact: Artifact, threads: int | None, precision: str | None = None) -> Opened:
-    from gradatim.pipelines.open import open_artifact, open_language, open_parts, open_text_to_text
+    from gradatim.pipelines.open import (
+        open_artifact,
+        open_grids,
+        open_language,
+        open_parts,
+        open_text_to_text,
+    )
     from gradatim.pipelines.reader import Reader
 
     task, settings = artifact.task, artifact.encoder
@@ -93,11 +99,14 @@ def _opened(artifact: Artifact, threads: int | None, precision: str | None = Non
     kind = "classification" if task.kind == "regression" else task.kind
     problem = "regression" if task.kind == "regression" else "multi_label_classification" * task.multi_label
     tokenizer, mask = "tokenizer.json" in artifact.members, settings.get("mask")
+    grids = grid = None
+    if kind == "table":
+        grids, grid = open_grids(artifact)
     reader = Reader(
         kind=kind, session=session, encoder=encoder, labels=task.labels, problem=problem,
         temperature=temperature, pairs=None if settings.get("either") else task.pairs,
         tokenizer=artifact.member("tokenizer.json").decode("utf-8") if tokenizer else None,
-        mask=None if mask is None else str(mask), cleans=bool(settings.get("cleans")),
+        mask=None if mask is None else str(mask), cleans=bool(settings.get("cleans")), grids=grids, grid=grid,
     )  # fmt: skip
     return Opened(kind, reader)
 
