@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
@@ -18,6 +18,7 @@ from gradatim.pipelines.tagging import Entity
 SUFFIXES = (".csv", ".tsv", ".jsonl")
 _BREAKS = re.compile(r"[\t\r\n]+")
 LABEL, PROBABILITY, SCORES, ENTITIES = "prediction", "probability", "scores", "entities"
+ANSWER, START, END = "answer", "start", "end"
 
 Answer = tuple[Sequence[Any], Any]  # the cells of a row, and what was predicted for it
 Writer = Callable[[BinaryIO, Sequence[str], Iterable[Answer]], int]
@@ -79,6 +80,26 @@ class Entities:
 
     def cells(self, answer: Sequence[Entity]) -> list[str]:
         return [json.dumps(self.fields(answer)[ENTITIES], ensure_ascii=False)]
+
+
+class Spans:
+    """An answer with its place in the context."""
+
+    columns = (ANSWER, PROBABILITY, START, END)
+
+    def lines(self, answer: Mapping[str, Any]) -> str:
+        """`answer <tab> probability <tab> start <tab> end` (`-` for none)."""
+        text = _BREAKS.sub(" ", answer["answer"]) or "-"
+        return f"{text}\t{answer['score']:.4f}\t{answer['start']}\t{answer['end']}"
+
+    def fields(self, answer: Mapping[str, Any]) -> dict[str, Any]:
+        return dict(zip(self.columns, self._values(answer), strict=True))
+
+    def cells(self, answer: Mapping[str, Any]) -> list[str]:
+        return list(map(str, self._values(answer)))
+
+    def _values(self, answer: Mapping[str, Any]) -> tuple[Any, ...]:
+        return answer["answer"], round(answer["score"], 6), answer["start"], answer["end"]
 
 
 def record(columns: Sequence[str], cells: Sequence[Any], answer: Any, form: Form) -> str:

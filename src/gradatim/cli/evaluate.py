@@ -39,16 +39,21 @@ def command(
         figures = _written(model, Path(data), targets, measure, language, beams, threads)
         print(json.dumps(figures, indent=1)) if as_json else _show_written(figures)
         return
-    from gradatim.data import load_examples, load_tagged_examples
+    from gradatim.data import load_answered_examples, load_examples, load_tagged_examples
     from gradatim.engine.artifact import read_artifact
-    from gradatim.pipelines.evaluation import evaluate, evaluate_tags
+    from gradatim.pipelines.evaluation import evaluate, evaluate_answers, evaluate_tags
+    from gradatim.pipelines.judged import span_metrics
     from gradatim.pipelines.open import open_artifact, open_tagger
+    from gradatim.tasks.open import open_judged
 
     artifact = read_artifact(model)
     task = artifact.task
     if task.kind == "tagging":
         examples, notes = load_tagged_examples(data, split)
         evaluation = evaluate_tags(open_tagger(artifact, threads=threads), examples)
+    elif task.kind == "span":
+        examples, notes = load_answered_examples(data, split)
+        evaluation = evaluate_answers(open_judged(artifact, threads=threads), examples, span_metrics)
     else:
         classifier = open_artifact(artifact, threads=threads)
         examples, notes = load_examples(data, task, text=text, text_pair=text_pair, label=label, split=split)
@@ -110,6 +115,8 @@ def _show(metrics: Mapping[str, float], label_f1: Mapping[str, float]) -> None:
 
     console = Console()
     for title, figures in (("metric", metrics), ("F1 by label", dict(sorted(label_f1.items(), key=_value)))):
+        if not figures:
+            continue
         table = Table(title, "", box=box.SIMPLE_HEAD)
         table.columns[1].justify = "right"
         for name, figure in figures.items():

@@ -1,4 +1,4 @@
-"""`gradatim predict`: labels or entities of texts from arguments, standard input or a file."""
+"""`gradatim predict`: labels or entities of texts, or answers to questions, from arguments, stdin or a file."""
 
 from __future__ import annotations
 
@@ -44,20 +44,23 @@ def command(
     top_k: Annotated[int, typer.Option("--top-k", min=1, help="How many labels to report.")] = 1,
     threads: Annotated[int | None, typer.Option(min=1, help="Cores to use (default: all).")] = None,
 ) -> None:
-    """Label texts, or find their entities, with a finished model."""
-    from gradatim.cli.answers import Entities, Form, Labels, choose_writer
+    """Label texts, find their entities, or answer questions on them (TEXT) in a context (--pair)."""
+    from gradatim.cli.answers import Entities, Form, Labels, Spans, choose_writer
     from gradatim.engine.artifact import read_artifact
     from gradatim.pipelines.open import open_artifact, open_tagger
+    from gradatim.tasks.open import open_judged
 
     if input is None and (text or text_pair):
         raise ConfigError("--text and --text-pair name columns of a file: give it with --input")
     if input is not None and (texts or pair):
         raise ConfigError("give texts as arguments or with --input, not both")
     artifact = read_artifact(model)
-    tags, pairs = artifact.task.kind == "tagging", artifact.task.pairs
-    form: Form = Entities() if tags else Labels(top_k)
+    kind, pairs = artifact.task.kind, artifact.task.pairs
+    form: Form = Entities() if kind == "tagging" else Spans() if kind == "span" else Labels(top_k)
     writer = choose_writer(output, form) if output else None
-    open_model: Any = open_tagger if tags else open_artifact
+    if kind == "span":  # what its columns are called where nothing is said
+        text, text_pair = text or "question", text_pair or "context"
+    open_model: Any = {"tagging": open_tagger, "span": open_judged}.get(kind, open_artifact)
     opened = open_model(artifact, threads=threads)  # to the end: its threads do not like to be interrupted
     if input is not None:
         source = _table_rows(input, text, text_pair, pairs)
@@ -66,7 +69,7 @@ def command(
     asked, kept = tee(source.rows)
     rows = ((row.text, row.pair) for row in asked)
     # All scores are kept for a multi-label task: any number of labels may be decided on.
-    options = {} if tags else {"top_k": None if artifact.task.multi_label else top_k}
+    options = {} if kind != "classification" else {"top_k": None if artifact.task.multi_label else top_k}
     predictions = opened.stream(rows, **options)
     answers = ((row.cells, prediction) for prediction, row in zip(predictions, kept, strict=False))
     if output is not None and writer is not None:

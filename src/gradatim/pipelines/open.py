@@ -17,8 +17,8 @@ from gradatim.pipelines.text_to_text import TextToText
 from gradatim.types import Encoder, Session, Stepper
 
 _KINDS = (
-    ("pieces", "letters", "features", "words", "contexts", "none"),
-    ("onnx", "linear", "ngram", "constant", "contexts"),
+    ("pieces", "letters", "features", "words", "contexts", "overlap", "none"),
+    ("onnx", "linear", "ngram", "constant", "contexts", "overlap"),
 )
 
 
@@ -193,6 +193,10 @@ def _encoder(artifact: Artifact) -> Encoder:
             from gradatim.text.contexts import ContextEncoder
 
             return ContextEncoder.from_settings(settings)
+        case "overlap":
+            from gradatim.text.overlap import OverlapEncoder
+
+            return OverlapEncoder.from_settings(settings)
         case "none":
             from gradatim.text.none import NoEncoder
 
@@ -223,5 +227,9 @@ def _session(artifact: Artifact, threads: int | None, precision: Any) -> Session
             from gradatim.engine.contexts import ContextSession
 
             return ContextSession.from_npz(artifact.member("model.npz"))
+        case "overlap":
+            from gradatim.engine.overlap import OverlapSession
+
+            return OverlapSession.from_npz(artifact.member("model.npz"))
         case kind:
             raise ConfigError(f"unknown model kind '{kind}'{did_you_mean(kind, _KINDS[1])}")

@@ -51,7 +51,7 @@ JOBS: Mapping[str, Job] = {
     ),
     "question-answering": Job(
         QuestionAnswering, ("span",),
-        "`gradatim train` with a recipe of kind 'span' makes one; 'distilbert/distilbert-base-cased-distilled-squad' "
+        "`gradatim fit` on questions with answers makes one; 'distilbert/distilbert-base-cased-distilled-squad' "
         "is one",
     ),
     "fill-mask": Job(
