@@ -18,7 +18,7 @@ from gradatim.pipelines.tagging import Entity
 SUFFIXES = (".csv", ".tsv", ".jsonl")
 _BREAKS = re.compile(r"[\t\r\n]+")
 LABEL, PROBABILITY, SCORES, ENTITIES = "prediction", "probability", "scores", "entities"
-ANSWER, START, END = "answer", "start", "end"
+ANSWER, START, END, CHOICE, INDEX = "answer", "start", "end", "choice", "index"
 
 Answer = tuple[Sequence[Any], Any]  # the cells of a row, and what was predicted for it
 Writer = Callable[[BinaryIO, Sequence[str], Iterable[Answer]], int]
@@ -82,15 +82,16 @@ class Entities:
         return [json.dumps(self.fields(answer)[ENTITIES], ensure_ascii=False)]
 
 
-class Spans:
-    """An answer with its place in the context."""
+class Answered:
+    """An answer with its place in the context, or its number among the choices."""
 
-    columns = (ANSWER, PROBABILITY, START, END)
+    def __init__(self, *places: str) -> None:
+        self.columns = (ANSWER, PROBABILITY, *places)
 
     def lines(self, answer: Mapping[str, Any]) -> str:
-        """`answer <tab> probability <tab> start <tab> end` (`-` for none)."""
-        text = _BREAKS.sub(" ", answer["answer"]) or "-"
-        return f"{text}\t{answer['score']:.4f}\t{answer['start']}\t{answer['end']}"
+        """`answer <tab> probability <tab> start <tab> end`, of choices `number` (`-` for no answer)."""
+        text, score, *places = self._values(answer)
+        return "\t".join((_BREAKS.sub(" ", text) or "-", f"{score:.4f}", *map(str, places)))
 
     def fields(self, answer: Mapping[str, Any]) -> dict[str, Any]:
         return dict(zip(self.columns, self._values(answer), strict=True))
@@ -99,7 +100,8 @@ class Spans:
         return list(map(str, self._values(answer)))
 
     def _values(self, answer: Mapping[str, Any]) -> tuple[Any, ...]:
-        return answer["answer"], round(answer["score"], 6), answer["start"], answer["end"]
+        text, places = answer.get(ANSWER, answer.get(CHOICE)), self.columns[2:]
+        return text, round(answer["score"], 6), *(answer[place] for place in places)
 
 
 def record(columns: Sequence[str], cells: Sequence[Any], answer: Any, form: Form) -> str:

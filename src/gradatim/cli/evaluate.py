@@ -39,10 +39,15 @@ def command(
         figures = _written(model, Path(data), targets, measure, language, beams, threads)
         print(json.dumps(figures, indent=1)) if as_json else _show_written(figures)
         return
-    from gradatim.data import load_answered_examples, load_examples, load_tagged_examples
+    from gradatim.data import (
+        load_answered_examples,
+        load_chosen_examples,
+        load_examples,
+        load_tagged_examples,
+    )
     from gradatim.engine.artifact import read_artifact
     from gradatim.pipelines.evaluation import evaluate, evaluate_answers, evaluate_tags
-    from gradatim.pipelines.judged import span_metrics
+    from gradatim.pipelines.judged import choice_metrics, span_metrics
     from gradatim.pipelines.open import open_artifact, open_tagger
     from gradatim.tasks.open import open_judged
 
@@ -51,9 +56,11 @@ def command(
     if task.kind == "tagging":
         examples, notes = load_tagged_examples(data, split)
         evaluation = evaluate_tags(open_tagger(artifact, threads=threads), examples)
-    elif task.kind == "span":
-        examples, notes = load_answered_examples(data, split)
-        evaluation = evaluate_answers(open_judged(artifact, threads=threads), examples, span_metrics)
+    elif task.kind in ("span", "choice"):
+        spans = task.kind == "span"
+        examples, notes = (load_answered_examples if spans else load_chosen_examples)(data, split)
+        opened = open_judged(artifact, threads=threads)
+        evaluation = evaluate_answers(opened, examples, span_metrics if spans else choice_metrics)
     else:
         classifier = open_artifact(artifact, threads=threads)
         examples, notes = load_examples(data, task, text=text, text_pair=text_pair, label=label, split=split)

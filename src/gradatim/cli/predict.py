@@ -45,7 +45,7 @@ def command(
     threads: Annotated[int | None, typer.Option(min=1, help="Cores to use (default: all).")] = None,
 ) -> None:
     """Label texts, find their entities, or answer questions on them (TEXT) in a context (--pair)."""
-    from gradatim.cli.answers import Entities, Form, Labels, Spans, choose_writer
+    from gradatim.cli.answers import END, INDEX, START, Answered, Entities, Form, Labels, choose_writer
     from gradatim.engine.artifact import read_artifact
     from gradatim.pipelines.open import open_artifact, open_tagger
     from gradatim.tasks.open import open_judged
@@ -56,14 +56,22 @@ def command(
         raise ConfigError("give texts as arguments or with --input, not both")
     artifact = read_artifact(model)
     kind, pairs = artifact.task.kind, artifact.task.pairs
-    form: Form = Entities() if kind == "tagging" else Spans() if kind == "span" else Labels(top_k)
+    forms: dict[str, Form] = {
+        "tagging": Entities(),
+        "span": Answered(START, END),
+        "choice": Answered(INDEX),
+    }
+    form = forms.get(kind, Labels(top_k))
     writer = choose_writer(output, form) if output else None
     if kind == "span":  # what its columns are called where nothing is said
         text, text_pair = text or "question", text_pair or "context"
-    open_model: Any = {"tagging": open_tagger, "span": open_judged}.get(kind, open_artifact)
+    open_model: Any = {"tagging": open_tagger, "span": open_judged, "choice": open_judged}.get(
+        kind, open_artifact
+    )
     opened = open_model(artifact, threads=threads)  # to the end: its threads do not like to be interrupted
     if input is not None:
-        source = _table_rows(input, text, text_pair, pairs)
+        chosen = kind == "choice"
+        source = _choice_rows(input) if chosen else _table_rows(input, text, text_pair, pairs)
     else:
         source = _argument_rows(texts, pair) if texts else _stdin_rows(pairs)
     asked, kept = tee(source.rows)
@@ -125,6 +133,23 @@ def _table_rows(path: Path, text: str | None, text_pair: str | None, pairs: bool
         for _, cells in table.scan():
             second = None if chosen.text_pair is None else _cell(cells[chosen.text_pair])
             yield _Row(cells, _cell(cells[chosen.text]), second)
+
+    return _Rows(table.columns, rows())
+
+
+def _choice_rows(path: Path) -> _Rows:
+    """The rows of a file of questions with choices, every one of them."""
+    from gradatim.data.answered import lined
+    from gradatim.data.choices import asked_of
+    from gradatim.data.tables import open_table
+
+    table = open_table(path)
+    asked = asked_of(table)
+
+    def rows() -> Iterator[_Row]:
+        for _, cells in table.scan():
+            context, question, choices = asked(cells)
+            yield _Row(cells, context, lined(question, choices))
 
     return _Rows(table.columns, rows())
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from gradatim.data.choices import SUFFIXES as CHOICE_SUFFIXES
+from gradatim.data.choices import Choices, looks_chosen, read_choices
 from gradatim.data.corpus import digest
 from gradatim.data.divided import Form, divided, looks, name_of, one_split
 from gradatim.data.questions import SUFFIXES, Question, looks_asked, read_questions
@@ -18,7 +20,7 @@ from gradatim.types import Corpus, Examples, Task
 ARTICLES = 10  # from which splits are made by article
 
 
-def _contexts(questions: Sequence[Question]) -> list[bytes]:
+def _contexts(questions: Sequence[Question] | Sequence[Choices]) -> list[bytes]:
     return [content_key(question.context, None) for question in questions]
 
 
@@ -31,6 +33,16 @@ def _together(questions: Sequence[Question]) -> tuple[list[bytes], str]:
 
 
 SPANS = Form(read_questions, SUFFIXES, "questions", "contexts of questions", _contexts, _together)
+
+
+CHOICES = Form(
+    read_choices,
+    CHOICE_SUFFIXES,
+    "questions",
+    "contexts of questions",
+    _contexts,
+    lambda questions: (_contexts(questions), "those on one context"),
+)
 
 
 def is_answered(source: PathLike) -> bool:
@@ -57,6 +69,42 @@ def load_answered(
     if not any(map(_answers, examples["train"].targets)):
         raise DataError(f"{source}: no question to train on has an answer")
     return _corpus(source, Task((), pairs=True, kind="span"), examples, notes)
+
+
+def is_chosen(source: PathLike) -> bool:
+    """Whether a source holds questions with several answers to choose from, without being told so."""
+    return looks(source, looks_chosen)
+
+
+def load_chosen(
+    source: PathLike, *, dev: PathLike | None = None, test: PathLike | None = None, seed: int = 0
+) -> Corpus:
+    """Questions with choices, divided as `load_answered` divides others."""
+    splits, notes = divided(source, CHOICES, dev=dev, test=test, seed=seed)
+    examples = {split: choice_examples(questions) for split, questions in splits.items()}
+    counts = sorted({len(one.choices) for questions in splits.values() for one in questions})
+    notes.append(f"{' or '.join(map(str, counts))} choices for each question")
+    return _corpus(source, Task((), pairs=True, kind="choice"), examples, notes)
+
+
+def load_chosen_examples(source: PathLike, split: str = "test") -> tuple[Examples, tuple[str, ...]]:
+    """Questions to evaluate a model on, and a note on which: as `load_examples` chooses."""
+    questions, note = one_split(source, CHOICES, split)
+    return choice_examples(questions), (note,)
+
+
+def choice_examples(questions: Sequence[Choices]) -> Examples:
+    """Questions with choices as examples: contexts, and beside each the question and its choices, a line each."""
+    return Examples(
+        [one.context for one in questions],
+        [lined(one.question, one.choices) for one in questions],
+        np.array([one.answer for one in questions], dtype=np.int64),
+    )
+
+
+def lined(question: str, choices: Sequence[str]) -> str:
+    """A question and its choices, a line each."""
+    return "\n".join(" ".join(part.split()) for part in (question, *choices))
 
 
 def load_answered_examples(source: PathLike, split: str = "test") -> tuple[Examples, tuple[str, ...]]:

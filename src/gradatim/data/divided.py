@@ -22,8 +22,8 @@ T = TypeVar("T")
 class Form(Generic[T]):
     """How a kind of examples is read from files with these suffixes, what they are called, and which belong together.
 
-    Equal `keys` in two splits are a leak of `leaking`. Where splits are made, examples whose keys of `together` are equal
-    stay on one side; it also says what these are.
+    Equal `keys` in two splits are a leak of `leaking`. Where splits are made, examples whose keys of `together` are
+    equal stay on one side; it also says what these are.
     """
 
     read: Callable[[Path], list[T]]

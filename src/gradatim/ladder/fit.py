@@ -16,9 +16,11 @@ from typing import Any, get_args
 
 from gradatim.data import (
     is_answered,
+    is_chosen,
     is_parallel,
     is_tagged,
     load_answered,
+    load_chosen,
     load_corpus,
     load_tagged,
     load_written,
@@ -156,7 +158,7 @@ def _load(source: str, plan: Plan) -> Corpus:
     if plan.target is not None or is_parallel(source):
         return load_written(source, text=plan.text, target=plan.target, **given)
     if plan.text is plan.text_pair is plan.label is None:
-        known = ((is_tagged, load_tagged), (is_answered, load_answered))
+        known = ((is_tagged, load_tagged), (is_chosen, load_chosen), (is_answered, load_answered))
         if own := next((load for knows, load in known if knows(source)), None):
             return own(source, **given)
     return load_corpus(source, text=plan.text, text_pair=plan.text_pair, label=plan.label, **given)

@@ -81,6 +81,10 @@ def goal_of(task: Task) -> Goal:
         from gradatim.ladder.goals.spans import SpanGoal
 
         return SpanGoal()
+    if task.kind == "choice":
+        from gradatim.ladder.goals.choices import ChoiceGoal
+
+        return ChoiceGoal()
     from gradatim.ladder.goals.labels import LabelGoal
 
     return LabelGoal()

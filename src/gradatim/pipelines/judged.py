@@ -11,6 +11,7 @@ import numpy as np
 
 from gradatim.errors import DataError
 from gradatim.pipelines.answers import NOTHING, Found, QuestionAnswering, margin
+from gradatim.pipelines.choices import MultipleChoice, beside
 from gradatim.pipelines.classification import portions
 from gradatim.pipelines.spans import Answer, answer_f1, exact_match
 from gradatim.types import Array, Encoded, Examples
@@ -65,6 +66,66 @@ class SpanRows:
         return answers
 
 
+class ChoiceRows:
+    """Rows of a context, and beside it a question and its choices, a line each."""
+
+    def __init__(self, choose: MultipleChoice) -> None:
+        self.choose = choose
+
+    def __call__(self, text: str, pair: str) -> Found:
+        """The likeliest choice, its number, its score and those of all."""
+        return next(self.stream([(text, pair)]))
+
+    def stream(self, rows: Iterable[Row]) -> Iterator[Found]:
+        """The choice for each row."""
+        for portion in portions(rows):
+            asked = [asked_choices(_second(pair)) for _, pair in portion]
+            prompts = [
+                {"prompt": text, "choices": [beside(question, one) for one in choices]}
+                for (text, _), (question, choices) in zip(portion, asked, strict=True)
+            ]
+            for found, (_, choices) in zip(self.choose.each(prompts), asked, strict=True):
+                yield {**found, "choice": choices[found["index"]]}
+
+    def answers(self, texts: Sequence[str], pairs: Sequence[str] | None) -> dict[str, Array]:
+        """`chosen` (n,), the numbers of the choices, and their `scores`."""
+        found = list(self.stream(_rows(texts, pairs)))
+        arrays = {"chosen": np.array([one["index"] for one in found], dtype=np.int64)}
+        return {**arrays, "scores": np.array([one["score"] for one in found]), "cut_tokens": np.array(0)}
+
+    def logits(self, examples: Examples) -> Array:
+        """Those of all choices of all questions, (choices, 1)."""
+        texts, pairs, _ = each_choice(examples)
+        return self.choose.logits(texts, pairs)[0]
+
+
+def asked_choices(pair: str) -> tuple[str, list[str]]:
+    """A question and its choices."""
+    question, *choices = pair.split("\n")
+    if not choices:
+        raise DataError(f"a question and its choices are needed, a line each, not only {question!r:.60}")
+    return question, choices
+
+
+def each_choice(examples: Examples) -> tuple[list[str], list[str], Array]:
+    """Every choice beside its context, question by question, and how many each question has."""
+    asked = list(map(asked_choices, examples.pairs or ()))
+    counts = np.array([len(choices) for _, choices in asked], dtype=np.int64)
+    texts = [text for text, count in zip(examples.texts, counts, strict=True) for _ in range(count)]
+    return texts, [beside(question, choice) for question, choices in asked for choice in choices], counts
+
+
+def choice_scores(examples: Examples, answers: Mapping[str, Array]) -> Array:
+    """Whether each choice is right, 1 or 0."""
+    right: Array = (answers["chosen"] == examples.targets).astype(np.float64)
+    return right
+
+
+def choice_metrics(examples: Examples, answers: Mapping[str, Array]) -> dict[str, float]:
+    """The share of questions for which the right answer is chosen."""
+    return {"accuracy": float(choice_scores(examples, answers).mean())}
+
+
 def wanted_spans(examples: Examples) -> list[list[tuple[int, int]]]:
     """Where the annotated answers stand in their contexts."""
     return [[(start, end) for start, end in json.loads(target)] for target in examples.targets]
@@ -100,7 +161,7 @@ def span_metrics(examples: Examples, answers: Mapping[str, Array]) -> dict[str, 
 
 def _second(pair: str | None) -> str:
     if pair is None:
-        raise DataError("this model reads pairs of texts: a question with its context")
+        raise DataError("this model reads pairs of texts: a question and its context")
     return pair
 
 

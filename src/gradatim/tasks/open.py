@@ -65,11 +65,11 @@ def open_judged(artifact: Artifact, *, threads: int | None = None) -> Any:
     """Such a model inside an artifact that was read before."""
     model = _model(artifact, threads)
     reader = getattr(model, "reader", None)
-    if reader is None or reader.kind != "span":
+    if reader is None or reader.kind not in ("span", "choice"):
         return model
-    from gradatim.pipelines.judged import SpanRows
+    from gradatim.pipelines.judged import ChoiceRows, SpanRows
 
-    return SpanRows(model)
+    return SpanRows(model) if reader.kind == "span" else ChoiceRows(model)
 
 
 def _model(artifact: Artifact, threads: int | None, precision: str | None = None) -> Any:

@@ -71,7 +71,7 @@ JOBS: Mapping[str, Job] = {
         default="minilm-l6",
     ),
     "multiple-choice": Job(
-        MultipleChoice, ("choice",), "`gradatim train` with a recipe of kind 'choice' makes one"
+        MultipleChoice, ("choice",), "`gradatim fit` on questions with choices makes one"
     ),
     "table-question-answering": Job(
         TableQuestionAnswering, ("table",),

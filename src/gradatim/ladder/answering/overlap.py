@@ -42,6 +42,21 @@ class SpanOverlapRung:
         return [overlap_model(problem, session, decision, began, f"answers of {width} words")]
 
 
+class ChoiceOverlapRung:
+    """The choice of which most words, by weight, stand in the context too."""
+
+    name = NAME
+
+    def cost_s(self, problem: Problem) -> float:
+        """Next to nothing: a few million characters a second."""
+        return cost_s(problem.corpus.train.texts)
+
+    def fit(self, problem: Problem) -> list[Candidate]:
+        began = time.perf_counter()
+        session = OverlapSession(*word_weights(problem.corpus.train.texts), 0)
+        return [overlap_model(problem, session, {}, began, "the share of a choice that its context has too")]
+
+
 def cost_s(contexts: Sequence[str]) -> float:
     """Of counting the words of texts."""
     return 0.1 + 5e-7 * sum(map(len, contexts))

@@ -10,7 +10,7 @@ import numpy as np
 
 from gradatim.ladder.figures import metric_name, percent
 from gradatim.ladder.records import Story
-from gradatim.pipelines.judged import span_scores, wanted_spans
+from gradatim.pipelines.judged import asked_choices, choice_scores, span_scores, wanted_spans
 from gradatim.types import Array
 
 EXAMPLES, WORST = 8, 20
@@ -44,6 +44,20 @@ def span_findings(story: Story) -> dict[str, Any]:
             row, dev.texts[row], marked(context, wanted[row], said), " / ".join(texts), context[slice(*said)],
             float(worth[row]),
         )  # fmt: skip
+
+    return _findings(story, case, worth, found["scores"])
+
+
+def choice_findings(story: Story) -> dict[str, Any]:
+    """The same of choices."""
+    dev, found = story.corpus.dev, story.evidence.found
+    worth, pairs = choice_scores(dev, found), dev.pairs or ()
+
+    def case(row: int) -> Case:
+        question, choices = asked_choices(pairs[row])
+        wanted, said = choices[int(dev.targets[row])], choices[int(found["chosen"][row])]
+        asked = f"{question} ({' / '.join(choices)})"
+        return Case(row, asked, [(dev.texts[row], "")], wanted, said, float(worth[row]))
 
     return _findings(story, case, worth, found["scores"])
 
