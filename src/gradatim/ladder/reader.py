@@ -104,10 +104,8 @@ class ReaderLab(EncoderLab):
 class FinetunedReader(FinetunedRung):
     """The whole encoder fine-tuned under a linear layer (Devlin et al. 2019, section 4)."""
 
-    steps = 1800
-
-    def __init__(self, kind: type[ReaderLab]) -> None:
-        self.kind = kind
+    def __init__(self, kind: type[ReaderLab], *, steps: int) -> None:
+        self.kind, self.steps = kind, steps
 
     def lab(self, problem: Problem) -> ReaderLab:
         return self.kind.of(problem)
@@ -131,7 +129,8 @@ class ReaderStudent(EncoderStudent):
     kind: type[ReaderLab] = field(kw_only=True)
 
     def cost_s(self, problem: Problem) -> float:
-        return times_seen(len(problem.corpus.train)) * self._epoch_s(self.kind.of(problem))
+        lab = self.kind.of(problem)
+        return times_seen(len(lab.texts)) * self._epoch_s(lab)
 
     def _epoch_s(self, lab: ReaderLab) -> float:
         taught = lab.seconds(lab.parameters, 1, forward_only=True)
@@ -147,7 +146,7 @@ class ReaderStudent(EncoderStudent):
             )
         model = lab.model(self._blocks(cast(Backbone, teacher.body)))
         model.head.load_state_dict(teacher.head.state_dict())
-        wanted, per_epoch = times_seen(len(problem.corpus.train)), self._epoch_s(lab)
+        wanted, per_epoch = times_seen(len(lab.texts)), self._epoch_s(lab)  # of choices each is a text
         epochs = lab.affordable(wanted, per_epoch, spent_s=time.perf_counter() - began)
         recipe = Recipe(
             epochs=epochs, rate=1e-4, average=0.2, seed=problem.seed, precision=problem.settings.precision

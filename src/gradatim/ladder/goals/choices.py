@@ -25,7 +25,7 @@ class ChoiceGoal(ReaderGoal):
 
     rungs: tuple[Rung, ...] = (
         ChoiceOverlapRung(),
-        FinetunedReader(ChoiceLab),
+        FinetunedReader(ChoiceLab, steps=600),
         ReaderStudent(3, kind=ChoiceLab),
         ReaderStudent(2, kind=ChoiceLab),
         ChoiceInt8Rung(),

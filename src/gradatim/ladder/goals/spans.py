@@ -25,7 +25,7 @@ class SpanGoal(ReaderGoal):
 
     rungs: tuple[Rung, ...] = (
         SpanOverlapRung(),
-        FinetunedReader(SpanLab),
+        FinetunedReader(SpanLab, steps=1200),
         ReaderStudent(3, kind=SpanLab),
         ReaderStudent(2, kind=SpanLab),
         SpanInt8Rung(),

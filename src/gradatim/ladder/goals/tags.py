@@ -33,7 +33,7 @@ class TagGoal(ReaderGoal):
         TagLinearRung(),
         TagLstmRung(),
         TagFrozenRung(),
-        FinetunedReader(TaggingLab),
+        FinetunedReader(TaggingLab, steps=1800),
         ReaderStudent(3, kind=TaggingLab),
         ReaderStudent(2, kind=TaggingLab),
         TagInt8Rung(),
