@@ -86,7 +86,7 @@ class Answered:
     """An answer with its place in the context, or its number among the choices."""
 
     def __init__(self, *places: str) -> None:
-        self.columns = (ANSWER, PROBABILITY, *places)
+        self.columns = (LABEL, PROBABILITY, *places)
 
     def lines(self, answer: Mapping[str, Any]) -> str:
         """`answer <tab> probability <tab> start <tab> end`, of choices `number` (`-` for no answer)."""

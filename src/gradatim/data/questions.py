@@ -171,7 +171,10 @@ def _span(context: str, text: str, start: int | None, where: str) -> tuple[int, 
     at = context.find(text) if start is None else start
     if at < 0 or context[at : at + len(text)] != text:
         place = "" if start is None else f" at {start}"
-        raise DataError(f"{where}: the answer {text!r:.60} does not stand in its context{place}")
+        raise DataError(
+            f"{where}: the answer {text!r:.60} does not stand in its context{place} "
+            "(labelled texts are read as such where text and label are named)"
+        )
     return at, at + len(text)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gradatim.engine.members import pack_arrays, unpack_arrays
+from gradatim.errors import ArtifactError
 from gradatim.types import Array, Arrays
 
 NEAR = 10  # words on both sides of an answer, among which those of the question count
@@ -21,6 +22,10 @@ class OverlapSession:
     """
 
     def __init__(self, keys: Array, weights: Array, unseen: float, width: int) -> None:
+        if len(keys) != len(weights):
+            raise ArtifactError(
+                f"{len(keys)} words and {len(weights)} weights do not fit; make the artifact again"
+            )
         self.keys = np.ascontiguousarray(keys, dtype=np.uint64)
         self.weights = np.append(np.asarray(weights, dtype=np.float32), np.float32(unseen))
         self.width = int(width)

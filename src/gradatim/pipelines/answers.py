@@ -84,15 +84,16 @@ class QuestionAnswering(ReadingPipeline):
     @property
     def longest(self) -> int:
         """Tokens of an answer, at most."""
-        return int(self.reader.decision.get("longest", LONGEST))
+        stated: int = self.reader.decision.get("longest", LONGEST)
+        return stated
 
     @property
     def threshold(self) -> float | None:
         """By how much the logarithm of an answer's probability must exceed that of there being none; None where one is
         always given.
         """
-        stated = self.reader.decision.get("threshold")
-        return None if stated is None else float(stated)
+        stated: float | None = self.reader.decision.get("threshold")
+        return stated
 
     def asked(
         self,

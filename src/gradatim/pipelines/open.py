@@ -69,6 +69,14 @@ def open_parts(
         return _encoder(artifact), _session(artifact, threads, precision)
 
 
+def how_answered(artifact: Artifact) -> dict[str, float]:
+    """What a file says of how logits become spans: how long these are at most, and how likely."""
+    with _whole(artifact):
+        kinds = {"longest": int, "threshold": float}
+        stated: Any = artifact.decision
+        return {name: kind(stated[name]) for name, kind in kinds.items() if name in stated}
+
+
 @contextmanager
 def _whole(artifact: Artifact, maker: str = "fit") -> Iterator[None]:
     """Turn what a manifest lacks into an error for the user."""

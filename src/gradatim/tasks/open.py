@@ -98,7 +98,13 @@ def open_file(path: Path, threads: int | None = None) -> Opened:
 
 
 def _opened(artifact: Artifact, threads: int | None, precision: str | None = None) -> Opened:
-    from gradatim.pipelines.open import open_artifact, open_language, open_parts, open_text_to_text
+    from gradatim.pipelines.open import (
+        how_answered,
+        open_artifact,
+        open_language,
+        open_parts,
+        open_text_to_text,
+    )
     from gradatim.pipelines.reader import Reader
 
     task, settings = artifact.task, artifact.encoder
@@ -119,7 +125,7 @@ def _opened(artifact: Artifact, threads: int | None, precision: str | None = Non
         kind=kind, session=session, encoder=encoder, labels=task.labels, problem=problem,
         temperature=temperature, pairs=None if settings.get("either") else task.pairs,
         tokenizer=artifact.member("tokenizer.json").decode("utf-8") if tokenizer else None,
-        mask=None if mask is None else str(mask), cleans=bool(settings.get("cleans")), decision=artifact.decision,
+        mask=None if mask is None else str(mask), cleans=bool(settings.get("cleans")), decision=how_answered(artifact),
     )  # fmt: skip
     return Opened(kind, reader)
 

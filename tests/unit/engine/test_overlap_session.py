@@ -66,6 +66,8 @@ def test_what_was_written_is_read_again() -> None:
         assert ours.shape == ((2, 1) if width == 0 else (len(encoded.arrays["ids"]), 2))
     with pytest.raises(ArtifactError):
         OverlapSession.from_npz(b"PK")
+    with pytest.raises(ArtifactError, match="do not fit"):
+        OverlapSession(np.zeros(2), np.zeros(3), 1.0, 1)
 
 
 def test_a_word_weighs_less_the_more_contexts_have_it() -> None:

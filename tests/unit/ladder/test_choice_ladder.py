@@ -96,10 +96,14 @@ def test_commands_predict_and_evaluate_choices(climbed: Path, tmp_path: Path) ->
     assert (said[0], said[2]) == ("oslo", "1")
     asked = tmp_path / "asked.jsonl"
     asked.write_text(
-        json.dumps({"context": "in oslo .", "question": "where ?", "options": ["oslo", "rome"]}) + "\n"
+        json.dumps(
+            {"context": "in oslo .", "question": "where ?", "options": ["oslo", "rome"], "answer": "?"}
+        )
+        + "\n"
     )
     told = json.loads(run("predict", overlap, "--input", str(asked), "--json"))
-    assert (told["answer"], told["index"]) == ("oslo", 0)
+    assert told["answer"] == "?"  # the column of the input
+    assert (told["prediction"], told["index"]) == ("oslo", 0)
     figures = json.loads(run("evaluate", overlap, str(climbed / "dev.json"), "--json"))
     assert figures["accuracy"] == 1
     refused = CliRunner().invoke(app, ["predict", overlap, "in oslo .", "--pair", "where ?"])

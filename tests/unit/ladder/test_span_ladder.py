@@ -14,10 +14,13 @@ from typer.testing import CliRunner
 import gradatim
 from gradatim.checkpoint.folder import save_model
 from gradatim.cli import app
-from gradatim.engine.artifact import read_artifact
-from gradatim.errors import ConfigError
+from gradatim.data import load_answered
+from gradatim.engine.artifact import read_artifact, rewrite_artifact
+from gradatim.errors import ArtifactError, ConfigError
+from gradatim.ladder.answering.spans import SpanLab
 from gradatim.ladder.goals.spans import SpanGoal
 from gradatim.ladder.report.answered import marked
+from gradatim.ladder.rung import Problem, Settings
 from gradatim.ladder.rungs import int8
 from gradatim.models.backbone import Backbone
 from gradatim.models.presets import Sizes, bert
@@ -109,6 +112,28 @@ def test_the_pipeline_gives_the_answers_that_were_measured(climbed: Path) -> Non
     assert all(one["answer"] for one in always)
 
 
+def test_a_file_that_says_nonsense_of_its_answers_is_refused(climbed: Path, tmp_path: Path) -> None:
+    path = tmp_path / "broken.gradatim"
+    path.write_bytes((climbed / "climb" / "overlap" / "overlap.gradatim").read_bytes())
+    rewrite_artifact(path, decision={"longest": "many"})
+    with pytest.raises(ArtifactError, match="does not make a model"):
+        gradatim.load(path)
+
+
+def test_answers_that_fit_into_no_window_are_told_of(climbed: Path, tmp_path: Path) -> None:
+    context = " ".join(["oslo"] * 60)
+    rows = [{"question": "where ?", "context": f"{context} {i}", "answers": context} for i in range(4)]
+    path = tmp_path / "long.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    said: list[str] = []
+    problem = Problem(
+        load_answered(path, dev=path), tmp_path, tmp_path, "f1", say=said.append,
+        settings=Settings(encoder=str(climbed / "encoder")),
+    )  # fmt: skip
+    assert not SpanLab.of(problem).learned.spans.any()
+    assert said == ["4 answers fit into no window; raise stride or max_length"]
+
+
 def test_commands_predict_and_evaluate_answers(climbed: Path, tmp_path: Path) -> None:
     tuned = str(climbed / "climb" / "finetuned" / "finetuned.gradatim")
 
@@ -125,10 +150,12 @@ def test_commands_predict_and_evaluate_answers(climbed: Path, tmp_path: Path) ->
     asked.write_text(json.dumps({"id": 7, "context": context, "question": "where ?"}) + "\n")
     told = json.loads(run("predict", tuned, "--input", str(asked), "--json"))
     assert told["id"] == 7
-    assert told["answer"] == context[told["start"] : told["end"]]
+    assert told["prediction"] == context[told["start"] : told["end"]]
     run("predict", tuned, "--input", str(asked), "--output", str(tmp_path / "said.csv"))
     assert (
-        (tmp_path / "said.csv").read_text().startswith("id,context,question,answer,probability,start,end\n7,")
+        (tmp_path / "said.csv")
+        .read_text()
+        .startswith("id,context,question,prediction,probability,start,end\n7,")
     )
     figures = json.loads(run("evaluate", tuned, str(climbed / "dev.json"), "--json"))
     assert figures["f1"] == pytest.approx(rows(climbed)["finetuned"]["quality"])

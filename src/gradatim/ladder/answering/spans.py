@@ -24,7 +24,7 @@ from gradatim.pipelines.reader import Reader, shared
 from gradatim.pipelines.spans import Answer, best_threshold
 from gradatim.text.pieces import PieceEncoder
 from gradatim.train.kinds.reading import encoded
-from gradatim.train.kinds.spans import answer_rows
+from gradatim.train.kinds.spans import answer_rows, lost
 from gradatim.types import Array, Corpus, Encoded, Encoder, Examples, Session
 
 DIGITS = 3  # of what answers exceed none by: a threshold does not divide what differs by rounding alone
@@ -43,6 +43,8 @@ class SpanLab(ReaderLab):
     @cached_property
     def learned(self) -> Span:
         """The training questions beside their contexts."""
+        for note in lost(self._read, questions(self.corpus.train), self._places):
+            self.problem.say(note)
         return Span(PackedTexts(self._read), self._places)
 
     def decision(self, model: Model) -> Mapping[str, Any]:
