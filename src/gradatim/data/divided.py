@@ -59,7 +59,10 @@ def divided(
         split: [Path(path).expanduser()] for split, path in (("dev", dev), ("test", test)) if path is not None
     }
     if "train" not in files:
-        raise DataError(f"{source} has no {form.what} to train on, only: {', '.join(files)}")
+        raise DataError(
+            f"{source} has no {form.what} to train on, only: {', '.join(files)}; "
+            f"name one of these to divide it: {source}/{next(iter(files))}"
+        )
     splits: dict[str, list[T]] = {
         split: _read(form, files[split]) for split in ("train", "dev", "test") if split in files
     }
