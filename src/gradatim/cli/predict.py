@@ -6,11 +6,14 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import tee
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from gradatim.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from gradatim.cli.answers import Form
 
 
 class _Row(NamedTuple):
@@ -45,7 +48,7 @@ def command(
     threads: Annotated[int | None, typer.Option(min=1, help="Cores to use (default: all).")] = None,
 ) -> None:
     """Label texts, find their entities, or answer questions on them (TEXT) in a context (--pair)."""
-    from gradatim.cli.answers import END, INDEX, START, Answered, Entities, Form, Labels, choose_writer
+    from gradatim.cli.answers import choose_writer
     from gradatim.engine.artifact import read_artifact
     from gradatim.pipelines.open import open_artifact, open_tagger
     from gradatim.tasks.open import open_judged
@@ -56,12 +59,7 @@ def command(
         raise ConfigError("give texts as arguments or with --input, not both")
     artifact = read_artifact(model)
     kind, pairs = artifact.task.kind, artifact.task.pairs
-    forms: dict[str, Form] = {
-        "tagging": Entities(),
-        "span": Answered(START, END),
-        "choice": Answered(INDEX),
-    }
-    form = forms.get(kind, Labels(top_k))
+    form = _form(kind, top_k)
     writer = choose_writer(output, form) if output else None
     if kind == "span":  # what its columns are called where nothing is said
         text, text_pair = text or "question", text_pair or "context"
@@ -84,6 +82,14 @@ def command(
         _write(output, writer, source.columns, answers)
     else:
         _print(source.columns, answers, form, as_json)
+
+
+def _form(kind: str, top_k: int) -> Form:
+    """How answers of a model of this kind are told."""
+    from gradatim.cli.answers import END, INDEX, START, Answered, Entities, Labels
+
+    answered = {"span": Answered(START, END), "choice": Answered(INDEX)}
+    return Entities() if kind == "tagging" else answered.get(kind) or Labels(top_k)
 
 
 def _argument_rows(texts: Sequence[str], pairs: Sequence[str] | None) -> _Rows:
