@@ -7,11 +7,14 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from gradatim.errors import ConfigError, did_you_mean
+
+if TYPE_CHECKING:
+    from gradatim.pipelines.evaluation import Evaluation
 
 LANGUAGE = 2  # letters of its code
 
@@ -39,6 +42,20 @@ def command(
         figures = _written(model, Path(data), targets, measure, language, beams, threads)
         print(json.dumps(figures, indent=1)) if as_json else _show_written(figures)
         return
+    columns = {"text": text, "text_pair": text_pair, "label": label}
+    evaluation, notes = _judged(model, data, split, threads, columns)
+    for note in notes:
+        print(note, file=sys.stderr)
+    if as_json:
+        print(json.dumps(dict(evaluation.metrics), indent=1))
+    else:
+        _show(evaluation.metrics, evaluation.label_f1)
+
+
+def _judged(
+    model: Path, data: str, split: str, threads: int | None, columns: Mapping[str, str | None]
+) -> tuple[Evaluation, tuple[str, ...]]:
+    """What a model that reads achieves on a split of the data, and notes on which."""
     from gradatim.data import (
         load_answered_examples,
         load_chosen_examples,
@@ -63,14 +80,9 @@ def command(
         evaluation = evaluate_answers(opened, examples, span_metrics if spans else choice_metrics)
     else:
         classifier = open_artifact(artifact, threads=threads)
-        examples, notes = load_examples(data, task, text=text, text_pair=text_pair, label=label, split=split)
+        examples, notes = load_examples(data, task, **columns, split=split)
         evaluation = evaluate(classifier, examples)
-    for note in notes:
-        print(note, file=sys.stderr)
-    if as_json:
-        print(json.dumps(dict(evaluation.metrics), indent=1))
-    else:
-        _show(evaluation.metrics, evaluation.label_f1)
+    return evaluation, notes
 
 
 def _written(
