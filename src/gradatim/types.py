@@ -58,7 +58,10 @@ class Examples:
 
     `targets` is int64 `(n,)` with class ids, float32 `(n, labels)` of zeros and ones when
     `Task.multi_label`, or str objects `(n,)` when `Task.writes`. For tags each text is its words with a space between
-    (one inside a word is a no-break space), and its target, a str too, their tags. `pairs` is None unless `Task.pairs`.
+    (one inside a word is a no-break space), and its target, a str too, their tags. For spans it is a question, its pair
+    the context, and its target, a str too, the places of the answers in it as JSON, [[start, end], ...]. For
+    choices it is a context, its pair a question and the choices, a line each, and its target the number of the right
+    one. `pairs` is None unless `Task.pairs`.
     """
 
     texts: Sequence[str]

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
@@ -18,6 +18,7 @@ from gradatim.pipelines.tagging import Entity
 SUFFIXES = (".csv", ".tsv", ".jsonl")
 _BREAKS = re.compile(r"[\t\r\n]+")
 LABEL, PROBABILITY, SCORES, ENTITIES = "prediction", "probability", "scores", "entities"
+ANSWER, START, END, CHOICE, INDEX = "answer", "start", "end", "choice", "index"
 
 Answer = tuple[Sequence[Any], Any]  # the cells of a row, and what was predicted for it
 Writer = Callable[[BinaryIO, Sequence[str], Iterable[Answer]], int]
@@ -79,6 +80,28 @@ class Entities:
 
     def cells(self, answer: Sequence[Entity]) -> list[str]:
         return [json.dumps(self.fields(answer)[ENTITIES], ensure_ascii=False)]
+
+
+class Answered:
+    """An answer with its place in the context, or its number among the choices."""
+
+    def __init__(self, *places: str) -> None:
+        self.columns = (LABEL, PROBABILITY, *places)
+
+    def lines(self, answer: Mapping[str, Any]) -> str:
+        """`answer <tab> probability <tab> start <tab> end`, of choices `number` (`-` for no answer)."""
+        text, score, *places = self._values(answer)
+        return "\t".join((_BREAKS.sub(" ", text) or "-", f"{score:.4f}", *map(str, places)))
+
+    def fields(self, answer: Mapping[str, Any]) -> dict[str, Any]:
+        return dict(zip(self.columns, self._values(answer), strict=True))
+
+    def cells(self, answer: Mapping[str, Any]) -> list[str]:
+        return list(map(str, self._values(answer)))
+
+    def _values(self, answer: Mapping[str, Any]) -> tuple[Any, ...]:
+        text, places = answer.get(ANSWER, answer.get(CHOICE)), self.columns[2:]
+        return text, round(answer["score"], 6), *(answer[place] for place in places)
 
 
 def record(columns: Sequence[str], cells: Sequence[Any], answer: Any, form: Form) -> str:

@@ -7,11 +7,14 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from gradatim.errors import ConfigError, did_you_mean
+
+if TYPE_CHECKING:
+    from gradatim.pipelines.evaluation import Evaluation
 
 LANGUAGE = 2  # letters of its code
 
@@ -39,26 +42,47 @@ def command(
         figures = _written(model, Path(data), targets, measure, language, beams, threads)
         print(json.dumps(figures, indent=1)) if as_json else _show_written(figures)
         return
-    from gradatim.data import load_examples, load_tagged_examples
-    from gradatim.engine.artifact import read_artifact
-    from gradatim.pipelines.evaluation import evaluate, evaluate_tags
-    from gradatim.pipelines.open import open_artifact, open_tagger
-
-    artifact = read_artifact(model)
-    task = artifact.task
-    if task.kind == "tagging":
-        examples, notes = load_tagged_examples(data, split)
-        evaluation = evaluate_tags(open_tagger(artifact, threads=threads), examples)
-    else:
-        classifier = open_artifact(artifact, threads=threads)
-        examples, notes = load_examples(data, task, text=text, text_pair=text_pair, label=label, split=split)
-        evaluation = evaluate(classifier, examples)
+    columns = {"text": text, "text_pair": text_pair, "label": label}
+    evaluation, notes = _judged(model, data, split, threads, columns)
     for note in notes:
         print(note, file=sys.stderr)
     if as_json:
         print(json.dumps(dict(evaluation.metrics), indent=1))
     else:
         _show(evaluation.metrics, evaluation.label_f1)
+
+
+def _judged(
+    model: Path, data: str, split: str, threads: int | None, columns: Mapping[str, str | None]
+) -> tuple[Evaluation, tuple[str, ...]]:
+    """What a model that reads achieves on a split of the data, and notes on which."""
+    from gradatim.data import (
+        load_answered_examples,
+        load_chosen_examples,
+        load_examples,
+        load_tagged_examples,
+    )
+    from gradatim.engine.artifact import read_artifact
+    from gradatim.pipelines.evaluation import evaluate, evaluate_answers, evaluate_tags
+    from gradatim.pipelines.judged import choice_metrics, span_metrics
+    from gradatim.pipelines.open import open_artifact, open_tagger
+    from gradatim.tasks.open import open_judged
+
+    artifact = read_artifact(model)
+    task = artifact.task
+    if task.kind == "tagging":
+        examples, notes = load_tagged_examples(data, split)
+        evaluation = evaluate_tags(open_tagger(artifact, threads=threads), examples)
+    elif task.kind in ("span", "choice"):
+        spans = task.kind == "span"
+        examples, notes = (load_answered_examples if spans else load_chosen_examples)(data, split)
+        opened = open_judged(artifact, threads=threads)
+        evaluation = evaluate_answers(opened, examples, span_metrics if spans else choice_metrics)
+    else:
+        classifier = open_artifact(artifact, threads=threads)
+        examples, notes = load_examples(data, task, **columns, split=split)
+        evaluation = evaluate(classifier, examples)
+    return evaluation, notes
 
 
 def _written(
@@ -110,6 +134,8 @@ def _show(metrics: Mapping[str, float], label_f1: Mapping[str, float]) -> None:
 
     console = Console()
     for title, figures in (("metric", metrics), ("F1 by label", dict(sorted(label_f1.items(), key=_value)))):
+        if not figures:
+            continue
         table = Table(title, "", box=box.SIMPLE_HEAD)
         table.columns[1].justify = "right"
         for name, figure in figures.items():

@@ -116,7 +116,7 @@ def command(
     folder: Folder = None,
     force: Force = False,
 ) -> None:
-    """Climb the ladder on labels, tags or translations; hand back the smallest model that is good enough."""
+    """Climb the ladder on labels, tags, answers or translations; hand back the smallest model that is good enough."""
     options = dict(locals())
     # Before torch is loaded: OpenMP threads that spin long while they wait make a climb ten times slower
     # beside any other busy process; spinning briefly costs nothing on a quiet machine.

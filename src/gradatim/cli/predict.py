@@ -1,4 +1,4 @@
-"""`gradatim predict`: labels or entities of texts from arguments, standard input or a file."""
+"""`gradatim predict`: labels or entities of texts, or answers to questions, from arguments, stdin or a file."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import tee
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from gradatim.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from gradatim.cli.answers import Form
 
 
 class _Row(NamedTuple):
@@ -44,35 +47,49 @@ def command(
     top_k: Annotated[int, typer.Option("--top-k", min=1, help="How many labels to report.")] = 1,
     threads: Annotated[int | None, typer.Option(min=1, help="Cores to use (default: all).")] = None,
 ) -> None:
-    """Label texts, or find their entities, with a finished model."""
-    from gradatim.cli.answers import Entities, Form, Labels, choose_writer
+    """Label texts, find their entities, or answer questions on them (TEXT) in a context (--pair)."""
+    from gradatim.cli.answers import choose_writer
     from gradatim.engine.artifact import read_artifact
     from gradatim.pipelines.open import open_artifact, open_tagger
+    from gradatim.tasks.open import open_judged
 
     if input is None and (text or text_pair):
         raise ConfigError("--text and --text-pair name columns of a file: give it with --input")
     if input is not None and (texts or pair):
         raise ConfigError("give texts as arguments or with --input, not both")
     artifact = read_artifact(model)
-    tags, pairs = artifact.task.kind == "tagging", artifact.task.pairs
-    form: Form = Entities() if tags else Labels(top_k)
+    kind, pairs = artifact.task.kind, artifact.task.pairs
+    form = _form(kind, top_k)
     writer = choose_writer(output, form) if output else None
-    open_model: Any = open_tagger if tags else open_artifact
+    if kind == "span":  # what its columns are called where nothing is said
+        text, text_pair = text or "question", text_pair or "context"
+    open_model: Any = {"tagging": open_tagger, "span": open_judged, "choice": open_judged}.get(
+        kind, open_artifact
+    )
     opened = open_model(artifact, threads=threads)  # to the end: its threads do not like to be interrupted
     if input is not None:
-        source = _table_rows(input, text, text_pair, pairs)
+        chosen = kind == "choice"
+        source = _choice_rows(input) if chosen else _table_rows(input, text, text_pair, pairs)
     else:
         source = _argument_rows(texts, pair) if texts else _stdin_rows(pairs)
     asked, kept = tee(source.rows)
     rows = ((row.text, row.pair) for row in asked)
     # All scores are kept for a multi-label task: any number of labels may be decided on.
-    options = {} if tags else {"top_k": None if artifact.task.multi_label else top_k}
+    options = {} if kind != "classification" else {"top_k": None if artifact.task.multi_label else top_k}
     predictions = opened.stream(rows, **options)
     answers = ((row.cells, prediction) for prediction, row in zip(predictions, kept, strict=False))
     if output is not None and writer is not None:
         _write(output, writer, source.columns, answers)
     else:
         _print(source.columns, answers, form, as_json)
+
+
+def _form(kind: str, top_k: int) -> Form:
+    """How answers of a model of this kind are told."""
+    from gradatim.cli.answers import END, INDEX, START, Answered, Entities, Labels
+
+    answered = {"span": Answered(START, END), "choice": Answered(INDEX)}
+    return Entities() if kind == "tagging" else answered.get(kind) or Labels(top_k)
 
 
 def _argument_rows(texts: Sequence[str], pairs: Sequence[str] | None) -> _Rows:
@@ -122,6 +139,23 @@ def _table_rows(path: Path, text: str | None, text_pair: str | None, pairs: bool
         for _, cells in table.scan():
             second = None if chosen.text_pair is None else _cell(cells[chosen.text_pair])
             yield _Row(cells, _cell(cells[chosen.text]), second)
+
+    return _Rows(table.columns, rows())
+
+
+def _choice_rows(path: Path) -> _Rows:
+    """The rows of a file of questions with choices, every one of them."""
+    from gradatim.data.answered import lined
+    from gradatim.data.choices import asked_of
+    from gradatim.data.tables import open_table
+
+    table = open_table(path)
+    asked = asked_of(table)
+
+    def rows() -> Iterator[_Row]:
+        for _, cells in table.scan():
+            context, question, choices = asked(cells)
+            yield _Row(cells, context, lined(question, choices))
 
     return _Rows(table.columns, rows())
 

@@ -4,6 +4,14 @@ Nothing heavy is loaded on import: `datasets` and `pyarrow` come in when a table
 """
 
 from gradatim.cache import cache_folder
+from gradatim.data.answered import (
+    is_answered,
+    is_chosen,
+    load_answered,
+    load_answered_examples,
+    load_chosen,
+    load_chosen_examples,
+)
 from gradatim.data.catalog import entries, fetch, resolve_model
 from gradatim.data.corpus import load_corpus, load_examples, load_texts
 from gradatim.data.sentences import is_tagged, load_tagged, load_tagged_examples
@@ -13,8 +21,14 @@ __all__ = [
     "cache_folder",
     "entries",
     "fetch",
+    "is_answered",
+    "is_chosen",
     "is_parallel",
     "is_tagged",
+    "load_answered",
+    "load_answered_examples",
+    "load_chosen",
+    "load_chosen_examples",
     "load_corpus",
     "load_examples",
     "load_tagged",

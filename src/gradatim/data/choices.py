@@ -1,12 +1,29 @@
-"""Questions with several answers to choose from, in the format of DREAM."""
+"""Questions with several answers to choose from: DREAM, SWAG and plain tables read alike."""
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from gradatim.data.annotated import read_json
+from gradatim.data.tables import Table, open_table
+from gradatim.data.textfile import decompressed, open_text
 from gradatim.errors import DataError
+
+TABLES = (".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".parquet")
+SUFFIXES = (".json", *TABLES)
+CONTEXT, QUESTION = (
+    ("context", "sent1"),
+    ("question", "sent2"),
+)  # columns of a table, of the second kind those of SWAG
+OFFERED, ANSWER = ("choices", "options", "choice"), ("answer", "label")
+ENDING = re.compile(r"(ending|choice|option)_?\d+")
+_DREAM = re.compile(r'\s*\[\s*\[\s*\[\s*"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +37,69 @@ class Choices:
 
 
 def read_choices(path: Path) -> list[Choices]:
-    """The questions of a JSON file as DREAM has it: a list of [turns, [{question, choice, answer}, ...], id].
+    """The questions of a JSON file as DREAM has it, a list of [turns, [{question, choice, answer}, ...], id], or of a
+    table with the columns context, question, choices (a list, or a column of its own for each, as SWAG has it) and
+    answer: one of these, or its number from 0.
 
     The turns of a dialogue become the lines of the context. Raises DataError with file and item for what
     is not so written and for an answer that is not among the choices.
     """
-    found = []
+    if decompressed(path).suffix.lower() in TABLES:
+        found = list(_rows(open_table(path)))
+    else:
+        found = list(_dream(path))
+    if not found:
+        raise DataError(f"{path} holds no questions")
+    return found
+
+
+def looks_chosen(path: Path) -> bool:
+    """Whether a file holds such questions, as far as the beginning of its JSON or the names of its columns tell."""
+    suffix = decompressed(path).suffix.lower()
+    if suffix == ".json":
+        with open_text(path) as stream:
+            return _DREAM.match(stream.read(1 << 10)) is not None
+    if suffix not in TABLES:
+        return False
+    columns = open_table(path).columns
+    sides = (CONTEXT, ANSWER)
+    return all(any(name in columns for name in names) for names in sides) and bool(_offered(columns))
+
+
+def asked_of(table: Table) -> Callable[[Sequence[Any]], tuple[str, str, tuple[str, ...]]]:
+    """What makes context, question and choices of the cells of a row; raises DataError for a table without them."""
+    context, offered = _named(table, CONTEXT), _offered(table.columns)
+    question = next((table.columns.index(name) for name in QUESTION if name in table.columns), None)
+    if context is None or not offered:
+        raise DataError(
+            f"{table.where} has no context and choices: they stand in the columns {CONTEXT[0]} and {OFFERED[0]}, "
+            "the latter a list, or in ending0, ending1 and so on"
+        )
+
+    def asked(cells: Sequence[Any]) -> tuple[str, str, tuple[str, ...]]:
+        choices = [cells[at] for at in offered]
+        if len(offered) == 1:
+            choices = _listed(choices[0])
+        texts = tuple(str(choice) for choice in choices if choice not in (None, ""))
+        asks = "" if question is None else cells[question]
+        return str(cells[context] or ""), str(asks or ""), texts
+
+    return asked
+
+
+def _rows(table: Table) -> Iterator[Choices]:
+    asked, answer = asked_of(table), _named(table, ANSWER)
+    if answer is None:
+        raise DataError(f"{table.where} has no column {ANSWER[0]!r} that says which choice is right")
+    for line, cells in table.scan():
+        context, question, choices = asked(cells)
+        where = f"{table.where}, line {line}"
+        if len(choices) < 2:
+            raise DataError(f"{where}: there must be two choices at least, not {list(choices)}")
+        yield Choices(context, question, choices, _right(cells[answer], choices, where))
+
+
+def _dream(path: Path) -> Iterator[Choices]:
     for number, item in enumerate(read_json(path), 1):
         where = f"{path}, item {number}"
         try:
@@ -35,12 +109,42 @@ def read_choices(path: Path) -> list[Choices]:
                 if row["answer"] not in choices:
                     raise DataError(f"{where}: the answer {row['answer']!r} is none of {list(choices)}")
                 answer = choices.index(row["answer"])
-                found.append(Choices("\n".join(turns), row["question"], choices, answer))
+                yield Choices("\n".join(turns), row["question"], choices, answer)
         except (KeyError, TypeError, IndexError) as error:
             raise DataError(
                 f"{where} is not [turns, [{{question, choice, answer}}, ...], id] "
                 f"({type(error).__name__}: {error})"
             ) from error
-    if not found:
-        raise DataError(f"{path} holds no questions")
-    return found
+
+
+def _named(table: Table, names: Sequence[str]) -> int | None:
+    return next((table.columns.index(name) for name in names if name in table.columns), None)
+
+
+def _offered(columns: Sequence[str]) -> list[int]:
+    """The column that lists the choices, or those that hold one each."""
+    whole = [columns.index(name) for name in OFFERED if name in columns][:1]
+    return whole or [at for at, name in enumerate(columns) if ENDING.fullmatch(name)]
+
+
+def _listed(cell: Any) -> list[Any]:
+    """A list, perhaps as JSON."""
+    if isinstance(cell, str):
+        with suppress(ValueError):
+            cell = json.loads(cell)
+    return list(cell) if isinstance(cell, list) else []
+
+
+def _right(cell: Any, choices: Sequence[str], where: str) -> int:
+    """The number of the right choice, which is told by its text or by that number."""
+    if cell in choices:
+        return choices.index(cell)
+    try:
+        number = int(cell)
+    except (TypeError, ValueError):
+        number = -1
+    if not 0 <= number < len(choices):
+        raise DataError(
+            f"{where}: the answer {cell!r} is none of {list(choices)}, nor a number of one from 0"
+        )
+    return number

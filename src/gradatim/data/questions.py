@@ -1,29 +1,42 @@
-"""Questions whose answers are spans of a context: SQuAD, SubjQA and Restaurant-8k read alike."""
+"""Questions whose answers are spans of a context: SQuAD, SubjQA, Restaurant-8k and plain tables read alike."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from gradatim.data.annotated import read_json
-from gradatim.data.tables import open_table
-from gradatim.data.textfile import decompressed
+from gradatim.data.tables import Table, open_table
+from gradatim.data.textfile import decompressed, open_text
 from gradatim.errors import DataError
 
 SLOTS = ("people", "date", "time", "first_name", "last_name")  # of Restaurant-8k
+SUBJQA = ("q_review_id", "question", "review", "human_ans_indices", "human_ans_spans")
+TABLES = (".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".parquet")
+SUFFIXES = (".json", *TABLES)
+ANSWERS, START = ("answers", "answer"), "answer_start"  # columns of a plain table
 _NOT_FOUND = "ANSWERNOTFOUND"
+_JSON = re.compile(r'"(paragraphs|userInput)"\s*:')
+_HEAD = 1 << 16  # characters of a JSON file that tell what it is
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question on a context and its annotated answers, (start, end) in the context; none if it has none."""
+    """A question on a context and its annotated answers, (start, end) in the context; none if it has none.
+
+    `article` is what the context is a part of, where that is known.
+    """
 
     question: str
     context: str
     answers: tuple[tuple[int, int], ...]
+    article: str = ""
 
     @property
     def texts(self) -> list[str]:
@@ -32,14 +45,16 @@ class Question:
 
 
 def read_questions(path: Path) -> list[Question]:
-    """The questions of a file: JSON in the format of SQuAD or of Restaurant-8k, or a table of SubjQA.
+    """The questions of a file: JSON in the format of SQuAD or of Restaurant-8k, a table of SubjQA, or any with the
+    columns question, context and answers: the texts of these, which may say where they start, none if there is none.
 
     Of Restaurant-8k each of the five slots is a question on each utterance, marked where it was asked for;
     of SubjQA the annotations of one question are joined, and the mark ANSWERNOTFOUND at the end of a
     review is no part of it. Raises DataError with file and row for an answer that its context has not.
     """
-    if decompressed(path).suffix.lower() == ".csv":
-        found = list(_subjqa(path))
+    if decompressed(path).suffix.lower() in TABLES:
+        table = open_table(path)
+        found = list(_subjqa(table) if SUBJQA[0] in table.columns else _plain(table))
     else:
         content = read_json(path)
         try:
@@ -59,13 +74,27 @@ def read_questions(path: Path) -> list[Question]:
     return found
 
 
+def looks_asked(path: Path) -> bool:
+    """Whether a file holds such questions, as far as the beginning of its JSON or the names of its columns tell."""
+    suffix = decompressed(path).suffix.lower()
+    if suffix == ".json":
+        with open_text(path) as stream:
+            return _JSON.search(stream.read(_HEAD)) is not None
+    if suffix not in TABLES:
+        return False
+    columns = open_table(path).columns
+    return {*SUBJQA} <= {*columns} or (
+        {"question", "context"} <= {*columns} and any(name in columns for name in ANSWERS)
+    )
+
+
 def _squad(content: Mapping[str, Any]) -> Iterator[Question]:
     for article in content["data"]:
         for paragraph in article["paragraphs"]:
             context = paragraph["context"]
             for row in paragraph["qas"]:
                 spans = [(a["answer_start"], a["answer_start"] + len(a["text"])) for a in row["answers"]]
-                yield Question(row["question"], context, tuple(spans))
+                yield Question(row["question"], context, tuple(spans), article.get("title", ""))
 
 
 def _restaurant8k(content: list[Mapping[str, Any]]) -> Iterator[Question]:
@@ -78,12 +107,8 @@ def _restaurant8k(content: list[Mapping[str, Any]]) -> Iterator[Question]:
             yield Question(question, row["userInput"]["text"], tuple(answers))
 
 
-def _subjqa(path: Path) -> Iterator[Question]:
-    table = open_table(path)
-    wanted = ("q_review_id", "question", "review", "human_ans_indices", "human_ans_spans")
-    if missing := [name for name in wanted if name not in table.columns]:
-        raise DataError(f"{path} has no column {missing[0]!r}; a table of questions is read as SubjQA has it")
-    places = [table.columns.index(name) for name in wanted]
+def _subjqa(table: Table) -> Iterator[Question]:
+    places = _places(table, SUBJQA)
     contents: dict[str, tuple[str, str]] = {}
     answers: dict[str, list[tuple[int, int]]] = {}
     for line, cells in table.scan():
@@ -95,10 +120,68 @@ def _subjqa(path: Path) -> Iterator[Question]:
                 start, end = ast.literal_eval(indices)
             except (ValueError, SyntaxError, TypeError) as error:
                 raise DataError(
-                    f"{path}, line {line}: human_ans_indices {indices!r} is not (start, end)"
+                    f"{table.where}, line {line}: human_ans_indices {indices!r} is not (start, end)"
                 ) from error
             end = min(end, len(contents[key][1]))  # some annotations take the mark in
             if start < end:
                 spans.append((start, end))
     for key, (question, review) in contents.items():
         yield Question(question, review, tuple(dict.fromkeys(answers[key])))
+
+
+def _plain(table: Table) -> Iterator[Question]:
+    name = next((name for name in ANSWERS if name in table.columns), ANSWERS[0])
+    places = _places(table, ("question", "context", name))
+    start = table.columns.index(START) if START in table.columns else None
+    for line, cells in table.scan():
+        question, context, answers = (cells[i] for i in places)
+        where = f"{table.where}, line {line}"
+        if not isinstance(question, str) or not isinstance(context, str):
+            raise DataError(f"{where}: question and context must be texts")
+        found = _stated(answers, None if start is None else cells[start], where)
+        yield Question(question, context, tuple(_span(context, *one, where) for one in found))
+
+
+def _stated(cell: Any, start: Any, where: str) -> Iterator[tuple[str, int | None]]:
+    """The answers of a cell and where they start, if that is said: a text, a list of texts or of objects, or an object
+    of two lists, {"text": [...], "answer_start": [...]}; also as JSON.
+    """
+    if isinstance(cell, str) and cell.strip()[:1] in ("[", "{"):
+        with suppress(ValueError):  # a text that begins so
+            cell = json.loads(cell)
+    if isinstance(cell, Mapping) and isinstance(cell.get("text"), list):
+        starts = cell.get(START) or [None] * len(cell["text"])
+        if len(starts) != len(cell["text"]):
+            raise DataError(f"{where}: {len(cell['text'])} answers and {len(starts)} places where they start")
+        cell = [{"text": text, START: at} for text, at in zip(cell["text"], starts, strict=True)]
+    for one in cell if isinstance(cell, list) else [{"text": cell, START: start}]:
+        text, at = (one.get("text"), one.get(START)) if isinstance(one, Mapping) else (one, None)
+        if text is None or text == "":
+            continue
+        if not isinstance(text, str):
+            raise DataError(f"{where}: an answer must be a text, not {text!r:.60}")
+        try:
+            yield text, None if at in (None, "") else int(at)
+        except (TypeError, ValueError):
+            raise DataError(f"{where}: {START} {at!r} is no whole number") from None
+
+
+def _span(context: str, text: str, start: int | None, where: str) -> tuple[int, int]:
+    """Where an answer stands: where it is said to, else where it does first."""
+    at = context.find(text) if start is None else start
+    if at < 0 or context[at : at + len(text)] != text:
+        place = "" if start is None else f" at {start}"
+        raise DataError(
+            f"{where}: the answer {text!r:.60} does not stand in its context{place} "
+            "(labelled texts are read as such where text and label are named)"
+        )
+    return at, at + len(text)
+
+
+def _places(table: Table, names: Sequence[str]) -> list[int]:
+    if missing := [name for name in names if name not in table.columns]:
+        raise DataError(
+            f"{table.where} has no column {missing[0]!r}; a table of questions has question, context and answers, "
+            "or is as SubjQA has it"
+        )
+    return [table.columns.index(name) for name in names]

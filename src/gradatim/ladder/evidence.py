@@ -17,7 +17,7 @@ from gradatim.ladder.mistakes import suspects
 from gradatim.ladder.records import Choice, Evidence, Interval, Row
 from gradatim.ladder.rung import Problem
 from gradatim.pipelines.open import open_artifact
-from gradatim.tasks.open import load
+from gradatim.tasks.open import load_judged
 from gradatim.text.features import FeatureEncoder
 from gradatim.types import Array
 
@@ -51,7 +51,8 @@ def test_results(problem: Problem, choice: Choice) -> dict[str, Interval]:
     for row in (choice.chosen, choice.runner_up):
         if test is None or row is None:
             continue
-        answers = load(row.candidate.artifact, threads=problem.threads).answers(test.texts, test.pairs)
+        model = load_judged(row.candidate.artifact, threads=problem.threads)
+        answers = model.answers(test.texts, test.pairs)
         results[row.name] = goal.judge(problem.metric, task, test, answers, seed=problem.seed)
     return results
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from gradatim.ladder.records import Interval, Row
 
-PERCENT = {"accuracy", "macro_f1", "micro_f1", "f1"}
+PERCENT = {"accuracy", "macro_f1", "micro_f1", "f1", "exact_match"}
 NAMES = {
     "macro_f1": "macro-F1",
     "micro_f1": "micro-F1",
     "f1": "F1",
+    "exact_match": "exact match",
+    "answered_f1": "F1 of those with an answer",
+    "no_answer": "nothing said where there is no answer",
     "bleu": "BLEU",
     "chrf": "chrF",
     "rouge1": "ROUGE-1",

@@ -14,7 +14,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, get_args
 
-from gradatim.data import is_parallel, is_tagged, load_corpus, load_tagged, load_written
+from gradatim.data import (
+    is_answered,
+    is_chosen,
+    is_parallel,
+    is_tagged,
+    load_answered,
+    load_chosen,
+    load_corpus,
+    load_tagged,
+    load_written,
+)
 from gradatim.engine.artifact import rewrite_artifact
 from gradatim.engine.atomic import atomic_file
 from gradatim.engine.processor import available_cores
@@ -30,7 +40,7 @@ from gradatim.ladder.report.page import write_front_png, write_report
 from gradatim.ladder.rung import Precision, Problem, Rung, Settings
 from gradatim.ladder.state import ClimbFolder
 from gradatim.ladder.table import LadderTable
-from gradatim.types import Budget, Corpus
+from gradatim.types import Budget, Corpus, Task
 
 UNWRITABLE = {errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
@@ -106,9 +116,7 @@ def fit(source: str | Path | Corpus, *, table: LadderTable | None = None, **opti
     rungs = named_rungs(plan.rungs, settings, goal, unsuited)
     corpus = replace(corpus, notes=(*corpus.notes, why)) if why else corpus
     problem, folder = _prepare(corpus, budget, settings, plan, rungs)
-    named = "tags" if corpus.task.kind == "tagging" else "labels"
-    what = f", {len(corpus.task.labels)} {named}" if corpus.task.labels else " and what becomes of them"
-    title = f"{corpus.name}: {len(corpus.train):,} training texts{what}"
+    title = f"{corpus.name}: {len(corpus.train):,} training {_learned(corpus.task)}"
     table = table or LadderTable(problem.metric, title)
     max_train_s = None if budget.max_train_min is None else 60 * budget.max_train_min
     with table:
@@ -139,18 +147,29 @@ def fit(source: str | Path | Corpus, *, table: LadderTable | None = None, **opti
 
 
 def _load(source: str, plan: Plan) -> Corpus:
-    """The data of a source: labelled, or parallel where it names what should be written, or with a tag for every word.
+    """The data of a source: labelled, or parallel where it names what should be written, or with a tag for every word,
+    or questions with answers.
 
-    Where columns are named it is a table.
+    Where columns are named it is a table of labelled texts.
     """
     if plan.target is not None and (plan.label is not None or plan.text_pair is not None):
         raise ConfigError("target names what is written from text: leave label and text_pair out")
     given: dict[str, Any] = {"dev": plan.dev, "test": plan.test, "seed": plan.seed}
     if plan.target is not None or is_parallel(source):
         return load_written(source, text=plan.text, target=plan.target, **given)
-    if plan.text is plan.text_pair is plan.label is None and is_tagged(source):
-        return load_tagged(source, **given)
+    if plan.text is plan.text_pair is plan.label is None:
+        known = ((is_tagged, load_tagged), (is_chosen, load_chosen), (is_answered, load_answered))
+        if own := next((load for knows, load in known if knows(source)), None):
+            return own(source, **given)
     return load_corpus(source, text=plan.text, text_pair=plan.text_pair, label=plan.label, **given)
+
+
+def _learned(task: Task) -> str:
+    """What there is to learn from."""
+    named = {"classification": "labels", "tagging": "tags"}
+    if task.kind in named:
+        return f"texts, {len(task.labels)} {named[task.kind]}"
+    return "questions with answers" if task.pairs else "texts and what becomes of them"
 
 
 def _parse(options: Mapping[str, Any]) -> tuple[Budget, Settings, Plan]:
@@ -178,8 +197,7 @@ def _prepare(
     metric, usual = goal.metric(corpus, plan.metric), Settings()
     for name in goal.ignores:
         if getattr(settings, name) != getattr(usual, name):
-            what = "a model that writes" if corpus.task.writes else "a tagger"
-            raise ConfigError(f"{name} is for labelled texts: {what} has no use for it")
+            raise ConfigError(f"{name} is for labelled texts: {goal.makes} has no use for it")
     threads = plan.threads or available_cores()
     path = Path(plan.folder) if plan.folder is not None else Path(plan.out).with_suffix(".climb")
     fingerprint = {

@@ -1,4 +1,4 @@
-"""What a ladder is climbed for: everything that differs between kinds of answers, labels, tags or texts."""
+"""What a ladder is climbed for: all that differs between kinds of answers (labels, tags, spans, choices, texts)."""
 
 from __future__ import annotations
 
@@ -23,6 +23,11 @@ class Goal(Protocol):
 
     def named(self, name: str) -> Rung | None:
         """A rung that is there when asked for, beside those that are always there."""
+        ...
+
+    @property
+    def makes(self) -> str:
+        """What it makes, as errors say it."""
         ...
 
     @property
@@ -72,6 +77,14 @@ def goal_of(task: Task) -> Goal:
         from gradatim.ladder.goals.tags import TagGoal
 
         return TagGoal()
+    if task.kind == "span":
+        from gradatim.ladder.goals.spans import SpanGoal
+
+        return SpanGoal()
+    if task.kind == "choice":
+        from gradatim.ladder.goals.choices import ChoiceGoal
+
+        return ChoiceGoal()
     from gradatim.ladder.goals.labels import LabelGoal
 
     return LabelGoal()

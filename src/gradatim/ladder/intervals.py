@@ -12,6 +12,14 @@ RESAMPLES = 1000
 LEVELS = (2.5, 97.5)
 
 
+def of_mean(values: Array, *, seed: int = 0) -> Interval:
+    """The mean of what each example is worth, (n,), with its bootstrap 95 % interval."""
+    rng, value = np.random.default_rng(seed), float(values.mean())
+    draws = [float(values[rng.integers(0, len(values), len(values))].mean()) for _ in range(RESAMPLES)]
+    low, high = np.percentile(draws, LEVELS)
+    return Interval(value, min(float(low), value), max(float(high), value))
+
+
 def bootstrap(
     metric: str,
     task: Task,

@@ -22,7 +22,7 @@ import numpy as np
 from gradatim.engine.atomic import atomic_file
 from gradatim.errors import GradatimError
 from gradatim.ladder.rung import Problem
-from gradatim.tasks.open import load
+from gradatim.tasks.open import load_judged
 from gradatim.types import Arrays, Candidate, Examples, Measurement
 
 LATENCY_TEXTS = 400
@@ -30,9 +30,10 @@ LATENCY_S = 3.0  # a slow model is timed on fewer texts
 WARM_UP = 20
 COLD_STARTS = 3
 COLD = """
-import json, sys, gradatim
+import json, sys
+from gradatim.tasks.open import load_judged
 sample = json.loads(sys.stdin.readline())
-gradatim.load(sys.argv[1], threads=int(sys.argv[2]))(*sample)
+load_judged(sys.argv[1], threads=int(sys.argv[2]))(*sample)
 """
 COLD_CHARACTERS = 2000  # of the first text: what is timed is the start
 ANSWERS = ".measured.npz"
@@ -111,7 +112,7 @@ def _run(artifact: str, texts_file: str, out: str, threads: int) -> None:
     rows = [json.loads(line) for line in Path(texts_file).read_text(encoding="utf-8").splitlines()]
     texts = [row[0] for row in rows]
     pairs = [row[1] for row in rows] if len(rows[0]) == 2 else None
-    model = load(artifact, threads=threads)
+    model = load_judged(artifact, threads=threads)
     chosen = np.unique(np.linspace(0, len(rows) - 1, LATENCY_TEXTS).astype(int))
     chosen = np.random.default_rng(0).permutation(chosen)
     _latencies(model, [rows[i] for i in chosen[:WARM_UP]])

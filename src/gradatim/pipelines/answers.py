@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -10,19 +11,24 @@ import numpy as np
 from gradatim.errors import ConfigError, DataError
 from gradatim.pipelines.calls import at_least, text_of, told
 from gradatim.pipelines.reader import ReadingPipeline, shared
+from gradatim.text.overlap import OverlapEncoder
 from gradatim.types import Array, Encoded
 
 MAX_LENGTH = 384  # tokens of question and context in one window, if the model can read as many
+LONGEST = 15  # tokens of an answer, of a model that does not say how many
 NEVER = -np.inf
+LEAST = np.finfo(np.float64).tiny  # a probability that is not zero
 Found = dict[str, Any]
+NOTHING: Found = {"score": 0.0, "start": 0, "end": 0, "answer": ""}
 
 
 class QuestionAnswering(ReadingPipeline):
     """The best span for a question, `{"score", "start", "end", "answer"}`, a list of them for a `top_k` above 1.
 
     A span has at most `max_answer_len` tokens; with `align_to_words` it is widened to whole words. With
-    `handle_impossible_answer` an empty answer may be the best. Of a long context, windows of `max_seq_len` tokens share
-    `doc_stride`; a question too long for half a window is read in windows too.
+    `handle_impossible_answer` an empty answer may be the best. Where neither is given, a file of `gradatim fit` says
+    how long answers are, and by how much one must be likelier than none. Of a long context, windows of `max_seq_len`
+    tokens share `doc_stride`; a question too long for half a window is read in windows too.
 
     Differs: windows are of equal size, and probabilities are over all tokens of a context, so that spans of different
     windows can be compared; transformers makes those of each window sum to 1.
@@ -46,21 +52,64 @@ class QuestionAnswering(ReadingPipeline):
         top_k: int = 1,
         topk: int | None = None,
         doc_stride: int | None = None,
-        max_answer_len: int = 15,
+        max_answer_len: int | None = None,
         max_seq_len: int | None = None,
         max_question_len: int | None = None,
-        handle_impossible_answer: bool = False,
+        handle_impossible_answer: bool | None = None,
         align_to_words: bool = True,
         truncation: Any = None,
     ) -> list[Any]:
         """An answer, or a list of them, for each question."""
         count = at_least("top_k", top_k if topk is None else topk, 1)
-        at_least("max_answer_len", max_answer_len, 1)
+        longest = self.longest if max_answer_len is None else at_least("max_answer_len", max_answer_len, 1)
+        threshold = self.threshold
+        if handle_impossible_answer is not None:
+            threshold = 0.0 if handle_impossible_answer else None
         pairs = [_pair(value, number) for number, value in enumerate(inputs)]
         questions, contexts = [question for question, _ in pairs], [context for _, context in pairs]
-        length = min(max_seq_len or MAX_LENGTH, self.reader.pieces.max_length)
-        stride = min(shared(length), length // 4) if doc_stride is None else doc_stride
-        encoded, cuts = self.read(
+        encoded, cuts = self.asked(
+            questions, contexts, max_seq_len=max_seq_len, doc_stride=doc_stride, truncation=truncation
+        )
+        logits = self.run(encoded)["logits"]
+        every = self.found(logits, encoded, contexts, count=count, longest=longest, align=align_to_words)
+        answers = []
+        for (found, nothing), cut in zip(every, cuts, strict=True):
+            if threshold is not None:
+                likelier = sum(margin(one["score"], nothing) > threshold for one in found)
+                found.insert(likelier, {**NOTHING, "score": nothing})
+            best = found[:count] or [{**NOTHING}]
+            answers.append(told(best[0] if len(best) == 1 else best, cut))
+        return answers
+
+    @property
+    def longest(self) -> int:
+        """Tokens of an answer, at most."""
+        stated: int = self.reader.decision.get("longest", LONGEST)
+        return stated
+
+    @property
+    def threshold(self) -> float | None:
+        """By how much the logarithm of an answer's probability must exceed that of there being none; None where one is
+        always given.
+        """
+        stated: float | None = self.reader.decision.get("threshold")
+        return stated
+
+    def asked(
+        self,
+        questions: Sequence[str],
+        contexts: Sequence[str],
+        *,
+        max_seq_len: int | None = None,
+        doc_stride: int | None = None,
+        truncation: Any = None,
+    ) -> tuple[Encoded, list[int | None]]:
+        """Questions with their contexts as rows."""
+        length = stride = None
+        if not isinstance(self.reader.encoder, OverlapEncoder):  # which reads whatever there is
+            length = min(max_seq_len or MAX_LENGTH, self.reader.pieces.max_length)
+            stride = shared(length) if doc_stride is None else doc_stride
+        return self.read(
             questions,
             contexts,
             truncation=truncation,
@@ -69,19 +118,29 @@ class QuestionAnswering(ReadingPipeline):
             spans=True,
             places=True,
         )
-        logits = self.run(encoded)["logits"].astype(np.float64)
-        answers = []
-        wanted = 2 * count + 10 if align_to_words else count
-        for number, rows in enumerate(_rows_of(encoded)):
-            spans, nothing = _spans(logits, encoded, rows, wanted, max_answer_len)
-            found = _merged(spans, encoded, rows, contexts[number], align=align_to_words)
-            if handle_impossible_answer:
-                found.append({"score": nothing, "start": 0, "end": 0, "answer": ""})
-            best = sorted(found, key=lambda one: one["score"], reverse=True)[:count]
-            if not best:
-                best = [{"score": 0.0, "start": 0, "end": 0, "answer": ""}]
-            answers.append(told(best[0] if len(best) == 1 else best, cuts[number]))
-        return answers
+
+    def found(
+        self,
+        logits: Array,
+        encoded: Encoded,
+        contexts: Sequence[str],
+        *,
+        count: int = 1,
+        longest: int | None = None,
+        align: bool = True,
+    ) -> Iterator[tuple[list[Found], float]]:
+        """For each context its spans, the likeliest first, and the probability that there is none."""
+        logits = logits.astype(np.float64)
+        wanted = 2 * count + 10 if align else count
+        for context, rows in zip(contexts, _rows_of(encoded), strict=True):
+            spans, nothing = _spans(logits, encoded, rows, wanted, longest or self.longest)
+            found = _merged(spans, encoded, rows, context, align=align)
+            yield sorted(found, key=lambda one: one["score"], reverse=True), nothing
+
+
+def margin(score: float, nothing: float) -> float:
+    """By how much the logarithm of one probability exceeds that of the other."""
+    return float(np.log(max(score, LEAST)) - np.log(max(nothing, LEAST)))
 
 
 def _spans(
@@ -109,7 +168,9 @@ def _spans(
         scores = np.exp(logits[tokens, :1] - norms[0]) * np.exp(logits[tokens, 1] - norms[1])
         allowed = np.tril(np.triu(np.ones_like(scores, dtype=bool)), longest - 1)
         flat = np.where(allowed, scores, -1.0).ravel()
-        best = np.argsort(-flat, kind="stable")[:count]
+        most = min(count, flat.size)
+        best = np.flatnonzero(flat >= np.partition(flat, -most)[-most])  # to be sorted: few instead of all
+        best = best[np.argsort(-flat[best], kind="stable")[:count]]
         for cell in best[flat[best] >= 0].tolist():
             first, last = (int(tokens[at]) for at in divmod(cell, len(tokens)))
             span = (int(places[first]), int(places[last]))
@@ -152,10 +213,12 @@ def _word_ends(encoded: Encoded, rows: list[slice]) -> tuple[Array, Array]:
 def _rows_of(encoded: Encoded) -> Iterator[list[slice]]:
     """The tokens of the windows of every text."""
     ends = np.cumsum(encoded.arrays["lengths"])
-    starts = ends - encoded.arrays["lengths"]
-    for number in range(encoded.num_texts):
-        rows = np.flatnonzero(encoded.owners == number)
-        yield [slice(int(starts[row]), int(ends[row])) for row in rows]
+    rows = [
+        slice(*row) for row in zip((ends - encoded.arrays["lengths"]).tolist(), ends.tolist(), strict=True)
+    ]
+    firsts = np.searchsorted(encoded.owners, np.arange(encoded.num_texts + 1)).tolist()
+    for first, after in pairwise(firsts):
+        yield rows[first:after]
 
 
 def _asked(question: Any, context: Any) -> list[dict[str, Any]]:

@@ -47,6 +47,11 @@ class MultipleChoice(RowPipeline):
         return answers
 
 
+def beside(question: str, choice: str) -> str:
+    """What is read beside a context: one of the answers to a question on it."""
+    return f"{question} {choice}".strip()
+
+
 def _asked(value: Any) -> tuple[str, list[str]]:
     if not isinstance(value, Mapping) or set(value) != {"prompt", "choices"}:
         raise DataError('a choice is asked as {"prompt": ..., "choices": [...]}')

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from time import perf_counter
 
 from gradatim.pipelines.classification import TextClassifier
+from gradatim.pipelines.judged import Judged
 from gradatim.pipelines.matches import by_kind, measure, said_tags, wanted_tags
 from gradatim.pipelines.matches import scores as tag_scores
 from gradatim.pipelines.metrics import label_f1, scores
 from gradatim.pipelines.tagger import SequenceTagger
-from gradatim.types import Array, Examples
+from gradatim.types import Array, Arrays, Examples
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,18 @@ def evaluate(classifier: TextClassifier, examples: Examples) -> Evaluation:
         dict(zip(task.labels, map(float, by_label), strict=True)),
         probabilities,
     )
+
+
+def evaluate_answers(
+    model: Judged, examples: Examples, metrics: Callable[[Examples, Arrays], Mapping[str, float]]
+) -> Evaluation:
+    """Answer the questions of examples and compare."""
+    start = perf_counter()
+    answers = model.answers(examples.texts, examples.pairs)
+    elapsed_s = perf_counter() - start
+    cut, speed = int(answers["cut_tokens"]), len(examples) / elapsed_s
+    found = {"n": len(examples), **metrics(examples, answers), "cut_tokens": cut, "texts_per_s": speed}
+    return Evaluation(found, {}, None)
 
 
 def evaluate_tags(tagger: SequenceTagger, examples: Examples) -> Evaluation:

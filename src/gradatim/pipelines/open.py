@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from gradatim.text.grids import GridConfig, GridEncoder
 
 _KINDS = (
-    ("pieces", "letters", "features", "words", "contexts", "none"),
-    ("onnx", "linear", "ngram", "constant", "contexts"),
+    ("pieces", "letters", "features", "words", "contexts", "overlap", "none"),
+    ("onnx", "linear", "ngram", "constant", "contexts", "overlap"),
 )
 
 
@@ -81,6 +81,14 @@ def open_grids(artifact: Artifact) -> tuple[GridEncoder, GridConfig]:
         grid = GridConfig(**settings["grid"])
         pieces: Any = _encoder(artifact)
         return GridEncoder(pieces, settings["marks"], grid), grid
+
+
+def how_answered(artifact: Artifact) -> dict[str, float]:
+    """What a file says of how logits become spans: how long these are at most, and how likely."""
+    with _whole(artifact):
+        kinds = {"longest": int, "threshold": float}
+        stated: Any = artifact.decision
+        return {name: kind(stated[name]) for name, kind in kinds.items() if name in stated}
 
 
 @contextmanager
@@ -207,6 +215,10 @@ def _encoder(artifact: Artifact) -> Encoder:
             from gradatim.text.contexts import ContextEncoder
 
             return ContextEncoder.from_settings(settings)
+        case "overlap":
+            from gradatim.text.overlap import OverlapEncoder
+
+            return OverlapEncoder.from_settings(settings)
         case "none":
             from gradatim.text.none import NoEncoder
 
@@ -237,5 +249,9 @@ def _session(artifact: Artifact, threads: int | None, precision: Any) -> Session
             from gradatim.engine.contexts import ContextSession
 
             return ContextSession.from_npz(artifact.member("model.npz"))
+        case "overlap":
+            from gradatim.engine.overlap import OverlapSession
+
+            return OverlapSession.from_npz(artifact.member("model.npz"))
         case kind:
             raise ConfigError(f"unknown model kind '{kind}'{did_you_mean(kind, _KINDS[1])}")

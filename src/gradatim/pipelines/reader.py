@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, cast
 
@@ -33,6 +33,7 @@ class Reader:
     mask         the token that stands for a missing word, if there is one
     cleans       written tokens are joined without the spaces before punctuation
     grids, grid  of a model of tables: its encoder, and how it answers
+    decision     what its file says of how logits become answers
     """
 
     kind: str
@@ -47,6 +48,7 @@ class Reader:
     cleans: bool = False
     grids: GridEncoder | None = None
     grid: GridConfig | None = None
+    decision: Mapping[str, Any] = field(default_factory=dict)
     encoders: dict[tuple[int, int, bool], PieceEncoder] = field(default_factory=dict)
 
     @property

@@ -97,12 +97,9 @@ def squad_scores(answers: Sequence[str], annotated: Sequence[Sequence[str]]) -> 
         raise ConfigError(
             f"{len(answers)} answers cannot be compared with {len(annotated)} sets of annotations"
         )
-    exact = f1 = 0.0
-    for answer, golds in zip(answers, annotated, strict=True):
-        wanted = [gold for gold in golds if normalise_answer(gold)] or [""]
-        exact += max(normalise_answer(answer) == normalise_answer(gold) for gold in wanted)
-        f1 += _best_f1(answer, golds)
-    return {"exact_match": exact / len(answers), "f1": f1 / len(answers)}
+    pairs = list(zip(answers, annotated, strict=True))
+    exact, f1 = (sum(measure(*pair) for pair in pairs) / len(pairs) for measure in (exact_match, answer_f1))
+    return {"exact_match": exact, "f1": f1}
 
 
 def best_threshold(answers: Sequence[Answer], annotated: Sequence[Sequence[str]]) -> tuple[float, float]:
@@ -112,21 +109,32 @@ def best_threshold(answers: Sequence[Answer], annotated: Sequence[Sequence[str]]
     `no_answer`. As SQuAD 2.0's official script finds its best threshold: on the questions it is given.
     """
     margins = np.maximum([answer.score for answer in answers], -1e9)  # where no span is possible, -inf
-    spans = np.array([_best_f1(answer.text, golds) for answer, golds in zip(answers, annotated, strict=True)])
-    nothing = np.array([_best_f1("", golds) for golds in annotated])
+    spans = np.array(
+        [answer_f1(answer.text, golds) for answer, golds in zip(answers, annotated, strict=True)]
+    )
+    nothing = np.array([answer_f1("", golds) for golds in annotated])
     order = np.argsort(-margins, kind="stable")
     # Said are the spans of the k largest margins: for every k, what they are worth beside saying nothing.
     worth = nothing.sum() + np.concatenate([[0.0], np.cumsum((spans - nothing)[order])])
     falling = margins[order]
-    borders = np.concatenate([falling[:1], (falling[:-1] + falling[1:]) / 2, falling[-1:] - 1])
+    borders = np.concatenate([falling[:1] + 1, (falling[:-1] + falling[1:]) / 2, falling[-1:] - 1])
     apart = np.concatenate([[True], np.diff(falling) < 0, [True]])  # equal margins are said together
     best = int(np.flatnonzero(apart)[worth[apart].argmax()])
     return float(borders[best]), float(worth[best] / len(answers))
 
 
-def _best_f1(answer: str, golds: Sequence[str]) -> float:
+def exact_match(answer: str, golds: Sequence[str]) -> float:
+    """Whether it is one of the annotations, as they are compared; where there is none, whether it is empty."""
+    return float(any(normalise_answer(answer) == normalise_answer(gold) for gold in _wanted(golds)))
+
+
+def answer_f1(answer: str, golds: Sequence[str]) -> float:
     """Against the annotation that it fits best; an empty answer is right where there is none."""
-    return max(token_f1(answer, gold) for gold in [gold for gold in golds if normalise_answer(gold)] or [""])
+    return max(token_f1(answer, gold) for gold in _wanted(golds))
+
+
+def _wanted(golds: Sequence[str]) -> list[str]:
+    return [gold for gold in golds if normalise_answer(gold)] or [""]
 
 
 def token_f1(answer: str, gold: str) -> float:

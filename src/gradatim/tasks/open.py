@@ -50,9 +50,31 @@ def load(path: str | os.PathLike[str], *, threads: int | None = None, precision:
     `pipelines.open.load_classifier`.
     """
     from gradatim.engine.artifact import read_artifact
+
+    return _model(read_artifact(Path(path), mapped=True), threads, precision)
+
+
+def load_judged(path: str | os.PathLike[str], *, threads: int | None = None) -> Any:
+    """The same, as metrics and commands ask it: called with a row's texts, with `answers` of many, and `stream`."""
+    from gradatim.engine.artifact import read_artifact
+
+    return open_judged(read_artifact(Path(path), mapped=True), threads=threads)
+
+
+def open_judged(artifact: Artifact, *, threads: int | None = None) -> Any:
+    """Such a model inside an artifact that was read before."""
+    model = _model(artifact, threads)
+    reader = getattr(model, "reader", None)
+    if reader is None or reader.kind not in ("span", "choice"):
+        return model
+    from gradatim.pipelines.judged import ChoiceRows, SpanRows
+
+    return SpanRows(model) if reader.kind == "span" else ChoiceRows(model)
+
+
+def _model(artifact: Artifact, threads: int | None, precision: str | None = None) -> Any:
     from gradatim.pipelines.open import open_artifact, open_tagger
 
-    artifact = read_artifact(Path(path), mapped=True)
     if artifact.task.kind in ("classification", "tagging"):
         labels = open_artifact if artifact.task.kind == "classification" else open_tagger
         return labels(artifact, threads=threads, precision=precision)
@@ -77,6 +99,7 @@ def open_file(path: Path, threads: int | None = None) -> Opened:
 
 def _opened(artifact: Artifact, threads: int | None, precision: str | None = None) -> Opened:
     from gradatim.pipelines.open import (
+        how_answered,
         open_artifact,
         open_grids,
         open_language,
@@ -106,7 +129,8 @@ def _opened(artifact: Artifact, threads: int | None, precision: str | None = Non
         kind=kind, session=session, encoder=encoder, labels=task.labels, problem=problem,
         temperature=temperature, pairs=None if settings.get("either") else task.pairs,
         tokenizer=artifact.member("tokenizer.json").decode("utf-8") if tokenizer else None,
-        mask=None if mask is None else str(mask), cleans=bool(settings.get("cleans")), grids=grids, grid=grid,
+        mask=None if mask is None else str(mask), cleans=bool(settings.get("cleans")), decision=how_answered(artifact),
+        grids=grids, grid=grid,
     )  # fmt: skip
     return Opened(kind, reader)
 

@@ -51,7 +51,7 @@ JOBS: Mapping[str, Job] = {
     ),
     "question-answering": Job(
         QuestionAnswering, ("span",),
-        "`gradatim train` with a recipe of kind 'span' makes one; 'distilbert/distilbert-base-cased-distilled-squad' "
+        "`gradatim fit` on questions with answers makes one; 'distilbert/distilbert-base-cased-distilled-squad' "
         "is one",
     ),
     "fill-mask": Job(
@@ -71,7 +71,7 @@ JOBS: Mapping[str, Job] = {
         default="minilm-l6",
     ),
     "multiple-choice": Job(
-        MultipleChoice, ("choice",), "`gradatim train` with a recipe of kind 'choice' makes one"
+        MultipleChoice, ("choice",), "`gradatim fit` on questions with choices makes one"
     ),
     "table-question-answering": Job(
         TableQuestionAnswering, ("table",),

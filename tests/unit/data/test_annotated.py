@@ -131,7 +131,7 @@ OUTSIDE = {"question": "q", "answers": [{"answer_start": 1, "text": "bc"}]}
         ("a.json", {"rows": []}, r"KeyError: 'data'"),
         ("a.json", [{"text": "x"}], "neither as SQuAD nor as Restaurant-8k"),
         ("a.json", {"data": []}, "no questions"),
-        ("a.csv", "question,review\na,b\n", "no column 'q_review_id'"),
+        ("a.csv", "question,review\na,b\n", "no column 'context'"),
         (
             "a.json",
             {"data": [{"paragraphs": [{"context": "ab", "qas": [OUTSIDE]}]}]},

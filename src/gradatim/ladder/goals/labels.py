@@ -51,6 +51,7 @@ class LabelGoal:
         LstmStudent(),
         Int8Rung(),
     )
+    makes = "a classifier"
     needs: Mapping[str, tuple[str, str]] = {
         TeacherRung.name: ("teacher", "an encoder"),
         EncoderStudent(None).name: ("teacher", "an encoder"),

@@ -23,6 +23,7 @@ class TextGoal:
     """A text from a text."""
 
     rungs: tuple[Rung, ...] = (LeadRung(), *WRITERS, StudentRung(), WritingInt8Rung(), BeamsRung())
+    makes = "a model that writes"
     needs: Mapping[str, tuple[str, str]] = {}
 
     ignores = (

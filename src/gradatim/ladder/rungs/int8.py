@@ -19,7 +19,7 @@ from gradatim.ladder.records import Row
 from gradatim.ladder.rung import Problem
 from gradatim.pipelines.classification import TextClassifier
 from gradatim.pipelines.open import open_parts
-from gradatim.types import Array, Candidate, Examples, Session
+from gradatim.types import Array, Arrays, Candidate, Examples, Session
 
 SUFFIX = "-int8"
 CALIBRATION = 256  # training texts on which ranges of activations are found
@@ -33,8 +33,11 @@ class Trial(ABC):
         self.problem, self.task = problem, artifact.task
         self.encoder, self.exact = open_parts(artifact, threads=problem.threads)
         texts = _some(problem.corpus.train, CALIBRATION)
-        arrays = self.encoder.encode(texts.texts, texts.pairs).arrays
-        self.quantiser = Quantiser(artifact.member("model.onnx"), rows_alone(arrays))
+        self.quantiser = Quantiser(artifact.member("model.onnx"), rows_alone(self.read(texts)))
+
+    def read(self, examples: Examples) -> Arrays:
+        """Examples as the model reads them."""
+        return self.encoder.encode(examples.texts, examples.pairs).arrays
 
     @abstractmethod
     def logits(self, session: Session, examples: Examples) -> Array:

@@ -56,7 +56,7 @@ class SpanSettings:
             threshold, f1 = best_threshold(spans, wanted)
             return {**squad_scores(said, wanted), "best_f1": f1, "best_threshold": threshold}
 
-        notes = (note, *_lost(inputs, train, rows))
+        notes = (note, *lost(inputs, train, rows))
         made = Prepared(model, config, Span(PackedTexts(inputs), rows), None, materials.tokenizer_json, notes)
         return made.judged(metrics, "f1")
 
@@ -92,8 +92,8 @@ def _trimmed(context: str, start: int, end: int) -> tuple[int, int]:
     return end - len(text.lstrip()), start + len(text.rstrip())
 
 
-def _lost(encoded: Encoded, questions: Sequence[Question], rows: Array) -> list[str]:
+def lost(encoded: Encoded, questions: Sequence[Question], rows: Array) -> list[str]:
     """A note on the answers that no window holds whole."""
     held = np.bincount(encoded.owners, weights=rows[:, 1] > 0, minlength=len(questions)) > 0
-    lost = sum(bool(question.answers) and not there for question, there in zip(questions, held, strict=True))
-    return [f"{lost} answers fit into no window; raise stride or max_length"] if lost else []
+    count = sum(bool(question.answers) and not there for question, there in zip(questions, held, strict=True))
+    return [f"{count} answers fit into no window; raise stride or max_length"] if count else []

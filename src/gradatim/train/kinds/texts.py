@@ -20,6 +20,7 @@ from gradatim.models.layers import Layers
 from gradatim.objectives.choice import Choice
 from gradatim.objectives.classification import Classification
 from gradatim.objectives.regression import Regression
+from gradatim.pipelines.choices import beside
 from gradatim.pipelines.classification import pool_windows, sigmoid, softmax
 from gradatim.pipelines.correlation import pearson, spearman
 from gradatim.pipelines.metrics import default_metric, higher_is_better, score, scores
@@ -168,7 +169,7 @@ def _pooled(rows: Array, texts: Encoded) -> Array:
 def _read_together(pieces: PieceEncoder, questions: Sequence[Choices]) -> Encoded:
     """Every choice as a text of its own: the context, and beside it the question with the choice."""
     texts = [question.context for question in questions for _ in question.choices]
-    pairs = [f"{question.question} {choice}" for question in questions for choice in question.choices]
+    pairs = [beside(question.question, choice) for question in questions for choice in question.choices]
     return encoded(pieces, texts, pairs)
 
 
