@@ -14,6 +14,8 @@ from gradatim.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from gradatim.cli.answers import Form
+    from gradatim.data.tables import Table
+    from gradatim.types import Task
 
 
 class _Row(NamedTuple):
@@ -50,7 +52,7 @@ def command(
     """Label texts, find their entities, or answer questions on them (TEXT) in a context (--pair)."""
     from gradatim.cli.answers import choose_writer
     from gradatim.engine.artifact import read_artifact
-    from gradatim.pipelines.open import open_artifact, open_tagger
+    from gradatim.pipelines.open import open_artifact
     from gradatim.tasks.open import open_judged
 
     if input is None and (text or text_pair):
@@ -58,20 +60,15 @@ def command(
     if input is not None and (texts or pair):
         raise ConfigError("give texts as arguments or with --input, not both")
     artifact = read_artifact(model)
-    kind, pairs = artifact.task.kind, artifact.task.pairs
+    kind = artifact.task.kind
     form = _form(kind, top_k)
     writer = choose_writer(output, form) if output else None
-    if kind == "span":  # what its columns are called where nothing is said
-        text, text_pair = text or "question", text_pair or "context"
-    open_model: Any = {"tagging": open_tagger, "span": open_judged, "choice": open_judged}.get(
-        kind, open_artifact
-    )
+    open_model = open_judged if kind in ("tagging", "span", "choice") else open_artifact
     opened = open_model(artifact, threads=threads)  # to the end: its threads do not like to be interrupted
     if input is not None:
-        chosen = kind == "choice"
-        source = _choice_rows(input) if chosen else _table_rows(input, text, text_pair, pairs)
+        source = _table_rows(input, text, text_pair, artifact.task)
     else:
-        source = _argument_rows(texts, pair) if texts else _stdin_rows(pairs)
+        source = _argument_rows(texts, pair) if texts else _stdin_rows(artifact.task.pairs)
     asked, kept = tee(source.rows)
     rows = ((row.text, row.pair) for row in asked)
     # All scores are kept for a multi-label task: any number of labels may be decided on.
@@ -125,13 +122,19 @@ def _lines(pairs: bool) -> Iterator[_Row]:
         yield _Row((first, second), first, second)
 
 
-def _table_rows(path: Path, text: str | None, text_pair: str | None, pairs: bool) -> _Rows:
+def _table_rows(path: Path, text: str | None, text_pair: str | None, task: Task) -> _Rows:
     """The rows of a file, every one of them: a missing text counts as an empty one."""
     from gradatim.data.columns import choose_columns
     from gradatim.data.tables import open_table
 
     table = open_table(path)
-    chosen = choose_columns(table, text=text, text_pair=text_pair, label=None, labelled=False, pairs=pairs)
+    if task.kind == "choice":
+        return _choice_rows(table)
+    if task.kind == "span":  # what its columns are called where nothing is said
+        text, text_pair = text or "question", text_pair or "context"
+    chosen = choose_columns(
+        table, text=text, text_pair=text_pair, label=None, labelled=False, pairs=task.pairs
+    )
     for note in (*table.notes, *chosen.notes):
         print(note, file=sys.stderr)
 
@@ -143,13 +146,11 @@ def _table_rows(path: Path, text: str | None, text_pair: str | None, pairs: bool
     return _Rows(table.columns, rows())
 
 
-def _choice_rows(path: Path) -> _Rows:
-    """The rows of a file of questions with choices, every one of them."""
+def _choice_rows(table: Table) -> _Rows:
+    """The rows of a table of questions with choices, every one of them."""
     from gradatim.data.answered import lined
     from gradatim.data.choices import asked_of
-    from gradatim.data.tables import open_table
 
-    table = open_table(path)
     asked = asked_of(table)
 
     def rows() -> Iterator[_Row]:
