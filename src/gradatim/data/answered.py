@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from gradatim.data.choices import SUFFIXES as CHOICE_SUFFIXES
 from gradatim.data.choices import Choices, looks_chosen, read_choices
-from gradatim.data.corpus import digest
+from gradatim.data.corpus import assembled
 from gradatim.data.divided import Form, divided, looks, name_of, one_split
 from gradatim.data.questions import SUFFIXES, Question, looks_asked, read_questions
 from gradatim.data.source import PathLike
@@ -68,7 +68,7 @@ def load_answered(
             notes.append(f"{split}: {none:,} of {len(questions):,} questions have no answer")
     if not any(map(_answers, examples["train"].targets)):
         raise DataError(f"{source}: no question to train on has an answer")
-    return _corpus(source, Task((), pairs=True, kind="span"), examples, notes)
+    return assembled(name_of(source), Task((), pairs=True, kind="span"), examples, notes)
 
 
 def is_chosen(source: PathLike) -> bool:
@@ -84,7 +84,7 @@ def load_chosen(
     examples = {split: choice_examples(questions) for split, questions in splits.items()}
     counts = sorted({len(one.choices) for questions in splits.values() for one in questions})
     notes.append(f"{' or '.join(map(str, counts))} choices for each question")
-    return _corpus(source, Task((), pairs=True, kind="choice"), examples, notes)
+    return assembled(name_of(source), Task((), pairs=True, kind="choice"), examples, notes)
 
 
 def load_chosen_examples(source: PathLike, split: str = "test") -> tuple[Examples, tuple[str, ...]]:
@@ -129,15 +129,3 @@ def span_examples(questions: Sequence[Question], where: str = "") -> tuple[Examp
 def _answers(target: str) -> list[tuple[int, int]]:
     found: list[tuple[int, int]] = json.loads(target)
     return found
-
-
-def _corpus(source: PathLike, task: Task, examples: Mapping[str, Examples], notes: Sequence[str]) -> Corpus:
-    return Corpus(
-        name=name_of(source),
-        task=task,
-        train=examples["train"],
-        dev=examples["dev"],
-        test=examples.get("test"),
-        notes=tuple(notes),
-        digest=digest(task, examples),
-    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, combinations
 
@@ -61,16 +61,22 @@ def load_corpus(
     if missing:
         _hold_out(splits, task, missing, seed, notes)
     examples = {name: rows.examples(task) for name, rows in splits.items()}
+    return assembled(found.name, task, examples, notes, licence=found.licence, citation=found.citation)
+
+
+def assembled(
+    name: str, task: Task, examples: Mapping[str, Examples], notes: Iterable[str], **described: str
+) -> Corpus:
+    """The splits as one corpus, with their digest; `described` may be its licence and its citation."""
     return Corpus(
-        name=found.name,
+        name=name,
         task=task,
         train=examples["train"],
         dev=examples["dev"],
         test=examples.get("test"),
         notes=tuple(notes),
         digest=digest(task, examples),
-        licence=found.licence,
-        citation=found.citation,
+        **described,
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from gradatim.data.corpus import digest
+from gradatim.data.corpus import assembled
 from gradatim.errors import DataError
 from gradatim.types import Array, Corpus, Examples, Task
 
@@ -33,15 +33,11 @@ def join_corpora(corpora: Sequence[Corpus]) -> Corpus:
         for name in ("train", "dev", "test")
     }
     examples = {name: split for name, split in splits.items() if len(split)}
-    return replace(
-        first,
-        name="+".join(corpus.name for corpus in corpora),
-        task=task,
-        train=examples["train"],
-        dev=examples["dev"],
-        test=examples.get("test"),
-        notes=tuple(f"{corpus.name}: {note}" for corpus in corpora for note in corpus.notes),
-        digest=digest(task, examples),
+    return assembled(
+        "+".join(corpus.name for corpus in corpora),
+        task,
+        examples,
+        [f"{corpus.name}: {note}" for corpus in corpora for note in corpus.notes],
         licence="; ".join(dict.fromkeys(corpus.licence for corpus in corpora)),
         citation="; ".join(filter(None, dict.fromkeys(corpus.citation for corpus in corpora))),
     )

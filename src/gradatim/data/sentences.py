@@ -7,7 +7,7 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from gradatim.data.corpus import digest
+from gradatim.data.corpus import assembled
 from gradatim.data.divided import Form, divided, looks, name_of, one_split
 from gradatim.data.rows import listed
 from gradatim.data.source import PathLike
@@ -53,15 +53,7 @@ def load_tagged(
         notes.append(f"tags mark entities of {len(kinds)} kinds, read as IOB2: {listed(kinds)}")
     notes += _unseen(splits, counts)
     examples: dict[str, Examples] = {split: _examples(rows) for split, rows in splits.items()}
-    return Corpus(
-        name=name_of(source),
-        task=task,
-        train=examples["train"],
-        dev=examples["dev"],
-        test=examples.get("test"),
-        notes=tuple(notes),
-        digest=digest(task, examples),
-    )
+    return assembled(name_of(source), task, examples, notes)
 
 
 def load_tagged_examples(source: PathLike, split: str = "test") -> tuple[Examples, tuple[str, ...]]:

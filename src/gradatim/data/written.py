@@ -9,7 +9,7 @@ import numpy as np
 from gradatim.data.annotated import SETS
 from gradatim.data.catalog import entries
 from gradatim.data.cleaning import cleaned
-from gradatim.data.corpus import digest
+from gradatim.data.corpus import assembled
 from gradatim.data.named import NAMED, named_key
 from gradatim.data.parallel import BRACES, Parallel, load_parallel
 from gradatim.data.source import PathLike, find_source
@@ -55,16 +55,8 @@ def load_written(
     examples = {split: _examples(pairs) for split, pairs in splits.items()}
     task = Task((), kind="seq2seq")
     described = _described(name)
-    return Corpus(
-        name=described.pop("name", name),
-        task=task,
-        train=examples["train"],
-        dev=examples["dev"],
-        test=examples.get("test"),
-        notes=(*notes, *left_out, *shared),
-        digest=digest(task, examples),
-        **described,
-    )
+    name = described.pop("name", name)
+    return assembled(name, task, examples, (*notes, *left_out, *shared), **described)
 
 
 def _described(source: str) -> dict[str, str]:

@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-import torch
+from tiny_climbs import climb, measured
 from typer.testing import CliRunner
 
 import gradatim
-from gradatim.checkpoint.folder import save_model
 from gradatim.cli import app
 from gradatim.engine.artifact import read_artifact
-from gradatim.ladder.rungs import int8
-from gradatim.models.backbone import Backbone
-from gradatim.models.presets import Sizes, bert
-from gradatim.text.tokenizer import PRESETS, train_tokenizer
 
 PLACES = ["rome", "oslo", "lima", "kyoto", "turin", "quito"]
 RUNGS = ["overlap", "finetuned", "student-2l", "int8"]
@@ -38,34 +32,15 @@ def write(path: Path, count: int, seed: int) -> Path:
 
 @pytest.fixture(scope="module")
 def climbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A whole climb, with an encoder small enough for a test; int8 is kept however slow it is here."""
     folder = tmp_path_factory.mktemp("choices")
     for seed, (split, count) in enumerate({"train": 60, "dev": 30, "test": 10}.items()):
         write(folder / f"{split}.json", count, seed)
     lines = [f"{place} m: where do you live ? w: in . is it" for place in PLACES]
-    tokenizer = train_tokenizer(lines, PRESETS["bert"], size=100)
-    torch.manual_seed(0)
-    sizes = Sizes(vocab_size=100, num_layers=4, width=32, num_heads=2, ffn_width=64, max_length=48)
-    save_model(Backbone(bert(sizes)), folder / "encoder", family="bert")
-    (folder / "encoder" / "tokenizer.json").write_text(tokenizer.to_str(), encoding="utf-8")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("gradatim.ladder.climb.gate", lambda *_: None)
-        patch.setattr("gradatim.ladder.measure.COLD_STARTS", 1)
-        patch.setattr(int8, "CALIBRATION", 16)
-        gradatim.fit(
-            folder, encoder=str(folder / "encoder"), rungs=RUNGS, threads=1, epochs=2, precision="fp32",
-            out=folder / "model.gradatim", report=folder / "report.html", folder=folder / "climb",
-        )  # fmt: skip
-    return folder
-
-
-def rows(climbed: Path) -> dict[str, Any]:
-    done = [json.loads(path.read_text()) for path in climbed.glob("climb/*/done.json")]
-    return {row["candidate"]["name"]: row["measurement"] for one in done for row in one["rows"]}
+    return climb(folder, lines, RUNGS, vocabulary=100, longest=48, epochs=2)
 
 
 def test_every_rung_of_choices_has_its_candidate(climbed: Path) -> None:
-    found = rows(climbed)
+    found = measured(climbed)
     assert found.keys() == {"overlap", "finetuned", "student-2l", "finetuned-int8", "student-2l-int8"}
     assert found["overlap"]["quality"] == 1  # only the right place stands in the dialogue
 
@@ -78,10 +53,10 @@ def test_the_pipeline_chooses_what_was_measured(climbed: Path) -> None:
     ]
     for path in sorted(climbed.glob("climb/*/*.gradatim")):
         found = gradatim.pipeline("multiple-choice", path)(prompts)
-        with np.load(path.with_suffix(".measured.npz")) as measured:
-            assert [one["index"] for one in found] == measured["chosen"].tolist()
+        with np.load(path.with_suffix(".measured.npz")) as said:
+            assert [one["index"] for one in found] == said["chosen"].tolist()
             right = [row["choice"].index(row["answer"]) for _, (row,), _ in items]
-            assert rows(climbed)[path.stem]["quality"] == np.mean(measured["chosen"] == right)
+            assert measured(climbed)[path.stem]["quality"] == np.mean(said["chosen"] == right)
 
 
 def test_commands_predict_and_evaluate_choices(climbed: Path, tmp_path: Path) -> None:

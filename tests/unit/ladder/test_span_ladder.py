@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
+from tiny_climbs import climb, measured
 from typer.testing import CliRunner
 
 import gradatim
-from gradatim.checkpoint.folder import save_model
 from gradatim.cli import app
 from gradatim.data import load_answered
 from gradatim.engine.artifact import read_artifact, rewrite_artifact
@@ -21,10 +20,6 @@ from gradatim.ladder.answering.spans import SpanLab
 from gradatim.ladder.goals.spans import SpanGoal
 from gradatim.ladder.report.answered import marked
 from gradatim.ladder.rung import Problem, Settings
-from gradatim.ladder.rungs import int8
-from gradatim.models.backbone import Backbone
-from gradatim.models.presets import Sizes, bert
-from gradatim.text.tokenizer import PRESETS, train_tokenizer
 
 PEOPLE = ["anna", "boris", "clara", "dmitri", "elena", "fritz"]
 PLACES = ["rome", "oslo", "lima", "kyoto", "turin", "quito"]
@@ -55,7 +50,6 @@ def write(path: Path, count: int, seed: int) -> Path:
 
 @pytest.fixture(scope="module")
 def climbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A whole climb, with an encoder small enough for a test; int8 is kept however slow it is here."""
     folder = tmp_path_factory.mktemp("spans")
     for seed, (split, count) in enumerate({"train": 80, "dev": 20, "test": 10}.items()):
         write(folder / f"{split}.json", count, seed)
@@ -64,29 +58,11 @@ def climbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for one in PEOPLE
         for other in PLACES
     ]
-    tokenizer = train_tokenizer(lines, PRESETS["bert"], size=120)
-    torch.manual_seed(0)
-    sizes = Sizes(vocab_size=120, num_layers=4, width=32, num_heads=2, ffn_width=64, max_length=32)
-    save_model(Backbone(bert(sizes)), folder / "encoder", family="bert")
-    (folder / "encoder" / "tokenizer.json").write_text(tokenizer.to_str(), encoding="utf-8")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("gradatim.ladder.climb.gate", lambda *_: None)
-        patch.setattr("gradatim.ladder.measure.COLD_STARTS", 1)
-        patch.setattr(int8, "CALIBRATION", 16)
-        gradatim.fit(
-            folder, encoder=str(folder / "encoder"), rungs=RUNGS, threads=1, epochs=10, precision="fp32",
-            out=folder / "model.gradatim", report=folder / "report.html", folder=folder / "climb",
-        )  # fmt: skip
-    return folder
-
-
-def rows(climbed: Path) -> dict[str, Any]:
-    done = [json.loads(path.read_text()) for path in climbed.glob("climb/*/done.json")]
-    return {row["candidate"]["name"]: row["measurement"] for one in done for row in one["rows"]}
+    return climb(folder, lines, RUNGS, vocabulary=120, longest=32, epochs=10)
 
 
 def test_every_rung_has_its_candidate(climbed: Path) -> None:
-    found = rows(climbed)
+    found = measured(climbed)
     assert found.keys() == {"overlap", "finetuned", "student-2l", "finetuned-int8", "student-2l-int8"}
     assert found["finetuned"]["quality"] > found["overlap"]["quality"]
     assert found["finetuned"]["extra"].keys() == {"f1", "exact_match", "answered_f1", "no_answer"}
@@ -102,8 +78,8 @@ def test_the_pipeline_gives_the_answers_that_were_measured(climbed: Path) -> Non
     ]
     for path in sorted(climbed.glob("climb/*/*.gradatim")):
         found = gradatim.pipeline("question-answering", path)(asked)
-        with np.load(path.with_suffix(".measured.npz")) as measured:
-            places = np.stack([measured["starts"], measured["ends"]], axis=1).tolist()
+        with np.load(path.with_suffix(".measured.npz")) as said:
+            places = np.stack([said["starts"], said["ends"]], axis=1).tolist()
         assert [[one["start"], one["end"]] for one in found] == places
         for one, question in zip(found, asked, strict=True):
             assert question["context"][one["start"] : one["end"]] == one["answer"]
@@ -158,7 +134,7 @@ def test_commands_predict_and_evaluate_answers(climbed: Path, tmp_path: Path) ->
         .startswith("id,context,question,prediction,probability,start,end\n7,")
     )
     figures = json.loads(run("evaluate", tuned, str(climbed / "dev.json"), "--json"))
-    assert figures["f1"] == pytest.approx(rows(climbed)["finetuned"]["quality"])
+    assert figures["f1"] == pytest.approx(measured(climbed)["finetuned"]["quality"])
     assert "exact_match" in run("evaluate", tuned, str(climbed), "--split", "test")
 
 
@@ -181,8 +157,8 @@ def test_a_finished_climb_of_answers_goes_on(climbed: Path, monkeypatch: pytest.
         climbed, encoder=str(climbed / "encoder"), rungs=RUNGS, threads=1, epochs=10, precision="fp32", resume=True,
         out=climbed / "model.gradatim", report=climbed / "report.html", folder=climbed / "climb",
     )  # fmt: skip
-    measured = {name: row["quality"] for name, row in rows(climbed).items()}
-    assert {row.name: row.measurement.quality for row in again.story.rows} == measured
+    before = {name: row["quality"] for name, row in measured(climbed).items()}
+    assert {row.name: row.measurement.quality for row in again.story.rows} == before
 
 
 def test_what_answers_have_no_use_for_is_refused(climbed: Path, tmp_path: Path) -> None:

@@ -7,22 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
+from tiny_climbs import climb, measured
 from typer.testing import CliRunner
 
 import gradatim
-from gradatim.checkpoint.folder import save_model
 from gradatim.cli import app
 from gradatim.data import load_tagged
 from gradatim.engine.artifact import read_artifact
 from gradatim.errors import ConfigError, GradatimError
 from gradatim.ladder.goals.tags import TagGoal
 from gradatim.ladder.rung import Problem
-from gradatim.ladder.rungs import int8
 from gradatim.ladder.tagging.frequent import FrequentRung
-from gradatim.models.backbone import Backbone
-from gradatim.models.presets import Sizes, bert
-from gradatim.text.tokenizer import PRESETS, train_tokenizer
 
 PEOPLE = ["Anna", "Boris", "Clara", "Dmitri", "Elena", "Fritz"]
 PLACES = ["Rome", "Oslo", "Lima", "Kyoto", "Turin", "Quito"]
@@ -54,29 +49,15 @@ def write(path: Path, count: int, seed: int) -> Path:
 
 @pytest.fixture(scope="module")
 def climbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A whole climb, with an encoder small enough for a test; int8 is kept however slow it is here."""
     folder = tmp_path_factory.mktemp("tagging")
     for seed, (split, count) in enumerate({"train": 120, "dev": 40, "test": 20}.items()):
         write(folder / f"{split}.txt", count, seed)
-    tokenizer = train_tokenizer((folder / "train.txt").read_text().split("\n"), PRESETS["bert"], size=120)
-    torch.manual_seed(0)
-    sizes = Sizes(vocab_size=120, num_layers=4, width=32, num_heads=2, ffn_width=64, max_length=32)
-    save_model(Backbone(bert(sizes)), folder / "encoder", family="bert")
-    (folder / "encoder" / "tokenizer.json").write_text(tokenizer.to_str(), encoding="utf-8")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("gradatim.ladder.climb.gate", lambda *_: None)
-        patch.setattr("gradatim.ladder.measure.COLD_STARTS", 1)
-        patch.setattr(int8, "CALIBRATION", 16)
-        gradatim.fit(
-            folder, encoder=str(folder / "encoder"), rungs=RUNGS, threads=1, epochs=2, precision="fp32",
-            out=folder / "model.gradatim", report=folder / "report.html", folder=folder / "climb",
-        )  # fmt: skip
-    return folder
+    lines = (folder / "train.txt").read_text().split("\n")
+    return climb(folder, lines, RUNGS, vocabulary=120, longest=32, epochs=2)
 
 
 def quality(climbed: Path) -> dict[str, float]:
-    done = [json.loads(path.read_text()) for path in climbed.glob("climb/*/done.json")]
-    return {row["candidate"]["name"]: row["measurement"]["quality"] for one in done for row in one["rows"]}
+    return {name: figures["quality"] for name, figures in measured(climbed).items()}
 
 
 def test_every_rung_has_its_candidate(climbed: Path) -> None:
