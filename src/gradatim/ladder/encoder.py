@@ -1,23 +1,29 @@
-"""What the neural rungs on one pretrained encoder share, whatever they climb for: its weights, costs, time."""
+"""What the neural rungs on one pretrained encoder share, whatever they climb for: its weights, costs, time, files."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import torch
+from torch import nn
 
 from gradatim.checkpoint.folder import load_backbone, load_body, tokenizer_json
 from gradatim.data import resolve_model
+from gradatim.engine.artifact import write_artifact
 from gradatim.errors import GradatimError
+from gradatim.export.reader import to_onnx
 from gradatim.ladder.rung import Problem
 from gradatim.models.backbone import Backbone, BackboneConfig
+from gradatim.models.classifier import num_parameters
 from gradatim.models.inputs import PackedTexts
 from gradatim.models.recurrent import RecurrentBackbone
 from gradatim.text.pieces import PieceEncoder
 from gradatim.train.cost import dense_parameters, training_s
 from gradatim.train.recipe import Recipe
+from gradatim.types import Candidate
 
 
 class EncoderLab(ABC):
@@ -67,6 +73,29 @@ class EncoderLab(ABC):
     @abstractmethod
     def texts(self) -> PackedTexts:
         """The training texts as tokens."""
+
+    @abstractmethod
+    def decision(self, model: Any) -> Mapping[str, Any]:
+        """What a file says of how the model's logits become answers."""
+
+    def export(
+        self, model: nn.Module, name: str, rung: str, made_s: float, *, source: str | None = None,
+        notes: Sequence[str] = (),
+    ) -> Candidate:  # fmt: skip
+        """Write `name.gradatim` into the rung's folder."""
+        path, task = self.problem.folder / f"{name}.gradatim", self.corpus.task
+        write_artifact(
+            path,
+            kind="onnx",
+            task=task,
+            encoder=self.pieces.settings(),
+            members={
+                "model.onnx": to_onnx(model, segments=task.pairs),
+                "tokenizer.json": self.tokenizer.encode(),
+            },
+            decision=self.decision(model),
+        )
+        return Candidate(name, rung, str(path), made_s, num_parameters(model), source, tuple(notes))
 
     def seconds(
         self, parameters: float, epochs: float, *, tokens: float | None = None, forward_only: bool = False

@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from tokenizers import Tokenizer
 
-from gradatim.engine.artifact import write_artifact
 from gradatim.engine.atomic import atomic_file
-from gradatim.export.reader import to_onnx
 from gradatim.ladder.decision import fit_decision, negative_log_likelihood, quality
 from gradatim.ladder.encoder import EncoderLab
 from gradatim.ladder.rung import Problem
 from gradatim.ladder.rungs.logistic import Regressions
 from gradatim.ladder.rungs.majority import log_prior
 from gradatim.models.backbone import Backbone
-from gradatim.models.classifier import Classifier, num_parameters
+from gradatim.models.classifier import Classifier
 from gradatim.models.inputs import PackedTexts
 from gradatim.models.recurrent import RecurrentBackbone
 from gradatim.models.session import TorchSession
 from gradatim.nn.pooling import Pooling
 from gradatim.pipelines.classification import pool_windows
-from gradatim.types import Array, Candidate, Encoded, Examples
+from gradatim.types import Array, Encoded, Examples
 
 STRENGTHS = (0.1, 1.0, 10.0)
 FEATURES = "features.npz"
@@ -131,33 +130,10 @@ class Lab(EncoderLab):
             set_head(model, *self.probe(*pooling)[:2])
         return model
 
-    def export(
-        self,
-        model: Classifier,
-        name: str,
-        rung: str,
-        made_s: float,
-        *,
-        source: str | None = None,
-        notes: Sequence[str] = (),
-    ) -> Candidate:
-        """Write `name.gradatim` into the rung's folder, its decisions fitted on dev."""
-        problem, task = self.problem, self.corpus.task
-        logits = self.logits(model, self.dev)
-        decision = fit_decision(logits, self.corpus.dev.targets, multi_label=task.multi_label)
-        path = problem.folder / f"{name}.gradatim"
-        write_artifact(
-            path,
-            kind="onnx",
-            task=task,
-            encoder=self.pieces.settings(),
-            members={
-                "model.onnx": to_onnx(model, segments=task.pairs),
-                "tokenizer.json": self.tokenizer.encode(),
-            },
-            decision=decision.settings(),
-        )
-        return Candidate(name, rung, str(path), made_s, num_parameters(model), source, tuple(notes))
+    def decision(self, model: Classifier) -> Mapping[str, Any]:
+        """Temperature and thresholds, fitted on dev."""
+        logits, several = self.logits(model, self.dev), self.corpus.task.multi_label
+        return fit_decision(logits, self.corpus.dev.targets, multi_label=several).settings()
 
 
 def set_head(model: Classifier, weights: Array, bias: Array) -> None:

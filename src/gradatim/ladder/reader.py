@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -12,15 +11,13 @@ from torch import nn
 
 from gradatim.checkpoint.config import TOKENS, Kind, ModelConfig
 from gradatim.checkpoint.folder import read_model, save_model
-from gradatim.engine.artifact import write_artifact
 from gradatim.errors import ConfigError
-from gradatim.export.reader import to_onnx
 from gradatim.ladder.encoder import EncoderLab
 from gradatim.ladder.rung import Problem
 from gradatim.ladder.rungs.finetuned import FinetunedRung
 from gradatim.ladder.rungs.students import EncoderStudent, times_seen
 from gradatim.models.backbone import Backbone
-from gradatim.models.classifier import Classifier, Tagger, num_parameters
+from gradatim.models.classifier import Classifier, Tagger
 from gradatim.models.inputs import PackedTexts
 from gradatim.nn.pooling import Pooling
 from gradatim.objectives.base import Objective
@@ -51,10 +48,6 @@ class ReaderLab(EncoderLab):
     def num_outputs(self) -> int:
         """Of the head."""
 
-    @abstractmethod
-    def decision(self, model: Model) -> Mapping[str, Any]:
-        """What a file says of how the model's logits become answers."""
-
     @property
     def texts(self) -> PackedTexts:
         return self.learned.texts
@@ -80,25 +73,6 @@ class ReaderLab(EncoderLab):
         """The model of that name, or None."""
         folder = self.problem.shared / name
         return cast(Model, read_model(folder).model) if (folder / "config.json").is_file() else None
-
-    def export(
-        self, model: Model, name: str, rung: str, made_s: float, *, source: str | None = None,
-        notes: Sequence[str] = (),
-    ) -> Candidate:  # fmt: skip
-        """Write `name.gradatim` into the rung's folder."""
-        path, task = self.problem.folder / f"{name}.gradatim", self.corpus.task
-        write_artifact(
-            path,
-            kind="onnx",
-            task=task,
-            encoder=self.pieces.settings(),
-            members={
-                "model.onnx": to_onnx(model, segments=task.pairs),
-                "tokenizer.json": self.tokenizer.encode(),
-            },
-            decision=self.decision(model),
-        )
-        return Candidate(name, rung, str(path), made_s, num_parameters(model), source, tuple(notes))
 
 
 class FinetunedReader(FinetunedRung):
