@@ -99,7 +99,7 @@ def vocabulary(pair: str, out: Path) -> Path:
 
 def taught(out: Path, data: dict[str, str]) -> dict[str, str]:
     """Where the student's teacher is, and training pairs that it wrote."""
-    teacher = (out / "transformer" / "model").resolve()
+    teacher = (out / "transformer-cooled" / "model").resolve()
     train = load_parallel("multi30k/en-de")[0]["train"]
     paths = [(out / f"taught.{language}").resolve() for language in ("en", "de")]
     if not paths[1].is_file():
