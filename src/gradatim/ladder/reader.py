@@ -104,7 +104,7 @@ class ReaderStudent(EncoderStudent):
 
     def cost_s(self, problem: Problem) -> float:
         lab = self.kind.of(problem)
-        return times_seen(len(lab.texts)) * self._epoch_s(lab)
+        return problem.settings.planned(times_seen(len(lab.texts))) * self._epoch_s(lab)
 
     def _epoch_s(self, lab: ReaderLab) -> float:
         taught = lab.seconds(lab.parameters, 1, forward_only=True)

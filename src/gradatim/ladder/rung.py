@@ -41,6 +41,10 @@ class Settings:
     epochs: float | None = None
     precision: Precision = "auto"
 
+    def planned(self, usual: float) -> float:
+        """How many epochs a rung will take: those that were asked for, else its usual number."""
+        return usual if self.epochs is None else self.epochs
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:

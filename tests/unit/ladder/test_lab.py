@@ -195,6 +195,17 @@ def test_the_time_limit_of_the_rung_that_asks_shortens_its_training(encoder: Pat
     assert Lab.of(replace(problem, limit_s=0.1)).affordable(10.0, seconds_per_epoch=2.0) == 0.5
 
 
+@pytest.mark.parametrize("rung", [FinetunedRung(), BiLstmRung()])
+def test_an_estimate_counts_the_epochs_that_were_asked_for(
+    encoder: Path, tmp_path: Path, rung: FinetunedRung | BiLstmRung
+) -> None:
+    problem = make_problem(encoder, tmp_path)
+    one, ten = (
+        rung.cost_s(replace(problem, settings=replace(problem.settings, epochs=epochs))) for epochs in (1, 10)
+    )
+    assert one < ten
+
+
 def test_an_encoder_that_is_not_there_is_looked_for_once(
     encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -51,7 +51,7 @@ class BiLstmRung:
     def cost_s(self, problem: Problem) -> float:
         lab = Lab.of(problem)
         model = build_bilstm(lab.config.vocab_size, len(problem.corpus.task.labels))
-        return 1.0 + SLOWER * lab.seconds(dense_parameters(model), EPOCHS)
+        return 1.0 + SLOWER * lab.seconds(dense_parameters(model), problem.settings.planned(EPOCHS))
 
     def fit(self, problem: Problem) -> list[Candidate]:
         began = time.perf_counter()

@@ -55,7 +55,8 @@ class FinetunedRung:
 
     def cost_s(self, problem: Problem) -> float:
         lab = self.lab(problem)
-        cost_s: float = lab.seconds(lab.parameters, self.epochs(len(problem.corpus.train)))
+        epochs = problem.settings.planned(self.epochs(len(problem.corpus.train)))
+        cost_s: float = lab.seconds(lab.parameters, epochs)
         return cost_s
 
     def fit(self, problem: Problem) -> list[Candidate]:

@@ -25,7 +25,8 @@ class TagLstmRung:
 
     def cost_s(self, problem: Problem) -> float:
         lab = TaggingLab.of(problem)
-        return 1.0 + SLOWER * lab.seconds(dense_parameters(lstm_body(lab.config.vocab_size)), EPOCHS)
+        epochs = problem.settings.planned(EPOCHS)
+        return 1.0 + SLOWER * lab.seconds(dense_parameters(lstm_body(lab.config.vocab_size)), epochs)
 
     def fit(self, problem: Problem) -> list[Candidate]:
         began = time.perf_counter()

@@ -40,7 +40,7 @@ class TagFrozenRung:
 
     def cost_s(self, problem: Problem) -> float:
         lab = TaggingLab.of(problem)
-        return EPOCHS * self.epoch_s(lab, self.model(lab))
+        return problem.settings.planned(EPOCHS) * self.epoch_s(lab, self.model(lab))
 
     def fit(self, problem: Problem) -> list[Candidate]:
         began = time.perf_counter()

@@ -33,7 +33,7 @@ class TagLinearRung:
         """Measured on one core: by words, features and tags."""
         words = sum(text.count(" ") + 1 for text in problem.corpus.train.texts)
         return 1.0 + 1.2e-5 * words * (
-            1 + self.epochs(problem) * (0.5 + len(problem.corpus.task.labels) / 20)
+            1 + problem.settings.planned(self.epochs(problem)) * (0.5 + len(problem.corpus.task.labels) / 20)
         )
 
     def epochs(self, problem: Problem) -> float:

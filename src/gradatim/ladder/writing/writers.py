@@ -30,7 +30,7 @@ class WriterRung:
     def cost_s(self, problem: Problem) -> float:
         lab, recipe = WritingLab.of(problem), WritingLab.of(problem).recipe(1, self.rate)
         epoch_s = lab.epoch_s(self.name, lambda: lab.build(lab.config(self.model)), lab.learned, recipe)
-        return self.epochs(problem) * epoch_s
+        return problem.settings.planned(self.epochs(problem)) * epoch_s
 
     def fit(self, problem: Problem) -> list[Candidate]:
         began = time.perf_counter()
