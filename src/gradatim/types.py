@@ -22,6 +22,14 @@ Kind = Literal[
     "classification", "regression", "tagging", "span", "choice", "table", "masked", "body", "seq2seq", "causal"
 ]  # fmt: skip
 KINDS: tuple[str, ...] = get_args(Kind)
+MARKS = (
+    "columns",
+    "rows",
+    "previous",
+    "ranks",
+    "inverse_ranks",
+    "relations",
+)  # what is told of tokens of tables
 OUTSIDE = "O"  # the tag of a word that is in no entity
 
 

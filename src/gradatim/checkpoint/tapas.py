@@ -9,7 +9,8 @@ from gradatim.checkpoint.config import ModelConfig
 from gradatim.checkpoint.family import BARE, Architecture, Family, Setting
 from gradatim.checkpoint.rules import Rule, Same, Stack, layers
 from gradatim.models.presets import tapas
-from gradatim.text.grids import CELL, MARKS, SIZES, GridConfig
+from gradatim.text.grids import CELL, SIZES, GridConfig
+from gradatim.types import MARKS
 
 VECTORS = [
     Same(f"embeddings.token_type_embeddings_{place}.weight", f"embedding.{table}.weight")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gradatim.engine.chain import log_marginals
+from gradatim.engine.keys import places
 from gradatim.engine.members import pack_arrays, unpack_arrays
 from gradatim.errors import ArtifactError
 from gradatim.types import Array, Arrays
@@ -51,11 +52,10 @@ class ContextSession:
 
     def run(self, arrays: Arrays) -> Arrays:
         """Take `keys` (words, features) and `lengths` (rows,), return `logits` (words, tags)."""
-        keys, lengths = arrays["keys"], arrays["lengths"]
-        found = np.searchsorted(self.keys, keys)
-        if len(self.keys):
-            found[self.keys.take(found, mode="clip") != keys] = len(self.keys)
-        logits = self._rows[found].sum(axis=1) + self.bias
+        logits, lengths = (
+            self._rows[places(self.keys, arrays["keys"])].sum(axis=1) + self.bias,
+            arrays["lengths"],
+        )
         if len(self.transitions) and len(logits):
             logits = log_marginals(logits, lengths, self.transitions)
         return {"logits": logits}

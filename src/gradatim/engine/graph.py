@@ -12,7 +12,7 @@ import onnxruntime as ort
 from gradatim.engine import processor
 from gradatim.engine.names import AGGREGATION, ASKED
 from gradatim.errors import ArtifactError
-from gradatim.types import Array
+from gradatim.types import MARKS, Array
 
 # Metadata of a graph whose answer for a row would depend on the other rows of a batch (recurrent int8).
 ALONE = "gradatim.alone"
@@ -31,6 +31,7 @@ DTYPES: Mapping[str, Any] = {
     "tensor(int32)": np.int32,
     "tensor(float)": np.float32,
 }
+_INPUTS = {"ids", "segments", "lengths", ASKED, *MARKS}
 # ONNX Runtime would join Add and LayerNormalization, Add and Gelu: on a CPU the joined ones are slower.
 _SLOWER = ["SkipLayerNormFusion", "BiasGeluFusion"]
 
@@ -52,7 +53,8 @@ class OnnxGraph:
         self._dtypes = {node.name: DTYPES.get(node.type) for node in self._session.get_inputs()}
         outputs = {node.name: node.shape for node in self._session.get_outputs()}
         found = [name for name in ("logits", "states") if name in outputs]
-        if not {"ids", "lengths"} <= self._dtypes.keys() or None in self._dtypes.values() or not found:
+        known = {"ids", "lengths"} <= self._dtypes.keys() <= _INPUTS
+        if not known or None in self._dtypes.values() or not found:
             raise ArtifactError(
                 f"model.onnx must map integers ids, lengths and perhaps segments to logits; it has inputs "
                 f"{sorted(self._dtypes)} and outputs {sorted(outputs)}. Export it again with `gradatim fit`."

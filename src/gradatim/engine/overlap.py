@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from gradatim.engine.keys import places
 from gradatim.engine.members import pack_arrays, unpack_arrays
 from gradatim.errors import ArtifactError
 from gradatim.types import Array, Arrays
@@ -46,10 +47,7 @@ class OverlapSession:
     def run(self, arrays: Arrays) -> Arrays:
         """Take `ids`, `origins` (words,) and `lengths` (rows,), return `logits`."""
         ids, origins, lengths = (arrays[name] for name in ("ids", "origins", "lengths"))
-        at = np.searchsorted(self.keys, ids)
-        if len(self.keys):
-            at[self.keys.take(at, mode="clip") != ids] = len(self.keys)
-        weights, ends = self.weights[at].astype(np.float64), np.cumsum(lengths)
+        weights, ends = self.weights[places(self.keys, ids)].astype(np.float64), np.cumsum(lengths)
         logits = []
         for row in map(slice, ends - lengths, ends):
             first, second = origins[row] == 0, origins[row] == 1

@@ -11,9 +11,8 @@ from jaxtyping import Int
 from torch import Tensor
 
 from gradatim.nn.packed import Layout, moved
-from gradatim.text.grids import MARKS
 from gradatim.text.windows import ragged
-from gradatim.types import Array, Arrays, Encoded
+from gradatim.types import MARKS, Array, Arrays, Encoded
 
 TOLD = (*MARKS, "cells")  # what is told of the tokens of tables
 READ = ("ids", "segments", *TOLD)  # arrays of an encoder that a model, or its objective, reads

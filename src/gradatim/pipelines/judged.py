@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import repeat
-from typing import Any, Protocol
 
 import numpy as np
 
@@ -19,28 +19,29 @@ from gradatim.types import Array, Encoded, Examples
 Row = tuple[str, str | None]
 
 
-class Judged(Protocol):
+class Judged(ABC):
     """A model with its rows: one of them, an endless supply, or all of a metric's."""
 
-    def __call__(self, text: str, pair: str) -> dict[str, Any]: ...
+    def __call__(self, text: str, pair: str) -> Found:
+        """What is found for one row."""
+        return next(self.stream([(text, pair)]))
 
-    def stream(self, rows: Iterable[Row]) -> Iterator[dict[str, Any]]: ...
+    @abstractmethod
+    def stream(self, rows: Iterable[Row]) -> Iterator[Found]:
+        """What is found for each row."""
 
-    def answers(self, texts: Sequence[str], pairs: Sequence[str] | None) -> dict[str, Array]: ...
+    @abstractmethod
+    def answers(self, texts: Sequence[str], pairs: Sequence[str] | None) -> dict[str, Array]:
+        """The same of all rows, an array of each kind."""
 
 
-class SpanRows:
-    """Rows of a question and its context."""
+class SpanRows(Judged):
+    """Rows of a question and its context, to the answer with its place there."""
 
     def __init__(self, ask: QuestionAnswering) -> None:
         self.ask = ask
 
-    def __call__(self, text: str, pair: str) -> Found:
-        """The answer, with its place in the context."""
-        return next(self.stream([(text, pair)]))
-
     def stream(self, rows: Iterable[Row]) -> Iterator[Found]:
-        """An answer for each row."""
         for portion in portions(rows):
             yield from self.ask.each([{"question": text, "context": _second(pair)} for text, pair in portion])
 
@@ -66,18 +67,15 @@ class SpanRows:
         return answers
 
 
-class ChoiceRows:
-    """Rows of a context, and beside it a question and its choices, a line each."""
+class ChoiceRows(Judged):
+    """Rows of a context, and beside it a question and its choices, a line each, to the likeliest of these: its number,
+    its score, and the scores of all.
+    """
 
     def __init__(self, choose: MultipleChoice) -> None:
         self.choose = choose
 
-    def __call__(self, text: str, pair: str) -> Found:
-        """The likeliest choice, its number, its score and those of all."""
-        return next(self.stream([(text, pair)]))
-
     def stream(self, rows: Iterable[Row]) -> Iterator[Found]:
-        """The choice for each row."""
         for portion in portions(rows):
             asked = [asked_choices(_second(pair)) for _, pair in portion]
             prompts = [

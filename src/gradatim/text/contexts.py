@@ -12,6 +12,7 @@ import numpy as np
 from gradatim.errors import ConfigError
 from gradatim.text.hashing import BASE, Hashes, Ints, hash_runs, mix, salt
 from gradatim.text.raw import Span, find_words
+from gradatim.text.settings import read_settings
 from gradatim.text.windows import ragged
 from gradatim.types import Array, Encoded
 
@@ -50,12 +51,7 @@ class ContextEncoder:
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> ContextEncoder:
         """Rebuild from `settings()`; raise ConfigError for another kind or unknown settings."""
-        if settings.get("kind") != "contexts":
-            raise ConfigError(f"encoder kind {settings.get('kind')!r} is not 'contexts'")
-        try:
-            return cls(ContextSettings(**{name: value for name, value in settings.items() if name != "kind"}))
-        except TypeError as error:
-            raise ConfigError(f"settings of contexts {dict(settings)} cannot be read: {error}") from None
+        return cls(read_settings(ContextSettings, "contexts", settings))
 
     def settings(self) -> dict[str, Any]:
         """What `from_settings` needs, as JSON values."""

@@ -14,6 +14,7 @@ import numpy as np
 
 from gradatim.errors import ConfigError
 from gradatim.text.hashing import Hashes, Ints, mix, ngrams, pack, row_lengths, salt
+from gradatim.text.settings import read_settings
 from gradatim.text.words import Words, in_row, split_words
 from gradatim.types import Encoded
 
@@ -61,12 +62,7 @@ class FeatureEncoder:
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> FeatureEncoder:
         """Rebuild from `settings()`; raise ConfigError for another kind or unknown settings."""
-        if settings.get("kind") != "features":
-            raise ConfigError(f"encoder kind {settings.get('kind')!r} is not 'features'")
-        try:
-            return cls(FeatureSettings(**{name: value for name, value in settings.items() if name != "kind"}))
-        except TypeError as error:
-            raise ConfigError(f"feature settings {dict(settings)} cannot be read: {error}") from None
+        return cls(read_settings(FeatureSettings, "features", settings))
 
     def settings(self) -> dict[str, Any]:
         """What `from_settings` needs, as JSON values."""

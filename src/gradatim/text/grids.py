@@ -13,7 +13,6 @@ from gradatim.text.pieces import PieceEncoder
 from gradatim.text.quantities import Quantity, column_quantities, quantities, ranks, relations
 from gradatim.types import Array, Encoded, Grid
 
-MARKS = ("columns", "rows", "previous", "ranks", "inverse_ranks", "relations")  # what is told of a token
 EMPTY = "[EMPTY]"  # the token of a cell that says nothing, where the vocabulary has it
 CELL = 2  # the first so many of them tell cells apart
 NO_CELL = -1

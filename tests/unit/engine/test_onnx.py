@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import onnx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -119,3 +120,10 @@ def test_truncated_graph_is_refused(build_graph: Build) -> None:
 def test_graph_of_other_inputs_is_refused(build_graph: Build) -> None:
     with pytest.raises(ArtifactError, match="input_ids"):
         OnnxSession(build_graph(ids="input_ids"))
+
+
+def test_graph_with_an_input_that_nobody_gives_is_refused(build_graph: Build) -> None:
+    model = onnx.load_model_from_string(build_graph())
+    model.graph.input.append(onnx.helper.make_tensor_value_info("colours", onnx.TensorProto.INT64, ["rows"]))
+    with pytest.raises(ArtifactError, match="colours"):
+        OnnxSession(model.SerializeToString())

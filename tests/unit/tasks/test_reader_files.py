@@ -22,8 +22,9 @@ from gradatim.cli import app
 from gradatim.models.elmo import ElmoConfig
 from gradatim.models.presets import Sizes, bert
 from gradatim.pipelines.tables import grid_of
-from gradatim.text.grids import CELL, MARKS, GridConfig
+from gradatim.text.grids import CELL, GridConfig
 from gradatim.text.tokenizer import PRESETS, train_tokenizer
+from gradatim.types import MARKS
 
 TOKENIZER = train_tokenizer(["the cat sat on a mat in Rome ."] * 3, PRESETS["bert"], size=80)
 BODY = bert(Sizes(vocab_size=80, num_layers=4, width=12, num_heads=2, ffn_width=16, max_length=20))

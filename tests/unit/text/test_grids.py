@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gradatim.errors import ConfigError, DataError
-from gradatim.text.grids import MARKS, SIZES, GridConfig, GridEncoder
+from gradatim.text.grids import SIZES, GridConfig, GridEncoder
 from gradatim.text.pieces import PieceEncoder
-from gradatim.types import Encoded, Grid
+from gradatim.types import MARKS, Encoded, Grid
 
 GRID = Grid(("film", "c"), (("good", "3"), ("bad", "1"), ("not very", "3")))
 

@@ -7,6 +7,7 @@ import time
 import numpy as np
 
 from gradatim.engine.contexts import ContextSession
+from gradatim.engine.keys import places
 from gradatim.ladder.rung import Problem
 from gradatim.ladder.tagging.words import features, tag_ids, word_model
 from gradatim.models.inputs import PackedTexts
@@ -90,7 +91,5 @@ def frequent(keys: Array, most: int) -> Array:
 
 def numbered(keys: Array, known: Array) -> Array:
     """The place of each key among the known ones, counted from 1; 0 where it is none of them."""
-    if not len(known):
-        return np.zeros(keys.shape, dtype=np.int32)
-    found = np.searchsorted(known, keys)
-    return np.where(known.take(found, mode="clip") == keys, found + 1, 0).astype(np.int32)
+    found = places(known, keys) + 1
+    return np.where(found <= len(known), found, 0).astype(np.int32)
