@@ -103,7 +103,8 @@ def taught(out: Path, data: dict[str, str]) -> dict[str, str]:
     train = load_parallel("multi30k/en-de")[0]["train"]
     paths = [(out / f"taught.{language}").resolve() for language in ("en", "de")]
     if not paths[1].is_file():
-        written = open_writer(teacher)(train.sources, None)
+        writer = open_writer(teacher)
+        written = writer(train.sources, writer.search(beams=BEAMS, max_length=100))
         for path, texts in zip(paths, (train.sources, written), strict=True):
             path.write_text("".join(f"{text}\n" for text in texts), encoding="utf-8")
     pairs = f'"{out.resolve()}/taught.{{en,de}}"'

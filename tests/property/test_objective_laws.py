@@ -23,14 +23,16 @@ from gradatim.objectives.causal import CausalLanguage
 from gradatim.objectives.choice import Choice
 from gradatim.objectives.classification import Classification
 from gradatim.objectives.corruption import SpanCorruption
-from gradatim.objectives.distillation import Distillation, Match
+from gradatim.objectives.distillation import Distillation
 from gradatim.objectives.draws import partition, uniform
 from gradatim.objectives.masked import MaskedLanguage, Masking
+from gradatim.objectives.match import Match
 from gradatim.objectives.next_sentence import NextSentence
 from gradatim.objectives.regression import Regression
 from gradatim.objectives.seq2seq import SequenceToSequence
 from gradatim.objectives.span import Span
 from gradatim.objectives.tagging import Tagging
+from gradatim.objectives.words import WordScored
 from gradatim.types import Encoded
 
 VOCABULARY, WIDTH, TEXTS = 61, 6, 8
@@ -212,3 +214,21 @@ def test_draws_are_uniform_and_independent_of_their_neighbours() -> None:
     grid = uniform(1, np.arange(300)[:, None], np.arange(300))
     assert len(np.unique(grid)) > 89_980  # one pair in 2^32 meets
     assert abs(np.corrcoef(grid.ravel(), grid.T.ravel())[0, 1]) < 0.02
+
+
+@pytest.mark.parametrize("make", ["next sentence", "causal", "seq2seq"])
+def test_words_are_imitated_as_their_logits_are(make: str) -> None:
+    torch.manual_seed(0)
+    objective, student = MAKERS[make]()
+    _, teacher = MAKERS[make]()
+    for net in (student, teacher):
+        for parameter in net.parameters():
+            nn.init.normal_(parameter, std=0.3)
+        net.eval()
+    assert isinstance(objective, WordScored)
+    wrapped = Distillation(objective, Match(temperature=2.0, soft=0.7, hard=0.2), teacher=teacher)
+    batch = wrapped.collate(np.arange(len(objective.sizes)))
+    own, wanted = (objective.logits(net, batch) for net in (student, teacher))
+    means = [0.2 * mean for mean in objective.judge(own, batch).means.values()]
+    means += [0.7 * objective.imitation(own[name], wanted[name], 2.0) / len(own[name]) for name in own]
+    torch.testing.assert_close(wrapped.loss(student, batch).value, torch.stack(means).sum())

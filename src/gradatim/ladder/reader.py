@@ -22,7 +22,8 @@ from gradatim.models.inputs import PackedTexts
 from gradatim.nn.pooling import Pooling
 from gradatim.objectives.base import Objective
 from gradatim.objectives.choice import Choice
-from gradatim.objectives.distillation import Distillation, Match
+from gradatim.objectives.distillation import Distillation
+from gradatim.objectives.match import Match
 from gradatim.objectives.span import Span
 from gradatim.objectives.tagging import Tagging
 from gradatim.train.loop import train

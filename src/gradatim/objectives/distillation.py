@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Generic
 
@@ -16,40 +16,9 @@ from gradatim.errors import ConfigError
 from gradatim.nn.packed import Layout
 from gradatim.nn.stack import Trace
 from gradatim.objectives.base import Batch, Loss, M, Scored
+from gradatim.objectives.match import Match
+from gradatim.objectives.words import WordScored
 from gradatim.types import Array
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Match:
-    """How much of what is imitated.
-
-    soft, hard   the teacher's outputs, at `temperature`, and the wrapped objective's own targets
-    cosine       the direction of the last hidden states (Sanh et al. 2019, section 2)
-    hidden       the hidden states after each of `layers` (Jiao et al. 2020, eq. 8), over their variance
-    attention    the attention weights in each of `layers` (Jiao et al. 2020, eq. 7)
-    layers       the teacher's block for each of the student's
-    """
-
-    temperature: float = 2.0
-    soft: float = 1.0
-    hard: float = 0.0
-    cosine: float = 0.0
-    hidden: float = 0.0
-    attention: float = 0.0
-    layers: tuple[int, ...] = ()
-
-    def __post_init__(self) -> None:
-        if self.temperature <= 0:
-            raise ConfigError(f"temperature must be above 0, not {self.temperature}")
-        if (self.hidden or self.attention) and not self.layers:
-            raise ConfigError("matching hidden states or attention needs `layers`")
-        if not (self.soft or self.hard or self.inner):
-            raise ConfigError("a student must imitate something: give soft, hard or another part a weight")
-
-    @property
-    def inner(self) -> bool:
-        """Whether anything inside the teacher is imitated."""
-        return bool(self.cosine or self.hidden or self.attention)
 
 
 class Distillation(Generic[M]):
@@ -97,6 +66,24 @@ class Distillation(Generic[M]):
     def loss(self, model: M, batch: Batch) -> Loss:
         match = self.match
         student, teacher = (Trace([], [] if match.attention else None) for _ in range(2))
+        if (
+            isinstance(self.objective, WordScored)
+            and self.teacher is not None
+            and self.teacher_logits is None
+        ):
+            guide = self.teacher.to(batch.inputs.ids.device)
+            traces = (student, teacher) if match.inner else (None, None)
+            means = self.objective.imitated(model, guide, batch, match, traces)
+        else:
+            means = self._outputs(model, batch, student, teacher)
+        if match.inner:
+            read = batch.decoder or batch.inputs
+            means |= self._inner(student, teacher, read.layout, read.num_tokens)
+        return Loss(means, {name: batch.counts[name] for name in means})
+
+    def _outputs(self, model: M, batch: Batch, student: Trace, teacher: Trace) -> dict[str, Tensor]:
+        """How far the student's logits are from the teacher's, and from the targets."""
+        match = self.match
         logits = self.objective.logits(model, batch, student if match.inner else None)
         means: dict[str, Tensor] = {}
         taught = self._taught(batch, teacher)
@@ -107,10 +94,7 @@ class Distillation(Generic[M]):
         if match.hard:
             own = self.objective.judge(logits, batch).means
             means |= {name: match.hard * mean for name, mean in own.items()}
-        if match.inner:
-            read = batch.decoder or batch.inputs
-            means |= self._inner(student, teacher, read.layout, read.num_tokens)
-        return Loss(means, {name: batch.counts[name] for name in means})
+        return means
 
     @torch.no_grad()
     def _taught(self, batch: Batch, trace: Trace) -> Mapping[str, Tensor]:

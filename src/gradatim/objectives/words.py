@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
+import torch
 from torch import Tensor, nn
 
 from gradatim.models.heads import LanguageHead, MaskedHead
 from gradatim.models.language import EncoderDecoder, LanguageModel
 from gradatim.nn.stack import Trace
-from gradatim.nn.vocabulary import vocabulary_cross_entropy
+from gradatim.nn.vocabulary import Taught, vocabulary_cross_entropy
 from gradatim.objectives.base import IGNORED, Batch, Loss, Scored
+from gradatim.objectives.match import Match
 
 W = TypeVar("W", LanguageModel, EncoderDecoder)
+Words: TypeAlias = LanguageHead | MaskedHead
+Teaching: TypeAlias = tuple[
+    nn.Module, Tensor, Match
+]  # the teacher's head, its states, and how much they count
 
 
 class WordScored(Scored[W]):
@@ -33,20 +39,58 @@ class WordScored(Scored[W]):
 
     def loss(self, model: W, batch: Batch) -> Loss:
         """As `judge` has it of `logits`."""
-        means = {}
-        for name, read in self.states(model, batch).items():
-            head, targets = self.head(model, name), batch.targets[name]
-            if isinstance(head, LanguageHead | MaskedHead):
-                output = head.output
-                summed = vocabulary_cross_entropy(
-                    head.features(read),
-                    output.weight,
-                    output.bias,
-                    targets,
-                    ignored=IGNORED,
-                    smoothing=self.smoothing,
-                )
-            else:
-                summed = self.score(head(read).float(), targets)
-            means[name] = summed / max(1, batch.counts[name])
+        states = self.states(model, batch)
+        means = {name: self._mean(self.head(model, name), read, batch, name) for name, read in states.items()}
         return Loss(means, {name: batch.counts[name] for name in means})
+
+    def imitated(
+        self, model: W, teacher: W, batch: Batch, match: Match, traces: tuple[Trace | None, Trace | None]
+    ) -> dict[str, Tensor]:
+        """The mean of each part, in which the teacher's words and the targets count as `match` weighs them."""
+        states = self.states(model, batch, traces[0])
+        with torch.no_grad():
+            wanted = self.states(teacher, batch, traces[1])
+        if not (match.soft or match.hard):
+            return {}
+        return {
+            name: self._mean(
+                self.head(model, name), read, batch, name, (self.head(teacher, name), wanted[name], match)
+            )
+            for name, read in states.items()
+        }
+
+    def _mean(
+        self, head: nn.Module, states: Tensor, batch: Batch, name: str, teaching: Teaching | None = None
+    ) -> Tensor:
+        targets = batch.targets[name]
+        if isinstance(head, Words):
+            summed = vocabulary_cross_entropy(
+                head.features(states),
+                head.output.weight,
+                head.output.bias,
+                targets,
+                ignored=IGNORED,
+                smoothing=self.smoothing,
+                taught=None if teaching is None else taught(*teaching),
+            )
+        else:
+            logits = head(states).float()
+            summed = self.score(logits, targets)
+            if teaching is not None:
+                guide, wanted, match = teaching
+                with torch.no_grad():
+                    said = guide(wanted).float()
+                soft = self.imitation(logits, said, match.temperature)
+                summed = match.hard * summed + match.soft * soft
+        return summed / max(1, batch.counts[name])
+
+
+@torch.no_grad()
+def taught(head: nn.Module, states: Tensor, match: Match) -> Taught:
+    """What a teacher with this head says of its states."""
+    assert isinstance(head, Words)  # a teacher has the kind of its student
+    weight, bias = head.output.weight, head.output.bias
+    return Taught(
+        states=head.features(states), weight=weight, bias=bias,
+        temperature=match.temperature, soft=match.soft, hard=match.hard,
+    )  # fmt: skip

@@ -9,7 +9,8 @@ from gradatim.checkpoint.folder import read_model
 from gradatim.data import resolve_model
 from gradatim.errors import ConfigError
 from gradatim.objectives.base import Carrying, Scored
-from gradatim.objectives.distillation import Distillation, Match
+from gradatim.objectives.distillation import Distillation
+from gradatim.objectives.match import Match
 from gradatim.train.build import Prepared
 
 

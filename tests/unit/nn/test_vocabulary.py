@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from gradatim.nn import vocabulary
-from gradatim.nn.vocabulary import vocabulary_cross_entropy
+from gradatim.nn.vocabulary import Taught, vocabulary_cross_entropy
 
 IGNORED = -100
 
@@ -24,15 +24,36 @@ def whole(states, weight, bias, targets, smoothing):
     return F.cross_entropy(logits, targets, ignore_index=IGNORED, label_smoothing=smoothing, reduction="sum")
 
 
+def teacher():
+    """States of another width than the student's, and what reads them."""
+    torch.manual_seed(1)
+    return [torch.randn(size, dtype=torch.float64) for size in ((11, 3), (7, 3), (7,))]
+
+
+def divergence(logits, targets, temperature):
+    said, wanted = ((x / temperature).log_softmax(-1) for x in (logits, F.linear(*teacher())))
+    known = (targets != IGNORED)[:, None]
+    return temperature**2 * (F.kl_div(said, wanted, reduction="none", log_target=True) * known).sum()
+
+
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
-@pytest.mark.parametrize("cells", [1, 21, 2**20])  # one row, three rows, all rows a part
-def test_loss_and_gradients_equal_those_of_all_logits(monkeypatch, bias, smoothing, cells):
-    monkeypatch.setattr(vocabulary, "CELLS", cells)
+@pytest.mark.parametrize("rows", [1, 3, 128])  # 128: all rows at once
+@pytest.mark.parametrize("teaching", [None, {"temperature": 1.0}, {"temperature": 3.0}])
+def test_loss_and_gradients_equal_those_of_all_logits(monkeypatch, bias, smoothing, rows, teaching):
+    monkeypatch.setattr(vocabulary, "ROWS", rows)
+    monkeypatch.setattr(vocabulary, "CELLS", 1)
     learned, targets = problem(bias)
     states, weight, b = (*learned, None)[:3]
-    wanted = whole(states, weight, b, targets, smoothing)
-    found = vocabulary_cross_entropy(states, weight, b, targets, ignored=IGNORED, smoothing=smoothing)
+    wanted, taught = whole(states, weight, b, targets, smoothing), None
+    if teaching:
+        taught = Taught(
+            **dict(zip(("states", "weight", "bias"), teacher(), strict=True)), soft=0.7, hard=0.2, **teaching
+        )
+        wanted = 0.2 * wanted + 0.7 * divergence(F.linear(states, weight, b), targets, **teaching)
+    found = vocabulary_cross_entropy(
+        states, weight, b, targets, ignored=IGNORED, smoothing=smoothing, taught=taught
+    )
     torch.testing.assert_close(found.double(), wanted, rtol=1e-6, atol=0)
     gradients = [torch.autograd.grad(loss * 0.3, learned) for loss in (found, wanted)]
     for mine, theirs in zip(*gradients, strict=True):

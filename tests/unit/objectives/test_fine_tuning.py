@@ -13,7 +13,8 @@ from gradatim.models.inputs import Inputs, PackedTexts
 from gradatim.models.presets import Sizes, bert
 from gradatim.objectives.base import IGNORED
 from gradatim.objectives.choice import Choice
-from gradatim.objectives.distillation import Distillation, Match
+from gradatim.objectives.distillation import Distillation
+from gradatim.objectives.match import Match
 from gradatim.objectives.span import Span
 from gradatim.objectives.tagging import Tagging
 from gradatim.types import Encoded

@@ -17,7 +17,8 @@ from gradatim.models.presets import Sizes, bert
 from gradatim.nn.stack import Trace
 from gradatim.objectives.base import IGNORED, Objective
 from gradatim.objectives.classification import Classification
-from gradatim.objectives.distillation import Distillation, Match
+from gradatim.objectives.distillation import Distillation
+from gradatim.objectives.match import Match
 from gradatim.objectives.regression import Regression
 from gradatim.types import Encoded
 

@@ -24,7 +24,8 @@ from gradatim.models.classifier import Classifier
 from gradatim.models.inputs import PackedTexts
 from gradatim.objectives.augment import augment
 from gradatim.objectives.classification import Classification
-from gradatim.objectives.distillation import Distillation, Match
+from gradatim.objectives.distillation import Distillation
+from gradatim.objectives.match import Match
 from gradatim.pipelines.open import load_classifier
 from gradatim.train.cost import dense_parameters
 from gradatim.train.loop import train

@@ -17,7 +17,8 @@ from gradatim.ladder.state import read_json, write_json
 from gradatim.ladder.writing.lab import WritingLab, some
 from gradatim.models.backbone import Backbone, BackboneConfig, fewer_blocks
 from gradatim.models.language import Seq2Seq
-from gradatim.objectives.distillation import Distillation, Match
+from gradatim.objectives.distillation import Distillation
+from gradatim.objectives.match import Match
 from gradatim.pipelines.open import load_text_to_text
 from gradatim.train.loop import train
 from gradatim.types import Candidate
