@@ -17,7 +17,7 @@ from gradatim.errors import ConfigError, GradatimError, SourceError
 from gradatim.ladder import encoder as encoders
 from gradatim.ladder import lab as labs
 from gradatim.ladder.lab import POOLINGS, Lab
-from gradatim.ladder.rung import Problem, Settings
+from gradatim.ladder.rung import Problem, Rung, Settings
 from gradatim.ladder.rungs import int8
 from gradatim.ladder.rungs.bag import BagRung
 from gradatim.ladder.rungs.bilstm import BiLstmRung
@@ -195,10 +195,8 @@ def test_the_time_limit_of_the_rung_that_asks_shortens_its_training(encoder: Pat
     assert Lab.of(replace(problem, limit_s=0.1)).affordable(10.0, seconds_per_epoch=2.0) == 0.5
 
 
-@pytest.mark.parametrize("rung", [FinetunedRung(), BiLstmRung()])
-def test_an_estimate_counts_the_epochs_that_were_asked_for(
-    encoder: Path, tmp_path: Path, rung: FinetunedRung | BiLstmRung
-) -> None:
+@pytest.mark.parametrize("rung", [FinetunedRung(), BiLstmRung(), EncoderStudent(2), LstmStudent()])
+def test_an_estimate_counts_the_epochs_that_were_asked_for(encoder: Path, tmp_path: Path, rung: Rung) -> None:
     problem = make_problem(encoder, tmp_path)
     one, ten = (
         rung.cost_s(replace(problem, settings=replace(problem.settings, epochs=epochs))) for epochs in (1, 10)

@@ -100,7 +100,8 @@ def _readings(problem: Problem) -> tuple[float, float]:
     """How often the labelled texts' worth is read: by the teacher, of all there is to read, and by a student."""
     labelled = len(problem.corpus.train)
     texts = (1 + _copies(problem)) * (labelled + len(problem.settings.unlabelled))
-    return texts / max(1, labelled), texts * times_seen(texts) / max(1, labelled)
+    times = problem.settings.planned(times_seen(texts))
+    return texts / max(1, labelled), texts * times / max(1, labelled)
 
 
 def _encoded(lab: Lab, parts: Sequence[Examples]) -> Encoded:
