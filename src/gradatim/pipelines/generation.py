@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from gradatim.pipelines.calls import WHOLE, Pipeline, text_of, told
+from gradatim.pipelines.calls import WHOLE, Pipeline, all_read, text_of, told
 from gradatim.pipelines.language import LanguagePipeline
 from gradatim.pipelines.reader import clean
 from gradatim.pipelines.searches import OPTIONS, merged, to_search
@@ -43,7 +43,7 @@ class TextGeneration(Pipeline):
         **settings: Any,
     ) -> list[Any]:
         """The texts of each prompt."""
-        prompts = [text_of(value, "a prompt") for value in inputs]
+        prompts = all_read(inputs, text_of)
         settings = merged(self.defaults, settings)
         count = settings.get("num_return_sequences", 1)
         if count > settings.get("num_beams", 1) and "do_sample" not in settings:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gradatim.errors import ConfigError, DataError
-from gradatim.pipelines.calls import text_of, told
+from gradatim.pipelines.calls import all_read, text_of, told
 from gradatim.pipelines.classification import softmax
 from gradatim.pipelines.features import unit_vectors
 from gradatim.pipelines.labels import RowPipeline
@@ -66,7 +66,7 @@ class ZeroShotClassification(RowPipeline):
         template = hypothesis_template or (ALONE if self.compares else CLAIM)
         labels, claims = _filled(candidate_labels, template)
         each = multi_label if multi_class is None else multi_class
-        texts = [text_of(value, "a sequence") for value in inputs]
+        texts = all_read(inputs, text_of)
         judge = self._compared if self.compares else self._inferred
         logits, cuts = judge(texts, claims, truncation=truncation, max_length=max_length)
         answers = []

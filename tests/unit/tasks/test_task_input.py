@@ -99,6 +99,15 @@ def test_odd_texts_are_read_whole_alone_and_together(name: str) -> None:
     assert task.cut_tokens == 0
 
 
+def test_what_cannot_be_read_is_counted_from_the_first_input_of_a_call() -> None:
+    task = TextClassification(reader(per_row=True))
+    for inputs in (["mat"] * 70 + [None], (None if i == 70 else "mat" for i in range(90))):
+        with pytest.raises(DataError, match="input 70 "):
+            list(task(inputs))
+    with pytest.raises(DataError, match="input 2 "):
+        task([{"text": "mat", "text_pair": "cat"}, "mat", {"txt": "mat"}], batch_size=2)
+
+
 @pytest.mark.parametrize("name", TASKS)
 def test_what_is_no_text_and_what_is_no_option_is_named(name: str) -> None:
     task, _ = TASKS[name]
@@ -160,7 +169,7 @@ def test_no_answer_is_one_where_it_may_be() -> None:
 
 def test_masks_labels_and_strategies_must_be_there() -> None:
     fill = TASKS["masks"][0]
-    with pytest.raises(DataError, match=r"text 1 .* has no \[MASK\]"):
+    with pytest.raises(DataError, match=r"input 1 .* has no \[MASK\]"):
         fill(["[MASK]", "cat"])
     assert [len(found) for found in fill(["[MASK] cat [MASK]", "[MASK]"])] == [2, 5]
     with pytest.raises(ConfigError, match="targets"):
