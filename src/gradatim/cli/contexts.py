@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gradatim.cli.target import check_target
+from gradatim.cli.target import PICTURES, check_target
 from gradatim.errors import DataError, need_training
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def command(
     from gradatim.models.contexts import occurrences
     from gradatim.models.elmo import encoder_for
 
-    check_target(out)
+    check_target(out, PICTURES)
     folder = resolve_model(model)
     read = read_model(folder, bare=True)
     body: Any = getattr(read.model, "body", read.model)
