@@ -107,7 +107,8 @@ class QuestionAnswering(ReadingPipeline):
         """Questions with their contexts as rows."""
         length = stride = None
         if not isinstance(self.reader.encoder, OverlapEncoder):  # which reads whatever there is
-            length = min(max_seq_len or MAX_LENGTH, self.reader.pieces.max_length)
+            most = MAX_LENGTH if max_seq_len is None else at_least("max_seq_len", max_seq_len, 1)
+            length = min(most, self.reader.pieces.max_length)
             stride = shared(length) if doc_stride is None else doc_stride
         return self.read(
             questions,

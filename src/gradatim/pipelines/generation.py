@@ -33,6 +33,10 @@ class TextGeneration(Pipeline):
         self.defaults = merged({"max_new_tokens": NEW_TOKENS}, {**own, "do_sample": None})
         super().__init__(**options)
 
+    def __call__(self, inputs: Any = None, *, text_inputs: Any = None, **options: Any) -> Any:
+        """The prompts, perhaps by their name in transformers."""
+        return super().__call__(inputs if text_inputs is None else text_inputs, **options)
+
     def answers(
         self,
         inputs: Sequence[Any],
@@ -46,7 +50,11 @@ class TextGeneration(Pipeline):
         prompts = all_read(inputs, text_of)
         settings = merged(self.defaults, settings)
         count = settings.get("num_return_sequences", 1)
-        if count > settings.get("num_beams", 1) and "do_sample" not in settings:
+        if (
+            isinstance(count, int)
+            and count > settings.get("num_beams", 1) == 1
+            and "do_sample" not in settings
+        ):
             settings = {"temperature": DRAWN_AT, **settings, "do_sample": True}
         plain = self.model.plain(prompts)
         if "max_new_tokens" in settings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -43,13 +44,20 @@ class ZeroShotClassification(RowPipeline):
                 "zero-shot classification needs a model that reads pairs, with labels for entailment and "
                 "contradiction, or an encoder of sentences"
             )
+        if not self.compares and not entails:
+            logging.getLogger("gradatim").warning(
+                "no label of this model is called entailment: '%s', its last, is taken for it",
+                reader.labels[-1],
+            )
         super().__init__(reader, **options)
 
-    def __call__(self, inputs: Any, candidate_labels: Any = None, **options: Any) -> Any:
-        """The labels may stand behind the texts."""
+    def __call__(
+        self, inputs: Any = None, candidate_labels: Any = None, *, sequences: Any = None, **options: Any
+    ) -> Any:
+        """The labels may stand behind the texts, and the texts be called `sequences`."""
         if candidate_labels is not None:
             options["candidate_labels"] = candidate_labels
-        return super().__call__(inputs, **options)
+        return super().__call__(inputs if sequences is None else sequences, **options)
 
     def answers(
         self,

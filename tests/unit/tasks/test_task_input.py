@@ -122,6 +122,13 @@ def test_what_is_no_text_and_what_is_no_option_is_named(name: str) -> None:
         task("a", return_tensors=True)
 
 
+def test_a_model_without_entailment_is_told_of(caplog: pytest.LogCaptureFixture) -> None:
+    ZeroShotClassification(reader(per_row=True, labels=("contradiction", "neutral", "entailment")))
+    assert not caplog.records
+    ZeroShotClassification(reader(per_row=True))
+    assert "'c'" in caplog.text
+
+
 def test_a_generator_is_read_no_further_than_asked() -> None:
     read = []
 
@@ -150,7 +157,15 @@ def test_questions_come_in_every_form() -> None:
     for wrong in ({"question": " ", "context": "a"}, {"question": "a", "context": ""}, {"question": "a"}):
         with pytest.raises(DataError):
             ask(wrong)
-    for wrong in ({"top_k": 0}, {"max_answer_len": 0}, {"doc_stride": 23}):
+    with pytest.raises(DataError, match="context must be a string"):
+        ask(question="who?", context=5)
+    for wrong in (
+        {"top_k": 0},
+        {"max_answer_len": 0},
+        {"doc_stride": 23},
+        {"max_seq_len": 0},
+        {"max_seq_len": 3},
+    ):
         with pytest.raises(ConfigError):
             ask(asked, **wrong)
 
@@ -223,6 +238,7 @@ def test_an_encoder_sorts_by_likeness_to_the_labels() -> None:
     assert sort("a cat", labels)["labels"][0] == sort(["a cat"], labels)[0]["labels"][0]
     assert encoder.session.calls == calls + 5, "labels known from the last call are not read again"
     assert sort("cat", "cat")["scores"][0] > 0.99
+    assert sort(sequences="a cat", candidate_labels=labels) == sort("a cat", labels)
     with pytest.raises(ConfigError, match=r"no \{\}"):
         sort("cat", labels, hypothesis_template="so")
 
