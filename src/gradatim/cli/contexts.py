@@ -46,11 +46,13 @@ def command(
     groups: list[int] = []
     for number, source in enumerate(sources):
         lines = [line for _, text in plain_texts(source, ()) for line in text.split("\n") if line.strip()]
-        found = occurrences(body, encoder, lines, word, layer=layer)[:MOST]
+        every = occurrences(body, encoder, lines, word, layer=layer)
+        found = every[:MOST]
         rows += [one.vector for one in found]
         labels += [one.around for one in found]
         groups += [number] * len(found)
-        print(f"{source}: {len(found)} times {word!r}")
+        drawn = f", the first {MOST} of them drawn" * (len(every) > MOST)
+        print(f"{source}: {len(every)} times {word!r}{drawn}")
     if len(rows) < 3:
         raise DataError(f"{word!r} occurs {len(rows)} times: three at least make a picture")
     _draw(np.stack(rows), labels, groups, sources, word, out)
