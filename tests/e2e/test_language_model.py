@@ -42,6 +42,9 @@ def test_train_score_generate_and_convert(corpus: Path, tmp_path: Path) -> None:
     assert again["perplexity"] == pytest.approx(scored["perplexity"], rel=1e-4)
     each = gradatim("score", model, "-", "--each", given="the cat sat\nzebra\n\n").stdout.splitlines()
     assert [line.split("\t")[1:] for line in each] == [["4", "0"], ["2", "1"], ["1", "0"]]
+    windows = tmp_path / "windows.txt"
+    windows.write_bytes("\r\n".join(LINES).encode())
+    assert json.loads(gradatim("score", model, windows, "--json").stdout) == scored
     words = gradatim("score", model, "-", "--words", given="the zebra\n").stdout.splitlines()
     assert [line.split("\t")[0] for line in words] == ["the", "<unk>", "</s>"]
     first, second = (gradatim("generate", model, "--prompt", "the owl", "--seed", 7).stdout for _ in range(2))

@@ -82,6 +82,11 @@ class LazyGroup(TyperGroup):
         except BrokenPipeError:  # the reader of our output, `head` perhaps, has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(141) from None
+        except OSError as error:  # a folder that may not be written into, a disk that is full
+            if error.filename is None:
+                raise
+            complain(f"{error.filename}: {error.strerror}")
+            raise typer.Exit(GradatimError.exit_code) from None
         except KeyboardInterrupt:
             sys.exit(INTERRUPTED)
 
@@ -138,7 +143,7 @@ def main(args: Sequence[str] | None = None) -> None:
         if not (interrupts or isinstance(error, KeyboardInterrupt)):
             raise
         resume = ""
-        if args and args[0] in ("fit", "train"):
+        if args and args[0] in ("fit", "train", "run"):
             resume = f"; `gradatim {args[0]} --resume` continues where it stopped"
         complain("stopped by Ctrl-C" + resume)
         sys.stdout.flush()

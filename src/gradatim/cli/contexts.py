@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gradatim.cli.target import check_target
+from gradatim.cli.target import PICTURES, check_target
 from gradatim.errors import DataError, need_training
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def command(
     from gradatim.models.contexts import occurrences
     from gradatim.models.elmo import encoder_for
 
-    check_target(out)
+    check_target(out, PICTURES)
     folder = resolve_model(model)
     read = read_model(folder, bare=True)
     body: Any = getattr(read.model, "body", read.model)
@@ -46,11 +46,13 @@ def command(
     groups: list[int] = []
     for number, source in enumerate(sources):
         lines = [line for _, text in plain_texts(source, ()) for line in text.split("\n") if line.strip()]
-        found = occurrences(body, encoder, lines, word, layer=layer)[:MOST]
+        every = occurrences(body, encoder, lines, word, layer=layer)
+        found = every[:MOST]
         rows += [one.vector for one in found]
         labels += [one.around for one in found]
         groups += [number] * len(found)
-        print(f"{source}: {len(found)} times {word!r}")
+        drawn = f", the first {MOST} of them drawn" * (len(every) > MOST)
+        print(f"{source}: {len(every)} times {word!r}{drawn}")
     if len(rows) < 3:
         raise DataError(f"{word!r} occurs {len(rows)} times: three at least make a picture")
     _draw(np.stack(rows), labels, groups, sources, word, out)

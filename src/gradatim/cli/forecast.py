@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gradatim.cli.progress import bar
-from gradatim.cli.target import check_target
-from gradatim.errors import need_training
+from gradatim.errors import ConfigError, need_training
 
 if TYPE_CHECKING:
     from gradatim.data.series import Series
@@ -47,7 +46,8 @@ def command(
     from gradatim.data.series import load_series
     from gradatim.train.forecasting import look_ahead, try_out
 
-    check_target(out)
+    if out.exists() and not out.is_dir():
+        raise ConfigError(f"{out} is a file: --out names a folder")
     series = load_series(data, column)
     for note in series.notes:
         print(note, file=sys.stderr)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gradatim.cli.target import check_target
+from gradatim.cli.target import PICTURES, check_target
 from gradatim.errors import need_training
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def command(
     need_training("gradatim lm gradients")
     from gradatim.train.gradients import copy_memory, gradient_norms
 
-    check_target(out)
+    check_target(out, PICTURES)
     flows = {}
     for name, cell, gain in LINES:
         flows[name] = [gradient_norms(cell, back, gain=gain, clip=clip, seed=seed) for clip in (None, CLIP)]

@@ -98,6 +98,8 @@ def score(
     text: Columns = None,
 ) -> None:
     """Print how likely texts are: perplexity, bits per character, and on request every sentence or word."""
+    if each + words + as_json > 1:
+        raise ConfigError("--each, --words and --json are three ways to print: choose one")
     pipeline = open_language(model)
     lines = _lines(file, text or ())
     if words:
@@ -166,12 +168,13 @@ def _write(path: Path, model: NgramModel, facts: dict[str, Any]) -> None:
 def _lines(source: str, columns: Sequence[str]) -> list[str]:
     """The sentences of a source; of text files and stdin every line, empty ones too."""
     from gradatim.data.plain import plain_texts
+    from gradatim.data.textfile import stdin_lines
 
     if source == "-":
-        lines = [line.rstrip("\r\n") for line in sys.stdin]
+        lines = list(stdin_lines())
     else:
         texts = (text for _, text in plain_texts(source, columns))
-        lines = [line for text in texts for line in text.removesuffix("\n").split("\n")]
+        lines = [line.rstrip("\r") for text in texts for line in text.removesuffix("\n").split("\n")]
     if not lines:
         raise DataError(f"{source} holds no text: there is nothing to score")
     return lines

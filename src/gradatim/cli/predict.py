@@ -105,14 +105,9 @@ def _stdin_rows(pairs: bool) -> _Rows:
 
 
 def _lines(pairs: bool) -> Iterator[_Row]:
-    for number, raw in enumerate(sys.stdin.buffer, 1):
-        try:
-            line = raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
-        except UnicodeDecodeError as error:
-            raise DataError(
-                f"stdin, line {number}: byte {error.start} of the line is not UTF-8; convert the input, "
-                "for example with iconv -f latin1 -t utf-8"
-            ) from None
+    from gradatim.data.textfile import stdin_lines
+
+    for number, line in enumerate(stdin_lines(), 1):
         if not pairs:
             yield _Row((line,), line, None)
             continue

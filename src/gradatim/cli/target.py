@@ -7,10 +7,16 @@ from pathlib import Path
 
 from gradatim.errors import ConfigError, DataError
 
+PICTURES = (".png", ".jpg", ".svg", ".pdf")
+
 
 def check_target(path: Path, suffixes: Sequence[str] = ()) -> None:
-    """Raises ConfigError for a suffix that is none of these, DataError where there is no such folder."""
+    """Raises ConfigError for a suffix that is none of these and for a folder that has one, DataError where there is no
+    folder to write into.
+    """
     if suffixes and path.suffix not in suffixes:
         raise ConfigError(f"{path}: what is written must be {' or '.join(suffixes)}")
+    if suffixes and path.is_dir():
+        raise ConfigError(f"{path} is a folder: name a file to write")
     if not path.parent.is_dir():
         raise DataError(f"no such folder: {path.parent}")

@@ -11,7 +11,9 @@ from gradatim.errors import need_training
 
 
 def command(
-    recipe: Annotated[Path, typer.Argument(help="A TOML file: [model], [data], [objective], [train].")],
+    recipe: Annotated[
+        Path, typer.Argument(help="A TOML file with sections model, data, objective and train.")
+    ],
     changes: Annotated[
         list[str] | None, typer.Argument(help="Changes to it, as train.rate=1e-4.", metavar="KEY=VALUE")
     ] = None,

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -90,26 +89,20 @@ def _texts(texts: list[str] | None, path: Path | None, size: int) -> Iterator[li
     if texts:
         yield from (texts[first : first + size] for first in range(0, len(texts), size))
         return
-    with _stream(path) as stream:
-        some: list[str] = []
-        for line in stream:
-            some.append(line.rstrip("\r\n"))
-            if len(some) == size:
-                yield some
-                some = []
-    if some:
+    lines = _lines(path)
+    while some := list(islice(lines, size)):
         yield some
 
 
-@contextmanager
-def _stream(path: Path | None) -> Iterator[TextIO]:
-    from gradatim.data.textfile import open_text
+def _lines(path: Path | None) -> Iterator[str]:
+    from gradatim.data.textfile import open_text, stdin_lines
 
     if path is None:
-        yield sys.stdin
-    else:
-        with open_text(path) as stream:
-            yield stream
+        yield from stdin_lines()
+        return
+    with open_text(path) as stream:
+        for line in stream:
+            yield line.rstrip("\r\n")
 
 
 def _as_json(text: str, outputs: list[Output]) -> str:

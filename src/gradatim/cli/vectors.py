@@ -13,7 +13,7 @@ import typer
 
 from gradatim.cli import contexts
 from gradatim.cli.progress import bar
-from gradatim.cli.target import check_target
+from gradatim.cli.target import PICTURES, check_target
 from gradatim.errors import ConfigError, DataError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -94,7 +94,9 @@ def evaluate(
     source: Source,
     similarity: Annotated[
         Path | None,
-        typer.Option(help="A folder of similarity sets (default: $GRADATIM_DATA/word_eval/word-sim)."),
+        typer.Option(
+            help="A similarity set or a folder of them (default: $GRADATIM_DATA/word_eval/word-sim)."
+        ),
     ] = None,
     analogies: Annotated[
         Path | None,
@@ -116,7 +118,12 @@ def evaluate(
     vectors = _load(source)
     found: list[tuple[str, Result]] = []
     if folder:
-        found += [("similarity", compare(vectors, path)) for path in sorted(folder.glob("*.txt"))]
+        sets = sorted(folder.glob("*.txt")) if folder.is_dir() else [folder]
+        if not sets:
+            raise DataError(
+                f"{folder} holds no similarity set, a .txt file of two words and a score on each line"
+            )
+        found += [("similarity", compare(vectors, path)) for path in sets]
     if file:
         found += [("analogies", result) for result in solve(vectors, file, limit=limit)]
     if not found:
@@ -136,7 +143,13 @@ def evaluate(
         return
     table = Table("test", "", "score", "covered", "of", box=box.SIMPLE_HEAD)
     for kind, one in found:
-        table.add_row(kind, one.name, f"{one.score:.1f}", f"{one.covered:,}", f"{one.total:,}")
+        table.add_row(
+            kind,
+            one.name,
+            "-" if one.score is None else f"{one.score:.1f}",
+            f"{one.covered:,}",
+            f"{one.total:,}",
+        )
     Console().print(table)
 
 
@@ -159,12 +172,12 @@ def picture(
     out: Annotated[Path, typer.Option(help="The picture to write, a PNG.")] = Path("vectors.png"),
 ) -> None:
     """Draw words where their vectors lie, in two dimensions."""
-
+    words = list(dict.fromkeys(words))
     if method not in ("pca", "tsne"):
         raise ConfigError(f"--method is pca or tsne, not '{method}'")
-    check_target(out)
+    check_target(out, PICTURES)
     if len(words) < 3:
-        raise ConfigError("a picture needs three words at least")
+        raise ConfigError("a picture needs three words at least, all different")
     chosen = _load(source).take(words)
     _draw(list(chosen.words), _flattened(chosen.unit, method), method, out)
     print(f"picture written to {out}")

@@ -30,8 +30,9 @@ class Series:
 def load_series(source: str, column: str | None = None) -> Series:
     """The series in a column of a file or of a catalog name; without `column`, the only one that holds numbers.
 
-    What is missing is drawn as a line between its neighbours, and said. Raises DataError for a cell that is
-    no number (line named), for columns to choose from, and where more than a fifth is missing.
+    What is missing at its ends is left off, what is missing between values is drawn as a line between them; both are
+    said. Raises DataError for a cell that is no number (line named), for columns to choose from, and where more than
+    a fifth is missing.
     """
     path = resolve_data(source, "series")
     if path.is_dir():
@@ -41,10 +42,18 @@ def load_series(source: str, column: str | None = None) -> Series:
     label = next((i for i in range(len(table.columns)) if i != at and _names_moments(table, i)), None)
     cells = [(number, row[at], "" if label is None else row[label]) for number, row in table.scan()]
     values = np.array([_number(cell, f"{table.where}, line {number}") for number, cell, _ in cells])
+    known = np.flatnonzero(~np.isnan(values))
+    if not len(known):
+        raise DataError(f"{table.where}: column '{table.columns[at]}' holds no number")
+    ends = len(values) - 1 - int(known[-1] - known[0])
+    inside = slice(int(known[0]), int(known[-1]) + 1)
+    values, cells = values[inside], cells[inside]
     missing = np.isnan(values)
     if missing.mean() > MOST_MISSING:
         raise DataError(f"{table.where}: {missing.sum():,} of {len(values):,} values are missing")
     notes: tuple[str, ...] = (f"{len(values):,} values of {table.columns[at]!r}",)
+    if ends:
+        notes += (f"{ends:,} rows without a value, before the first or after the last, were left off",)
     if missing.any():
         moments = np.arange(len(values))
         values[missing] = np.interp(moments[missing], moments[~missing], values[~missing])
@@ -62,8 +71,13 @@ def _column(table: Table, name: str | None) -> int:
     if len(numeric) > 1:
         numeric = [i for i in numeric if not _names_moments(table, i)]
     if len(numeric) != 1:
-        which = ", ".join(table.columns[i] for i in numeric) or "none"
-        raise DataError(f"{table.where}: columns of numbers are {which}; choose one with --column")
+        which = ", ".join(repr(table.columns[i]) for i in numeric)
+        found = (
+            f"several columns hold numbers: {which}" if numeric else "no column holds numbers, such as 1234.5"
+        )
+        raise DataError(
+            f"{table.where}: {found}; choose one with --column. Columns: {', '.join(map(repr, table.columns))}"
+        )
     return numeric[0]
 
 
@@ -71,23 +85,35 @@ def _names_moments(table: Table, column: int) -> bool:
     """Whether a column holds no numbers, or whole ones that only rise: years, or dates as 19580329."""
     if not _numeric(table, column):
         return True
-    found = np.array([_number(cells[column], "") for cells in table.sample()])
-    return len(found) > 1 and bool((np.diff(found) > 0).all() and (found == np.rint(found)).all())
+    cells = [cells[column] for cells in table.sample()]
+    found = np.array([float(cell) for cell in cells if _readable(cell)])
+    return 1 < len(found) == len(cells) and bool(
+        (np.diff(found) > 0).all() and (found == np.rint(found)).all()
+    )
 
 
 def _numeric(table: Table, column: int) -> bool:
-    """Whether the first rows hold numbers there, apart from gaps."""
+    """Whether most of the first rows hold numbers there, apart from gaps."""
     found = [cells[column] for cells in table.sample()]
+    filled = [cell for cell in found if not _absent(cell)]
+    return 2 * sum(map(_readable, filled)) > len(filled)
+
+
+def _absent(cell: Any) -> bool:
+    return cell is None or str(cell).strip().lower() in MISSING
+
+
+def _readable(cell: Any) -> bool:
     try:
-        numbers = [_number(cell, "") for cell in found]
-    except DataError:
+        float(cell)
+    except (TypeError, ValueError):
         return False
-    return not all(map(math.isnan, numbers))
+    return True
 
 
 def _number(cell: Any, where: str) -> float:
     """A cell as a number, NaN where it is missing."""
-    if cell is None or str(cell).strip().lower() in MISSING:
+    if _absent(cell):
         return math.nan
     try:
         value = float(cell)

@@ -7,6 +7,7 @@ import codecs
 import gzip
 import io
 import lzma
+import sys
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -43,6 +44,20 @@ def open_text(path: Path, encoding: str = "utf-8") -> Iterator[io.TextIOWrapper]
             yield stream
     except UnicodeDecodeError as error:
         raise _bad_byte(path) from error
+
+
+def stdin_lines() -> Iterator[str]:
+    """The lines of stdin without their ends, and without a byte order mark; raises DataError with the line that is not
+    UTF-8.
+    """
+    for number, raw in enumerate(sys.stdin.buffer, 1):
+        try:
+            yield raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+        except UnicodeDecodeError as error:
+            raise DataError(
+                f"stdin, line {number}: byte {error.start} of the line is not UTF-8; convert the input, "
+                "for example with iconv -f latin1 -t utf-8"
+            ) from None
 
 
 @contextmanager

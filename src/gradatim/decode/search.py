@@ -61,11 +61,14 @@ class Search:
             )
         if self.sample and self.beams > 1:
             raise ConfigError("sample with beams is not offered: draw several texts, or search with beams")
-        if self.temperature <= 0 or not 0 < self.top_p <= 1 or self.repetition <= 0:
+        if not self.temperature > 0:
             raise ConfigError(
-                f"temperature {self.temperature} and repetition {self.repetition} must be above 0, "
-                f"top_p {self.top_p} in (0, 1]"
+                f"temperature must be above 0, not {self.temperature}: for the likeliest token draw none"
             )
+        if not self.repetition > 0:
+            raise ConfigError(f"repetition must be above 0, not {self.repetition}")
+        if not 0 < self.top_p <= 1:
+            raise ConfigError(f"top_p must be above 0 and at most 1, not {self.top_p}")
         if self.min_length > self.max_length + 1:
             raise ConfigError(f"min_length {self.min_length} is more than max_length {self.max_length}")
 

@@ -57,12 +57,12 @@ def read_arpa(path: Path) -> tuple[NgramTable, Vocabulary]:
         data = stream.read().encode()
     marks = list(_MARK.finditer(data))
     names = [mark[1].decode() for mark in marks]
-    order = len(names) - 2
+    order = max(1, sum(name.endswith("-grams:") for name in names))
     expected = ["data", *(f"{n}-grams:" for n in range(1, order + 1)), "end"]
-    if order < 1 or names != expected:
+    if names != expected:
         raise DataError(
             f"{path} is no ARPA file, or part of it is missing: it has the sections {', '.join(names) or 'none'}, "
-            f"in place of {', '.join(expected if order > 0 else ['data', '1-grams:', '...', 'end'])}"
+            f"in place of {', '.join(expected)}"
         )
     sections = [
         _Section(path, data[mark.end() : after.start()], 1 + data.count(b"\n", 0, mark.end()))
@@ -113,7 +113,7 @@ class _Section:
             values = cells.astype(np.float64)
         except ValueError:
             values = np.array([_number(cell) for cell in cells.tolist()])
-        if len(bad := np.flatnonzero(np.isnan(values))):
+        if len(bad := np.flatnonzero(np.isnan(values) | (values == np.inf))):
             raise self.fault(int(rows[bad[0]]), f"field {column + 1} is no number")
         logs: Floats = np.maximum(values * LN10, LOG_ZERO)
         return logs

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from gradatim.errors import ConfigError, DataError
-from gradatim.pipelines.calls import at_least, text_of, told
+from gradatim.pipelines.calls import all_read, at_least, text_of, told
 from gradatim.pipelines.reader import ReadingPipeline, shared
 from gradatim.text.overlap import OverlapEncoder
 from gradatim.types import Array, Encoded
@@ -65,7 +65,7 @@ class QuestionAnswering(ReadingPipeline):
         threshold = self.threshold
         if handle_impossible_answer is not None:
             threshold = 0.0 if handle_impossible_answer else None
-        pairs = [_pair(value, number) for number, value in enumerate(inputs)]
+        pairs = all_read(inputs, _pair)
         questions, contexts = [question for question, _ in pairs], [context for _, context in pairs]
         encoded, cuts = self.asked(
             questions, contexts, max_seq_len=max_seq_len, doc_stride=doc_stride, truncation=truncation
@@ -107,7 +107,8 @@ class QuestionAnswering(ReadingPipeline):
         """Questions with their contexts as rows."""
         length = stride = None
         if not isinstance(self.reader.encoder, OverlapEncoder):  # which reads whatever there is
-            length = min(max_seq_len or MAX_LENGTH, self.reader.pieces.max_length)
+            most = MAX_LENGTH if max_seq_len is None else at_least("max_seq_len", max_seq_len, 1)
+            length = min(most, self.reader.pieces.max_length)
             stride = shared(length) if doc_stride is None else doc_stride
         return self.read(
             questions,
@@ -223,8 +224,10 @@ def _rows_of(encoded: Encoded) -> Iterator[list[slice]]:
 
 def _asked(question: Any, context: Any) -> list[dict[str, Any]]:
     """Questions and contexts by name: as many of both, or one context for all questions."""
-    questions = [question] if isinstance(question, str) or question is None else list(question)
-    contexts = [context] if isinstance(context, str) or context is None else list(context)
+    questions, contexts = (
+        list(given) if isinstance(given, Iterable) and not isinstance(given, str) else [given]
+        for given in (question, context)
+    )
     if len(contexts) == 1:
         contexts *= len(questions)
     if len(questions) != len(contexts):
@@ -234,13 +237,11 @@ def _asked(question: Any, context: Any) -> list[dict[str, Any]]:
     return [{"question": one, "context": other} for one, other in zip(questions, contexts, strict=True)]
 
 
-def _pair(value: Any, number: int) -> tuple[str, str]:
+def _pair(value: Any) -> tuple[str, str]:
     if not isinstance(value, Mapping) or not {"question", "context"} <= set(value):
-        raise DataError(
-            f'input {number} (counted from 0) is no {{"question": ..., "context": ...}}: {value!r:.60}'
-        )
+        raise DataError(f'a question is asked as {{"question": ..., "context": ...}}, not {value!r:.60}')
     question, context = (text_of(value[name], name) for name in ("question", "context"))
     for name, text in (("question", question), ("context", context)):
         if not text.strip():
-            raise DataError(f"the {name} of input {number} (counted from 0) is empty")
+            raise DataError(f"the {name} is empty")
     return question, context

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from gradatim.errors import ConfigError, DataError
-from gradatim.pipelines.calls import at_least, text_of, told
+from gradatim.errors import ConfigError
+from gradatim.pipelines.calls import InputError, all_read, at_least, text_of, told
 from gradatim.pipelines.classification import softmax
 from gradatim.pipelines.reader import Reader, ReadingPipeline, clean
 from gradatim.pipelines.wholes import Wholes
@@ -47,7 +47,7 @@ class FillMask(ReadingPipeline):
         chosen = (
             None if targets is None else self._targets([targets] if isinstance(targets, str) else targets)
         )
-        texts = [text_of(value) for value in inputs]
+        texts = all_read(inputs, text_of)
         encoded, cuts = self.read(
             texts, truncation=truncation, max_length=max_length, spans=True, places=True
         )
@@ -56,9 +56,10 @@ class FillMask(ReadingPipeline):
         ids = wholes.split(wholes.first(encoded.arrays["ids"]))
         for number, row in enumerate(ids):
             if not (row == self.mask).any():
-                raise DataError(
-                    f"text {number} (counted from 0) has no {self.reader.mask}, which marks the missing word"
-                    + " in what truncation left of it" * bool(cuts[number])
+                raise InputError(
+                    number,
+                    f"the text has no {self.reader.mask}, which marks the missing word"
+                    + " in what truncation left of it" * bool(cuts[number]),
                 )
         probabilities = softmax(self.run(encoded, asked=asked)["logits"])
         places = wholes.places[asked]

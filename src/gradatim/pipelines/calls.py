@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from inspect import Parameter, signature
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 from gradatim.errors import ConfigError, DataError, did_you_mean
 
@@ -14,6 +14,17 @@ BATCH = 64  # inputs of a list that are answered together; of what comes by and 
 WITHOUT_EFFECT = frozenset({"padding", "num_workers", "pad_token_id"})
 NESTED = ("tokenizer_kwargs", "tokenize_kwargs", "generate_kwargs")  # options in a dictionary
 WHOLE = (None, False, "do_not_truncate")  # ways to say that nothing is left out
+
+Given = TypeVar("Given")
+Read = TypeVar("Read")
+
+
+class InputError(DataError):
+    """What is wrong with one of the inputs; `number` says with which."""
+
+    def __init__(self, number: int, what: str) -> None:
+        super().__init__(f"input {number} (counted from 0): {what}")
+        self.number, self.what = number, what
 
 
 class Pipeline:
@@ -55,9 +66,14 @@ class Pipeline:
         raise NotImplementedError
 
     def _stream(self, inputs: Iterable[Any], size: int, options: Mapping[str, Any]) -> Iterator[Any]:
-        rest = iter(inputs)
+        rest, done = iter(inputs), 0
         while some := list(islice(rest, size)):
-            yield from self.answers(some, **options)
+            try:
+                answers = self.answers(some, **options)
+            except InputError as error:
+                raise InputError(done + error.number, error.what) from None
+            yield from answers
+            done += len(some)
 
     def _known(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """The options, those of inner dictionaries among them; raises ConfigError for one that is unknown."""
@@ -84,6 +100,17 @@ def text_of(value: Any, what: str = "text") -> str:
     if not isinstance(value, str):
         raise DataError(f"{what} must be a string, not {type(value).__name__}: {value!r:.60}")
     return value
+
+
+def all_read(inputs: Iterable[Given], read: Callable[[Given], Read]) -> list[Read]:
+    """What is read of every input; raises InputError for one of which nothing can be."""
+    found = []
+    for number, value in enumerate(inputs):
+        try:
+            found.append(read(value))
+        except DataError as error:
+            raise InputError(number, error.what if isinstance(error, InputError) else str(error)) from None
+    return found
 
 
 def told(answer: Any, cut: int | None) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gradatim.errors import DataError
-from gradatim.pipelines.calls import text_of, told
+from gradatim.pipelines.calls import all_read, text_of, told
 from gradatim.pipelines.classification import softmax
 from gradatim.pipelines.labels import RowPipeline
 
@@ -28,7 +28,7 @@ class MultipleChoice(RowPipeline):
         self, inputs: Sequence[Any], *, truncation: Any = None, max_length: int | None = None
     ) -> list[Any]:
         """A dictionary for each prompt."""
-        asked = [_asked(value) for value in inputs]
+        asked = all_read(inputs, _asked)
         prompts = [prompt for prompt, choices in asked for _ in choices]
         every = [choice for _, choices in asked for choice in choices]
         logits, cuts = self.logits(prompts, every, truncation=truncation, max_length=max_length)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from gradatim.errors import ConfigError, DataError, did_you_mean
-from gradatim.pipelines.calls import text_of, told
+from gradatim.pipelines.calls import all_read, text_of, told
 from gradatim.pipelines.classification import softmax
 from gradatim.pipelines.reader import ReadingPipeline
 from gradatim.pipelines.unknown import unknown_token
@@ -73,7 +74,8 @@ class TokenClassification(ReadingPipeline):
         strategy = _strategy(aggregation_strategy)
         ignored = {OUTSIDE} if ignore_labels is None else set(ignore_labels)
         join = " " if delimiter is None else delimiter
-        texts = [_joined(value, join) if is_split_into_words else text_of(value) for value in inputs]
+        read = partial(_joined, delimiter=join) if is_split_into_words else text_of
+        texts = all_read(inputs, read)
         answers = []
         reading = {"truncation": truncation, "max_length": max_length, "stride": stride}
         for text, (pieces, cut) in zip(texts, self._pieces(texts, reading), strict=True):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gradatim.errors import DataError
-from gradatim.pipelines.calls import text_of
+from gradatim.pipelines.calls import all_read, text_of
 from gradatim.pipelines.reader import ReadingPipeline
 from gradatim.pipelines.wholes import Wholes
 from gradatim.types import Array, Encoded
@@ -24,7 +24,7 @@ class FeatureExtraction(ReadingPipeline):
         self, inputs: Sequence[Any], *, truncation: Any = None, max_length: int | None = None
     ) -> list[Any]:
         """A nested list for each text."""
-        texts = [text_of(value) for value in inputs]
+        texts = all_read(inputs, text_of)
         encoded, _ = self.read(texts, truncation=truncation, max_length=max_length, spans=True, places=True)
         wholes = Wholes.of(encoded)
         return [[states.tolist()] for states in wholes.split(wholes.mean(self.run(encoded)["states"]))]
@@ -47,8 +47,7 @@ class SentenceSimilarity(ReadingPipeline):
     ) -> list[Any]:
         """The cosines for each input."""
         sizes, texts = [], []
-        for value in inputs:
-            one, others = _compared(value)
+        for one, others in all_read(inputs, _compared):
             sizes.append(1 + len(others))
             texts += [one, *others]
         encoded, _ = self.read(texts, truncation=truncation, max_length=max_length)

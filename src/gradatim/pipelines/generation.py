@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from gradatim.pipelines.calls import WHOLE, Pipeline, text_of, told
+from gradatim.pipelines.calls import WHOLE, Pipeline, all_read, text_of, told
 from gradatim.pipelines.language import LanguagePipeline
 from gradatim.pipelines.reader import clean
 from gradatim.pipelines.searches import OPTIONS, merged, to_search
@@ -33,6 +33,10 @@ class TextGeneration(Pipeline):
         self.defaults = merged({"max_new_tokens": NEW_TOKENS}, {**own, "do_sample": None})
         super().__init__(**options)
 
+    def __call__(self, inputs: Any = None, *, text_inputs: Any = None, **options: Any) -> Any:
+        """The prompts, perhaps by their name in transformers."""
+        return super().__call__(inputs if text_inputs is None else text_inputs, **options)
+
     def answers(
         self,
         inputs: Sequence[Any],
@@ -43,10 +47,14 @@ class TextGeneration(Pipeline):
         **settings: Any,
     ) -> list[Any]:
         """The texts of each prompt."""
-        prompts = [text_of(value, "a prompt") for value in inputs]
+        prompts = all_read(inputs, text_of)
         settings = merged(self.defaults, settings)
         count = settings.get("num_return_sequences", 1)
-        if count > settings.get("num_beams", 1) and "do_sample" not in settings:
+        if (
+            isinstance(count, int)
+            and count > settings.get("num_beams", 1) == 1
+            and "do_sample" not in settings
+        ):
             settings = {"temperature": DRAWN_AT, **settings, "do_sample": True}
         plain = self.model.plain(prompts)
         if "max_new_tokens" in settings:

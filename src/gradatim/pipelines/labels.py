@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gradatim.errors import ConfigError, DataError, did_you_mean
-from gradatim.pipelines.calls import at_least, text_of, told
+from gradatim.pipelines.calls import all_read, at_least, text_of, told
 from gradatim.pipelines.classification import pool_windows, sigmoid, softmax
 from gradatim.pipelines.reader import Reader, ReadingPipeline
 from gradatim.types import Array
@@ -92,7 +92,7 @@ def _function(name: str | None, reader: Reader) -> Any:
 
 def _sides(inputs: Sequence[Any]) -> list[tuple[list[int], list[str], list[str] | None]]:
     """The single texts among the inputs and the pairs, each with the places where they stand."""
-    split = [_pair(value) for value in inputs]
+    split = all_read(inputs, _pair)
     alone = [row for row, (_, pair) in enumerate(split) if pair is None]
     paired = [row for row, (_, pair) in enumerate(split) if pair is not None]
     found: list[tuple[list[int], list[str], list[str] | None]] = []

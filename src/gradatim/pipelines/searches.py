@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Real
 from typing import Any
 
 from gradatim.decode.search import Search
 from gradatim.errors import ConfigError
+from gradatim.pipelines.calls import at_least
 
 # Theirs -> ours, where the value is the same.
 NAMES = {
@@ -14,6 +16,11 @@ NAMES = {
     "top_k": "top_k", "top_p": "top_p", "repetition_penalty": "repetition", "no_repeat_ngram_size": "no_repeat",
     "length_penalty": "length_penalty", "min_length": "min_length", "seed": "seed",
 }  # fmt: skip
+WHOLE = {  # settings that are whole numbers, and the least of each
+    "num_beams": 1, "num_return_sequences": 1, "top_k": 0, "no_repeat_ngram_size": 0, "min_length": 0, "seed": 0,
+    "max_length": 0, "max_new_tokens": 1, "min_new_tokens": 0,
+}  # fmt: skip
+REAL = ("temperature", "top_p", "repetition_penalty", "length_penalty")
 LENGTHS = ("max_length", "max_new_tokens", "min_new_tokens")
 OPTIONS = (*NAMES, *LENGTHS, "early_stopping", "bad_words_ids", "eos_token_id")
 STOPS = {True: "first", False: "likely", None: "likely", "never": "sure"}
@@ -38,7 +45,15 @@ def to_search(settings: Mapping[str, Any], *, end: int, read: int) -> Search:
     """The search of these settings; `read` tokens, the prompt or the one that starts a decoder, count as written in
     `max_length` and `min_length`. Raises ConfigError.
     """
+    for name, least in WHOLE.items():
+        if name in settings:
+            at_least(name, settings[name], least)
+    for name in REAL:
+        if isinstance(value := settings.get(name, 1.0), bool) or not isinstance(value, Real):
+            raise ConfigError(f"{name} must be a number, not {value!r}")
     fields: dict[str, Any] = {NAMES[name]: value for name, value in settings.items() if name in NAMES}
+    if not fields.get("sample") and fields.get("temperature") == 0:
+        del fields["temperature"]  # nothing is drawn: the likeliest, which it asks for
     length = settings.get("max_new_tokens")
     if length is None:
         length = settings["max_length"] - read
@@ -71,6 +86,6 @@ def to_search(settings: Mapping[str, Any], *, end: int, read: int) -> Search:
 
 
 def _single(words: Any) -> int:
-    if len(words) != 1:
+    if not isinstance(words, list | tuple) or len(words) != 1:
         raise ConfigError(f"bad_words_ids may hold single tokens, not runs of them: {words!r}")
     return int(words[0])

@@ -6,14 +6,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from gradatim.data.grids import read_grid
-from gradatim.errors import ConfigError, DataError
-from gradatim.pipelines.calls import text_of, told
+from gradatim.errors import DataError
+from gradatim.pipelines.calls import all_read, text_of, told
 from gradatim.pipelines.cells import Chosen, choose_cells
 from gradatim.pipelines.reader import ReadingPipeline, truncates
 from gradatim.types import Encoded, Grid
@@ -48,27 +49,26 @@ class TableQuestionAnswering(ReadingPipeline):
     ) -> list[Any]:
         """An answer, or a list of them, for each table."""
         truncate = truncates(truncation, CUTS)
-        asked = [_asked(value, number) for number, value in enumerate(inputs)]
+        asked = all_read(inputs, _asked)
         if sequential:
-            found = [self._in_turn(grid, queries, truncate) for grid, queries in asked]
+            found = all_read(asked, lambda one: self._in_turn(*one, truncate))
         else:
-            every = [(grid, query) for grid, queries in asked for query in queries]
-            rest = iter(self._answered(every, truncate))
+            rest = iter(self._answered(asked, truncate))
             found = [[next(rest) for _ in queries] for _, queries in asked]
         return [answers if len(answers) > 1 else answers[0] for answers in found]
 
-    def _answered(self, asked: Sequence[tuple[Grid, str]], truncate: bool) -> list[dict[str, Any]]:
+    def _answered(self, asked: Sequence[Asked], truncate: bool) -> list[dict[str, Any]]:
         encoded, cuts = self._encoded(asked, truncate)
-        chosen = self._chosen([grid for grid, _ in asked], encoded)
+        grids = [grid for grid, queries in asked for _ in queries]
         return [
             told(self._told(grid, one), cut if truncate else None)
-            for (grid, _), one, cut in zip(asked, chosen, cuts, strict=True)
+            for grid, one, cut in zip(grids, self._chosen(grids, encoded), cuts, strict=True)
         ]
 
     def _in_turn(self, grid: Grid, queries: Sequence[str], truncate: bool) -> list[dict[str, Any]]:
         answers, cells = [], np.empty(0, dtype=np.int64)
         for query in queries:
-            encoded, (cut,) = self._encoded([(grid, query)], truncate)
+            encoded, (cut,) = self._encoded([(grid, [query])], truncate)
             previous = np.isin(encoded.arrays["cells"], cells).astype(np.int32)
             marked = Encoded(
                 {**encoded.arrays, "previous": previous}, encoded.owners, encoded.num_texts, encoded.cut
@@ -80,11 +80,16 @@ class TableQuestionAnswering(ReadingPipeline):
             answers.append(told(self._told(grid, chosen), cut if truncate else None))
         return answers
 
-    def _encoded(self, asked: Sequence[tuple[Grid, str]], truncate: bool) -> tuple[Encoded, list[int]]:
+    def _encoded(self, asked: Sequence[Asked], truncate: bool) -> tuple[Encoded, list[int]]:
         """Questions as rows, and of each how many tokens were left out."""
         encoder = self.reader.grids
         assert encoder is not None  # of a model of this kind
-        each = [encoder.encode([query], [grid], truncate=truncate) for grid, query in asked]
+
+        def read(one: Asked) -> list[Encoded]:
+            grid, queries = one
+            return [encoder.encode([query], [grid], truncate=truncate) for query in queries]
+
+        each = list(chain.from_iterable(all_read(asked, read)))
         encoded = Encoded.together(each)
         self.cut_tokens += encoded.cut
         return encoded, [one.cut for one in each]
@@ -146,15 +151,13 @@ def _column(name: Any, values: Any) -> list[Any]:
     return list(values)
 
 
-def _asked(value: Any, number: int) -> Asked:
+def _asked(value: Any) -> Asked:
     if not isinstance(value, Mapping) or not {"table", "query"} <= set(value):
-        raise DataError(
-            f'input {number} (counted from 0) is no {{"table": ..., "query": ...}}: {value!r:.60}'
-        )
+        raise DataError(f'a table is asked as {{"table": ..., "query": ...}}, not {value!r:.60}')
     given = value["query"]
     queries = [text_of(query, "query") for query in (given if isinstance(given, list | tuple) else [given])]
     if not queries or not all(query.strip() for query in queries):
-        raise DataError(f"the query of input {number} (counted from 0) is empty")
+        raise DataError("the query is empty")
     if value["table"] is None:
-        raise ConfigError(f"input {number} (counted from 0) has no table")
+        raise DataError("there is no table")
     return grid_of(value["table"]), queries

@@ -18,10 +18,10 @@ CELLS = 1 << 27  # cosines held at once
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One test: its name, the score of what is covered in percent, and how much of it is."""
+    """One test: its name, the score of what is covered in percent, None where too little is, and how much of it is."""
 
     name: str
-    score: float
+    score: float | None
     covered: int
     total: int
 
@@ -39,6 +39,8 @@ def similarity(vectors: WordVectors, path: Path) -> Result:
                 continue
             try:
                 one, other, score = cells[0], cells[1], float(cells[2])
+                if not np.isfinite(score):
+                    raise ValueError
             except (IndexError, ValueError):
                 raise DataError(
                     f"{path}, line {number}: two words and a score belong here, not '{line.strip()[:60]}'"
@@ -48,8 +50,8 @@ def similarity(vectors: WordVectors, path: Path) -> Result:
     known = [i for i, (one, other) in enumerate(pairs) if one is not None and other is not None]
     rows = np.array([pairs[i] for i in known], dtype=np.int64).reshape(-1, 2)
     cosines = np.einsum("ij,ij->i", vectors.unit[rows[:, 0]], vectors.unit[rows[:, 1]])
-    found = spearman(np.array(scores)[known], cosines) if len(known) > 1 else 0.0
-    return Result(path.name.partition(".")[0].removeprefix("EN-"), 100 * found, len(known), len(pairs))
+    found = 100 * spearman(np.array(scores)[known], cosines) if len(known) > 1 else None
+    return Result(path.name.partition(".")[0].removeprefix("EN-"), found, len(known), len(pairs))
 
 
 def analogies(vectors: WordVectors, path: Path, *, limit: int = 300_000) -> list[Result]:
@@ -72,9 +74,9 @@ def analogies(vectors: WordVectors, path: Path, *, limit: int = 300_000) -> list
                 raise DataError(f"{path}, line {number}: four words belong here, not '{line.strip()[:60]}'")
     if not results:
         raise DataError(f"{path} holds no questions")
-    every = [(round(r.score * r.covered), r.covered, r.total) for r in results]
+    every = [(round((r.score or 0) * r.covered), r.covered, r.total) for r in results]
     right, covered, total = map(sum, zip(*every, strict=True))
-    return [*results, Result("all", right / max(1, covered), covered, total)]
+    return [*results, Result("all", right / covered if covered else None, covered, total)]
 
 
 def _section(
@@ -91,4 +93,4 @@ def _section(
         for word in (a, b, c):
             cosines[rows, word] = -np.inf
         right += int((cosines.argmax(1) == d).sum())
-    return Result(name, 100 * right / max(1, len(asked)), len(asked), len(questions))
+    return Result(name, 100 * right / len(asked) if len(asked) else None, len(asked), len(questions))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from gradatim.pipelines.calls import WHOLE, Pipeline, text_of, told
+from gradatim.pipelines.calls import WHOLE, Pipeline, all_read, text_of, told
 from gradatim.pipelines.reader import clean
 from gradatim.pipelines.searches import OPTIONS, merged, to_search
 from gradatim.pipelines.text_to_text import TextToText
@@ -50,7 +50,7 @@ class Text2TextGeneration(Pipeline):
         **settings: Any,
     ) -> list[Any]:
         """A list of dictionaries for each text; a model that knows two languages takes no others."""
-        texts = [text_of(value) for value in inputs]
+        texts = all_read(inputs, text_of)
         cut: list[int | None] = [None] * len(texts)
         settings = merged(self.defaults, settings)
         search = to_search(settings, end=self.model.end, read=START)

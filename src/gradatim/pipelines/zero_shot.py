@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from gradatim.errors import ConfigError, DataError
-from gradatim.pipelines.calls import text_of, told
+from gradatim.pipelines.calls import all_read, text_of, told
 from gradatim.pipelines.classification import softmax
 from gradatim.pipelines.features import unit_vectors
 from gradatim.pipelines.labels import RowPipeline
@@ -43,13 +44,20 @@ class ZeroShotClassification(RowPipeline):
                 "zero-shot classification needs a model that reads pairs, with labels for entailment and "
                 "contradiction, or an encoder of sentences"
             )
+        if not self.compares and not entails:
+            logging.getLogger("gradatim").warning(
+                "no label of this model is called entailment: '%s', its last, is taken for it",
+                reader.labels[-1],
+            )
         super().__init__(reader, **options)
 
-    def __call__(self, inputs: Any, candidate_labels: Any = None, **options: Any) -> Any:
-        """The labels may stand behind the texts."""
+    def __call__(
+        self, inputs: Any = None, candidate_labels: Any = None, *, sequences: Any = None, **options: Any
+    ) -> Any:
+        """The labels may stand behind the texts, and the texts be called `sequences`."""
         if candidate_labels is not None:
             options["candidate_labels"] = candidate_labels
-        return super().__call__(inputs, **options)
+        return super().__call__(inputs if sequences is None else sequences, **options)
 
     def answers(
         self,
@@ -66,7 +74,7 @@ class ZeroShotClassification(RowPipeline):
         template = hypothesis_template or (ALONE if self.compares else CLAIM)
         labels, claims = _filled(candidate_labels, template)
         each = multi_label if multi_class is None else multi_class
-        texts = [text_of(value, "a sequence") for value in inputs]
+        texts = all_read(inputs, text_of)
         judge = self._compared if self.compares else self._inferred
         logits, cuts = judge(texts, claims, truncation=truncation, max_length=max_length)
         answers = []

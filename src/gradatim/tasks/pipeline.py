@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gradatim.errors import ConfigError
+from gradatim.pipelines.calls import at_least
 from gradatim.tasks.open import open_file, open_folder
 from gradatim.tasks.table import JOBS, find_task, tasks_of
 
@@ -38,6 +39,8 @@ def pipeline(
     and for a model that cannot do the task, with the tasks that it can.
     """
     _check(options)
+    if threads is not None:
+        at_least("threads", threads, 1)
     if tokenizer is not None and (model is None or str(tokenizer) != str(model)):
         raise ConfigError("the tokenizer is the model's own: leave it out")
     if model is None:

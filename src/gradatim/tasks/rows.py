@@ -16,6 +16,7 @@ from gradatim.data.columns import choose_columns
 from gradatim.data.tables import Table, open_table
 from gradatim.engine.atomic import atomic_file
 from gradatim.errors import ConfigError, DataError, MissingExtraError
+from gradatim.pipelines.calls import InputError
 from gradatim.tasks.table import find_task
 
 BATCH = 256  # rows that are answered, and kept, together
@@ -27,8 +28,6 @@ ASKED = {
 }  # tasks of two texts by name, and how their columns are called
 FILED = "table-question-answering"  # its second column names files, beside the one that is read
 BY_HAND = ("multiple-choice", "sentence-similarity")  # tasks whose inputs are more than texts
-
-Row = tuple[Sequence[Any], Any]  # the cells of a row, and its answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,34 +90,43 @@ def answer_rows(
     with kept.open("a", encoding="utf-8") as part:
         rest = islice(inputs, done, None)
         while some := list(islice(rest, BATCH)):
-            part.write("".join(json.dumps(answer, ensure_ascii=False) + "\n" for answer in answered(some)))
+            part.write(_said(answered(some), inputs, done))
             part.flush()
             os.fsync(part.fileno())
             done += len(some)
             progress(len(some))
-    rows = ((cells, answer) for (_, cells), answer in zip(inputs.table.scan(), _kept(kept), strict=True))
     try:
         with atomic_file(output) as handle:
-            write(handle, inputs.table.columns, rows)
+            write(handle, Answered(inputs.table, kept))
     except OSError as error:
         raise DataError(f"{output} was not written: {error.strerror or error}") from error
     kept.unlink()
     return done
 
 
+def _said(answers: Iterable[Any], inputs: Inputs, done: int) -> str:
+    """Answers as they are kept, a line each; raises DataError with the line of the row that has none."""
+    try:
+        return "".join(json.dumps(answer, ensure_ascii=False) + "\n" for answer in answers)
+    except InputError as error:
+        lines = (line for line, _ in inputs.table.scan())
+        line = next(islice(lines, done + error.number, None))
+        raise DataError(f"{inputs.table.where}, line {line}: {error.what}") from None
+
+
 def _begun(kept: Path, head: str, resume: bool) -> int:
     """How many answers are there already; a line that was cut off while it was written goes."""
-    if not kept.exists():
+    content = kept.read_bytes() if kept.exists() else b""
+    whole = content[: content.rfind(b"\n") + 1]
+    lines = whole.splitlines()
+    if len(lines) < 2:
         kept.write_text(head + "\n", encoding="utf-8")
         return 0
     if not resume:
         raise ConfigError(
             f"{kept} holds the answers of a run that was stopped: go on with --resume, or remove it"
         )
-    content = kept.read_bytes()
-    whole = content[: content.rfind(b"\n") + 1]
-    lines = whole.splitlines()
-    if not lines or lines[0].decode("utf-8", "replace") != head:
+    if lines[0].decode("utf-8", "replace") != head:
         raise ConfigError(
             f"{kept} is of another run (model, input or options differ): remove it to start anew"
         )
@@ -128,21 +136,65 @@ def _begun(kept: Path, head: str, resume: bool) -> int:
     return len(lines) - 1
 
 
-def _kept(path: Path) -> Iterator[Any]:
-    with path.open(encoding="utf-8") as lines:
-        next(lines)
-        yield from map(json.loads, lines)
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The rows of a table with the answers that are kept in a file."""
+
+    table: Table
+    kept: Path
+
+    def answers(self) -> Iterator[Any]:
+        """The answers in the order of the rows."""
+        with self.kept.open(encoding="utf-8") as lines:
+            next(lines)
+            yield from map(json.loads, lines)
+
+    def whole(self) -> Iterator[dict[str, Any]]:
+        """Rows with their answers as they are."""
+        name = self.own(ANSWER)
+        for (_, cells), answer in zip(self.table.scan(), self.answers(), strict=True):
+            yield {**dict(zip(self.table.columns, cells, strict=True)), name: answer}
+
+    def flat(self) -> Iterator[dict[str, Any]]:
+        """Rows with their answers as columns: one for each value if all answers are single values, else one of JSON."""
+        last, names = self.own(ANSWER), self.names()
+        for row in self.whole():
+            answer = row.pop(last)
+            found = single(answer)
+            if names is None or found is None:
+                yield {
+                    **row,
+                    last: answer if isinstance(answer, str) else json.dumps(answer, ensure_ascii=False),
+                }
+            else:
+                yield {**row, **{self.own(name): found.get(name) for name in names}}
+
+    def names(self) -> list[str] | None:
+        """What the values of all answers are called; None where one answer is more than single values."""
+        names: dict[str, None] = {}
+        for answer in self.answers():
+            if (found := single(answer)) is None:
+                return None
+            names |= dict.fromkeys(found)
+        return list(names)
+
+    def own(self, name: str) -> str:
+        """A column's name that the table does not have."""
+        while name in self.table.columns:
+            name = f"{ANSWER}_{name}"
+        return name
 
 
-def flat(answer: Any) -> dict[str, Any]:
-    """An answer as columns: its values, if it is a dictionary of single ones or a list of one such, else as JSON."""
+def single(answer: Any) -> dict[str, Any] | None:
+    """The values of a dictionary of single ones, or of a list of one such; None of any other answer."""
     inner = answer[0] if isinstance(answer, list) and len(answer) == 1 else answer
-    if isinstance(inner, Mapping) and not any(isinstance(value, list | Mapping) for value in inner.values()):
-        return dict(inner)
-    return {ANSWER: inner if isinstance(inner, str) else json.dumps(answer, ensure_ascii=False)}
+    plain = isinstance(inner, Mapping) and not any(
+        isinstance(value, list | Mapping) for value in inner.values()
+    )
+    return dict(inner) if plain else None
 
 
-def _writer(path: Path) -> Callable[[BinaryIO, Sequence[str], Iterator[Row]], None]:
+def _writer(path: Path) -> Callable[[BinaryIO, Answered], None]:
     match path.suffix.lower():
         case ".jsonl":
             return _write_json_lines
@@ -156,47 +208,49 @@ def _writer(path: Path) -> Callable[[BinaryIO, Sequence[str], Iterator[Row]], No
             )
 
 
-def _write_json_lines(handle: BinaryIO, columns: Sequence[str], rows: Iterator[Row]) -> None:
-    for cells, answer in rows:
-        record = {**dict(zip(columns, cells, strict=True)), ANSWER: answer}
+def _write_json_lines(handle: BinaryIO, answered: Answered) -> None:
+    for record in answered.whole():
         handle.write((json.dumps(record, ensure_ascii=False, default=str) + "\n").encode("utf-8", "replace"))
 
 
-def _records(columns: Sequence[str], rows: Iterator[Row]) -> Iterator[dict[str, Any]]:
-    """Rows with their answers as columns; one that the table has already is called by the answer's name behind it."""
-    for cells, answer in rows:
-        found = flat(answer)
-        own = {f"{ANSWER}_{name}" if name in columns else name: value for name, value in found.items()}
-        yield {**dict(zip(columns, cells, strict=True)), **own}
-
-
-def _write_csv(handle: BinaryIO, columns: Sequence[str], rows: Iterator[Row]) -> None:
-    records = _records(columns, rows)
+def _write_csv(handle: BinaryIO, answered: Answered) -> None:
+    records = answered.flat()
     first = next(records, None)
     text = io.TextIOWrapper(handle, "utf-8", errors="replace", newline="", write_through=True)
-    writer = csv.DictWriter(
-        text, columns if first is None else list(first), extrasaction="ignore", restval=""
-    )
+    writer = csv.DictWriter(text, answered.table.columns if first is None else list(first))
     writer.writeheader()
-    writer.writerows(records if first is None else chain([first], records))
+    writer.writerows([] if first is None else chain([first], records))
     text.detach()
 
 
-def _write_parquet(handle: BinaryIO, columns: Sequence[str], rows: Iterator[Row]) -> None:
+def _write_parquet(handle: BinaryIO, answered: Answered) -> None:
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
     except ImportError as error:
         raise MissingExtraError("Parquet", "train") from error
-    records, writer = _records(columns, rows), None
-    while some := list(islice(records, 10 * BATCH)):
-        table = pa.Table.from_pylist(some, schema=None if writer is None else writer.schema)
-        if writer is None:
-            writer = pq.ParquetWriter(handle, table.schema)
-        writer.write_table(table)
-    if writer is None:
-        writer = pq.ParquetWriter(handle, pa.schema([(name, pa.string()) for name in columns]))
-    writer.close()
+    kinds: dict[str, dict[type, Any]] = {name: {} for name in answered.table.columns}
+    for record in answered.flat():
+        for name, value in record.items():
+            kinds.setdefault(name, {}).setdefault(type(value), value)
+    types: dict[str, Any] = {}
+    for name, found in kinds.items():
+        found.pop(type(None), None)
+        same = len(found) == 1 or set(found) == {int, float}
+        types[name] = pa.infer_type(list(found.values())) if same and dict not in found else pa.string()
+    records = (
+        {name: _fitting(value, types[name] == pa.string()) for name, value in record.items()}
+        for record in answered.flat()
+    )
+    with pq.ParquetWriter(handle, schema := pa.schema(list(types.items()))) as writer:
+        while some := list(islice(records, 10 * BATCH)):
+            writer.write_table(pa.Table.from_pylist(some, schema=schema))
+
+
+def _fitting(value: Any, text: bool) -> Any:
+    """A value for its column; in one of text everything is text, as JSON where it was not."""
+    written = isinstance(value, str) or value is None or not text
+    return value if written else json.dumps(value, ensure_ascii=False, default=str)
 
 
 def _cell(value: Any) -> str:

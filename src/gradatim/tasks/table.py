@@ -94,7 +94,7 @@ def known_tasks() -> list[str]:
 
 def find_task(name: str) -> str:
     """The task that a name stands for; raises ConfigError with the nearest for an unknown one."""
-    name = ALIASES.get(name, name)
+    name = ALIASES.get(name, str(name))
     if _TRANSLATION.fullmatch(name):
         return "translation"
     if name not in JOBS:

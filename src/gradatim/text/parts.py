@@ -17,6 +17,8 @@ def parts(tokenizer: Tokenizer, text: str, room: int) -> list[str]:
     character is a part whatever its tokens.
     """
 
+    text = text.encode("utf-8", "replace").decode("utf-8")  # half a surrogate pair is no character
+
     def tokens(begin: int, end: int) -> list[tuple[int, int]]:
         found: list[tuple[int, int]] = tokenizer.encode(text[begin:end], add_special_tokens=False).offsets
         return found

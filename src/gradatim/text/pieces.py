@@ -48,6 +48,8 @@ class PieceEncoder:
         self._pair = Frame(self._tokenizer, pair=True)
         self._nothing = _nothing_id(self._tokenizer)
         half = (max_length - self._pair.num_specials) // 2
+        if half < 1:
+            raise ConfigError(f"max_length {max_length} leaves no room beside the special tokens of a pair")
         if not 0 <= stride < half:
             raise ConfigError(
                 f"stride {stride} does not fit max_length {max_length}: it must be at least 0 and less than "

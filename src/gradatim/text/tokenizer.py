@@ -128,7 +128,7 @@ def train_tokenizer(
         if "not large enough" in str(error):  # the library's one error of this kind
             raise ConfigError(f"{too_small}more") from error
         raise
-    model = _numbered(learner, config) if config.kind in ("word", "character") else learner.model
+    model = _numbered(learner, config, size) if config.kind in ("word", "character") else learner.model
     tokenizer = build_tokenizer(model, config)
     if tokenizer.get_vocab_size() > size:
         raise ConfigError(f"{too_small}{tokenizer.get_vocab_size()}")
@@ -215,11 +215,11 @@ def _dressed(model: models.Model, config: TokenizerConfig) -> Tokenizer:
     return tokenizer
 
 
-def _numbered(learner: Tokenizer, config: TokenizerConfig) -> models.WordLevel:
-    """The words learned, after the special tokens, which the text may hold as words too."""
+def _numbered(learner: Tokenizer, config: TokenizerConfig, size: int) -> models.WordLevel:
+    """So many tokens: the special ones, which the text may hold as words too, and then the words learned."""
     vocabulary = learner.get_vocab()
     words = [word for word in sorted(vocabulary, key=vocabulary.__getitem__) if word not in config.specials]
-    numbers = {word: number for number, word in enumerate((*config.specials, *words))}
+    numbers = {word: number for number, word in enumerate((*config.specials, *words)[:size])}
     return models.WordLevel(numbers, unk_token=config.unknown)
 
 
@@ -243,4 +243,7 @@ def _learner(config: TokenizerConfig, size: int, progress: bool) -> tuple[models
         case "unigram":
             return models.Unigram(), trainers.UnigramTrainer(unk_token=config.unknown, **shared)
         case "word" | "character":
+            shared["vocab_size"] += len(
+                config.specials
+            )  # words of the text that are special are counted twice
             return models.WordLevel(unk_token=config.unknown), trainers.WordLevelTrainer(**shared)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -28,10 +29,11 @@ class Frame:
     """A series as the network sees it: each value as what it adds to the one a season before.
 
     At moment t are known r(t-1), z(t-s), z(t-1) - z(t-s) and the place in the season; asked for is
-    r(t) = z(t) - z(t-s), all divided by the deviation of r, or z's own, over what may be learned from.
+    r(t) = z(t) - z(t-s), r less its mean and divided by its deviation, z by its own, over what may be learned from.
     """
 
     season: int
+    drift: float
     unit: float
     mean: float
     deviation: float
@@ -40,7 +42,8 @@ class Frame:
     def of(cls, values: Array, season: int) -> Frame:
         """From the part of a series that may be learned from."""
         added = values[season:] - values[:-season]
-        return cls(season, float(added.std()) or 1.0, float(values.mean()), float(values.std()) or 1.0)
+        drift, mean = float(added.mean()), float(values.mean())
+        return cls(season, drift, float(added.std()) or 1.0, mean, float(values.std()) or 1.0)
 
     @property
     def first(self) -> int:
@@ -52,7 +55,8 @@ class Frame:
         last, ago = before[:, -1], before[:, 1]  # z(t-1), z(t-s)
         angle = 2 * np.pi * moments / self.season
         columns = [
-            (last - before[:, 0]) / self.unit, (last - ago) / self.unit, (ago - self.mean) / self.deviation,
+            (last - before[:, 0] - self.drift) / self.unit, (last - ago) / self.unit,
+            (ago - self.mean) / self.deviation,
             np.sin(angle), np.cos(angle),
         ]  # fmt: skip
         return np.stack(columns, axis=1).astype(np.float32)
@@ -61,7 +65,7 @@ class Frame:
         """Features and targets of all moments from `first` on."""
         windows = np.lib.stride_tricks.sliding_window_view(values[:-1], self.season + 1)
         moments = np.arange(self.first, len(values))
-        targets = (values[self.first :] - values[1 : -self.season]) / self.unit
+        targets = (values[self.first :] - values[1 : -self.season] - self.drift) / self.unit
         return self.features(windows, moments), targets
 
 
@@ -164,7 +168,7 @@ def forecast(learned: Learned, values: Array, origins: Array, *, horizon: int, s
         known = torch.from_numpy(frame.features(before, moments + step))
         drawn = model.distribution(model(known, one_each, state))
         added = drawn.loc.numpy() + drawn.scale.numpy() * rng.standard_t(drawn.df.numpy())
-        paths[:, step] = before[:, 1] + frame.unit * added
+        paths[:, step] = before[:, 1] + frame.drift + frame.unit * added
         before = np.concatenate([before[:, 1:], paths[:, step, None]], axis=1)
     found: Array = np.moveaxis(
         np.quantile(paths.reshape(len(origins), PATHS, horizon), LEVELS, axis=1), 0, -1
@@ -221,9 +225,13 @@ def try_out(
 ) -> Trial:  # fmt: skip
     """Learn from all but the last `share` of a series, and forecast that from one origin after the other."""
     learned = round(len(values) * (1 - share))
+    fewest = math.ceil(max((FEWEST * season + 2) / (1 - share), horizon / share))
+    if learned < FEWEST * season + 2 or len(values) - learned < horizon:
+        raise DataError(
+            f"{len(values)} values are too few to learn a season of {season} from and to try forecasts of {horizon} on "
+            f"the last {share:.0%}: at least {fewest} are needed, or a shorter horizon"
+        )
     origins = np.arange(learned, len(values) - horizon + 1, max(1, horizon // 2))
-    if not len(origins):
-        raise DataError(f"the last {len(values) - learned} values cannot hold a forecast of {horizon}")
     settings: dict[str, Any] = {"horizon": horizon, "context": context, "epochs": epochs, "seed": seed}
     network = learn(values[:learned], season, progress=progress, **settings)
     forecasts = {

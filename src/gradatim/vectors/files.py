@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gradatim.data.textfile import decompressed, open_bytes
+from gradatim.data.textfile import decompressed, open_bytes, open_text
 from gradatim.engine.atomic import atomic_file
 from gradatim.errors import DataError
 from gradatim.vectors.table import WordVectors
@@ -83,11 +83,18 @@ def _text(path: Path, data: bytes, width: int | None, count: int | None) -> Word
             raise DataError(
                 f"{path}, line {number + skipped}: a word and {width} numbers belong here, not '{shown}'"
             ) from None
+    if count is not None and words and all(" " in word for word in words):
+        raise DataError(f"{path}: the first line says {width} numbers to a word, every line holds more")
     return _checked(path, words, table, count)
 
 
 def _binary(path: Path, file: Any, count: int, width: int) -> WordVectors:
     data, at, size = file.read(), 0, 4 * width
+    if width < 1 or count > len(data) // size:
+        raise DataError(
+            f"{path}: the file ends within the {count:,} words of {width:,} numbers that its first line says; "
+            "fetch it again"
+        )
     words, table = [], np.empty((count, width), dtype=np.float32)
     for number in range(count):
         space = data.find(b" ", at)
@@ -96,6 +103,10 @@ def _binary(path: Path, file: Any, count: int, width: int) -> WordVectors:
         words.append(data[at:space].lstrip(b"\n").decode("utf-8", "replace"))
         at = space + 1 + size
         table[number] = np.frombuffer(data, dtype="<f4", count=width, offset=space + 1)
+    if data[at:].strip():
+        raise DataError(
+            f"{path}: more follows than the {count:,} words of {width:,} numbers of its first line"
+        )
     return _checked(path, words, table, count)
 
 
@@ -113,13 +124,19 @@ def _from_folder(folder: Path) -> WordVectors:
     if len(tables) != 1 or len(lists) != 1:
         raise DataError(f"{folder} must hold one .npy table and one .parquet or .txt list of its words")
     if lists[0].suffix == ".txt":
-        words = lists[0].read_text(encoding="utf-8").splitlines()
+        with open_text(lists[0]) as lines:
+            words = [line.rstrip("\r\n") for line in lines]
     else:
         words = _column(lists[0])
-    table = np.load(tables[0], allow_pickle=False, mmap_mode="r")
+    try:
+        table = np.load(tables[0], allow_pickle=False, mmap_mode="r")
+    except (ValueError, EOFError) as error:
+        raise DataError(f"{tables[0]} is no table of numbers: {error}") from error
     if table.ndim != 2 or len(table) != len(words):
         raise DataError(f"{tables[0]} has the shape {table.shape}, its list {len(words):,} words")
-    return WordVectors(words, table)
+    if table.dtype.kind != "f":
+        raise DataError(f"{tables[0]} holds {table.dtype}, not numbers with fractions")
+    return _checked(tables[0], words, table, None)
 
 
 def _column(path: Path) -> list[str]:

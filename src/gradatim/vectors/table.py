@@ -54,7 +54,7 @@ class WordVectors:
         Vectors are scaled to length 1 before they are added (Mikolov et al. 2013). Raises DataError for words
         that are not there.
         """
-        terms = parse(expression)
+        terms = [(1, expression)] if expression in self.rows else parse(expression)
         rows = [self._known(word) for _, word in terms]
         wanted = sum(sign * self.unit[row] for (sign, _), row in zip(terms, rows, strict=True))
         cosines = self.unit @ (wanted / max(float(np.linalg.norm(wanted)), 1e-12))

@@ -27,5 +27,8 @@ def test_a_series_is_forecast(tmp_path: Path) -> None:
     assert rows[0] == ["step", "quantile_0.1", "quantile_0.5", "quantile_0.9"]
     assert len(rows) == 1 + 8
     assert all(float(low) <= float(middle) <= float(high) for _, low, middle, high in rows[1:])
+    onto = CliRunner().invoke(app, [*command[:-2], str(file)])
+    assert onto.exit_code == 2
+    assert "is a file" in onto.output
     missing = CliRunner().invoke(app, ["forecast", str(tmp_path / "none.csv"), "--season", "8"])
     assert missing.exit_code == 2

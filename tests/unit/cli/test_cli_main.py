@@ -47,6 +47,13 @@ def test_broken_model_is_one_line_without_traceback(tmp_path: Path, command: str
     assert str(path) in result.stderr
 
 
+def test_what_the_system_refuses_is_one_line_without_traceback(tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_text("a b c\n")
+    result = run("lm", "train", tmp_path / "text.txt", "--order", 2, "--out", "/proc/lm.gradatim")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("error: /proc/")
+
+
 def process(*args: object, **options: object) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "gradatim", *map(str, args)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)  # type: ignore[call-overload, no-any-return]

@@ -59,6 +59,8 @@ def test_evaluate_as_json(file: Path, tmp_path: Path) -> None:
         (["near", "nowhere", "king"], "no word vectors 'nowhere'"),
         (["convert", "FILE", "v.npy"], ".txt or .bin"),
         (["picture", "FILE", "king", "man"], "three words"),
+        (["picture", "FILE", "king", "king", "king"], "three words"),
+        (["picture", "FILE", "king", "man", "woman", "--out", "p.xyz"], ".png"),
         (["picture", "FILE", "king", "man", "woman", "--method", "umap"], "pca or tsne"),
     ],
 )

@@ -91,7 +91,8 @@ def test_a_file_without_unknown_words_makes_them_nearly_impossible(tmp_path: Pat
         ("2=3", "2=4", r"line 15: 3 n-grams follow, the beginning of the file says 4"),
         ("ngram 2=3", "ngrams 2", r"line 5: here 'ngram 2=' and a count must stand"),
         ("\\3-grams:", "\\4-grams:", r"sections data, 1-grams:, 2-grams:, 4-grams:, end"),
-        ("\\end\\", "", r"part of it is missing"),
+        ("\\end\\", "", r"sections data, 1-grams:, 2-grams:, 3-grams:, in place of .* 3-grams:, end"),
+        ("-99\t<s>\t-0.3", "-99\t<s>\tinf", r"field 3 is no number"),
         ("-99\t<s>\t-0.3\n", "", r"4 n-grams follow"),
     ],
 )  # fmt: skip

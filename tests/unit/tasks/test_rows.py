@@ -14,8 +14,9 @@ import pytest
 from typer.testing import CliRunner
 
 from gradatim.cli import app
-from gradatim.errors import ConfigError
-from gradatim.tasks.rows import answer_rows, flat, read_inputs
+from gradatim.errors import ConfigError, DataError
+from gradatim.pipelines.calls import InputError
+from gradatim.tasks.rows import answer_rows, read_inputs, single
 
 TEXTS = [f"a text, number {i}\nwith two lines" for i in range(600)]
 
@@ -93,10 +94,69 @@ def test_questions_and_contexts_are_found_by_name(tmp_path: Path) -> None:
 
 
 def test_answers_become_columns_where_they_can() -> None:
-    assert flat({"label": "a", "score": 1.0}) == {"label": "a", "score": 1.0}
-    assert flat([{"summary_text": "short"}]) == {"summary_text": "short"}
-    assert flat([{"label": "a"}, {"label": "b"}]) == {"answer": '[{"label": "a"}, {"label": "b"}]'}
-    assert flat("plain") == {"answer": "plain"}
+    assert single({"label": "a", "score": 1.0}) == {"label": "a", "score": 1.0}
+    assert single([{"summary_text": "short"}]) == {"summary_text": "short"}
+    assert single([{"label": "a"}, {"label": "b"}]) is None
+    assert single("plain") is None
+
+
+def read_back(path: Path) -> list[dict[str, Any]]:
+    match path.suffix:
+        case ".csv":
+            return list(csv.DictReader(io.StringIO(path.read_text())))
+        case ".jsonl":
+            return [json.loads(line) for line in path.read_text().splitlines()]
+        case _:
+            rows: list[dict[str, Any]] = pq.read_table(path).to_pylist()
+            return rows
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+def test_rows_with_one_answer_and_rows_with_several_lose_none(tmp_path: Path, suffix: str) -> None:
+    source, out = tmp_path / "in.csv", tmp_path / f"out{suffix}"
+    source.write_text('text\n"ann met bo"\nann\n""\n')
+
+    def words(texts: Sequence[str]) -> Iterator[Any]:
+        return ([{"word": word} for word in text.split()] for text in texts)
+
+    answer_rows(words, read_inputs("ner", source), out, facts={})
+    found = [row["answer"] for row in read_back(out)]
+    found = [json.loads(answer) if isinstance(answer, str) else answer for answer in found]
+    assert found == [[{"word": "ann"}, {"word": "met"}, {"word": "bo"}], [{"word": "ann"}], []]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+def test_columns_of_the_table_are_kept_whatever_they_are_called_and_hold(tmp_path: Path, suffix: str) -> None:
+    source, out = tmp_path / "in.jsonl", tmp_path / f"out{suffix}"
+    rows = [{"text": "a", "answer": 1, "label": "x"}, {"text": "b", "answer": "two", "label": None}]
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    answer_rows(lengths, read_inputs("text-classification", source, text="text"), out, facts={})
+    found = read_back(out)
+    assert [str(row["answer"]) for row in found] == ["1", "two"]
+    assert [row["label"] or None for row in found] == ["x", None]
+    last = [row["answer_answer"] if suffix == ".jsonl" else row for row in found]
+    assert [row["label" if suffix == ".jsonl" else "answer_label"] for row in last] == ["short", "short"]
+
+
+def test_the_row_that_has_no_answer_is_named_and_a_run_without_answers_is_not_in_the_way(
+    tmp_path: Path,
+) -> None:
+    source, out = tmp_path / "in.csv", tmp_path / "out.jsonl"
+    source.write_text("text\n" + "fine\n" * 300 + "bad\n")
+
+    def stopping(texts: Sequence[str]) -> Iterator[Any]:
+        for number, text in enumerate(texts):
+            if text == "bad":
+                raise InputError(number, "no mask")
+            yield {"label": text}
+
+    with pytest.raises(DataError, match=r"in\.csv, line 302: no mask"):
+        answer_rows(stopping, read_inputs("ner", source), out, facts={})
+    out.with_name("out.jsonl.part").unlink()
+    source.write_text("text\nbad\n")
+    for _ in range(2):  # nothing was kept, so nothing has to be gone on with or removed
+        with pytest.raises(DataError, match="line 2"):
+            answer_rows(stopping, read_inputs("ner", source), out, facts={})
 
 
 def test_the_command_answers_a_file(tiny_artifact: Path, tmp_path: Path) -> None:

@@ -99,6 +99,15 @@ def test_odd_texts_are_read_whole_alone_and_together(name: str) -> None:
     assert task.cut_tokens == 0
 
 
+def test_what_cannot_be_read_is_counted_from_the_first_input_of_a_call() -> None:
+    task = TextClassification(reader(per_row=True))
+    for inputs in (["mat"] * 70 + [None], (None if i == 70 else "mat" for i in range(90))):
+        with pytest.raises(DataError, match="input 70 "):
+            list(task(inputs))
+    with pytest.raises(DataError, match="input 2 "):
+        task([{"text": "mat", "text_pair": "cat"}, "mat", {"txt": "mat"}], batch_size=2)
+
+
 @pytest.mark.parametrize("name", TASKS)
 def test_what_is_no_text_and_what_is_no_option_is_named(name: str) -> None:
     task, _ = TASKS[name]
@@ -111,6 +120,13 @@ def test_what_is_no_text_and_what_is_no_option_is_named(name: str) -> None:
         task(["a"], batch_size=0)
     with pytest.raises(ConfigError, match="return_tensors"):
         task("a", return_tensors=True)
+
+
+def test_a_model_without_entailment_is_told_of(caplog: pytest.LogCaptureFixture) -> None:
+    ZeroShotClassification(reader(per_row=True, labels=("contradiction", "neutral", "entailment")))
+    assert not caplog.records
+    ZeroShotClassification(reader(per_row=True))
+    assert "'c'" in caplog.text
 
 
 def test_a_generator_is_read_no_further_than_asked() -> None:
@@ -141,7 +157,15 @@ def test_questions_come_in_every_form() -> None:
     for wrong in ({"question": " ", "context": "a"}, {"question": "a", "context": ""}, {"question": "a"}):
         with pytest.raises(DataError):
             ask(wrong)
-    for wrong in ({"top_k": 0}, {"max_answer_len": 0}, {"doc_stride": 23}):
+    with pytest.raises(DataError, match="context must be a string"):
+        ask(question="who?", context=5)
+    for wrong in (
+        {"top_k": 0},
+        {"max_answer_len": 0},
+        {"doc_stride": 23},
+        {"max_seq_len": 0},
+        {"max_seq_len": 3},
+    ):
         with pytest.raises(ConfigError):
             ask(asked, **wrong)
 
@@ -160,7 +184,7 @@ def test_no_answer_is_one_where_it_may_be() -> None:
 
 def test_masks_labels_and_strategies_must_be_there() -> None:
     fill = TASKS["masks"][0]
-    with pytest.raises(DataError, match=r"text 1 .* has no \[MASK\]"):
+    with pytest.raises(DataError, match=r"input 1 .* has no \[MASK\]"):
         fill(["[MASK]", "cat"])
     assert [len(found) for found in fill(["[MASK] cat [MASK]", "[MASK]"])] == [2, 5]
     with pytest.raises(ConfigError, match="targets"):
@@ -214,6 +238,7 @@ def test_an_encoder_sorts_by_likeness_to_the_labels() -> None:
     assert sort("a cat", labels)["labels"][0] == sort(["a cat"], labels)[0]["labels"][0]
     assert encoder.session.calls == calls + 5, "labels known from the last call are not read again"
     assert sort("cat", "cat")["scores"][0] > 0.99
+    assert sort(sequences="a cat", candidate_labels=labels) == sort("a cat", labels)
     with pytest.raises(ConfigError, match=r"no \{\}"):
         sort("cat", labels, hypothesis_template="so")
 

@@ -67,6 +67,28 @@ def test_a_call_wins_over_the_task_and_the_task_over_the_model() -> None:
     assert "num_beams" not in merged({"num_beams": 4}, {"do_sample": True})
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"num_beams": 0}, {"num_beams": 1.5}, {"num_return_sequences": 0}, {"max_new_tokens": "5"},
+        {"max_new_tokens": 0}, {"temperature": "hot", "do_sample": True}, {"top_k": 1.5}, {"seed": -1}, {"seed": 1.5},
+        {"length_penalty": "a"}, {"bad_words_ids": "the"}, {"temperature": float("nan"), "do_sample": True},
+        {"temperature": 0, "do_sample": True}, {"top_p": 2}, {"repetition_penalty": -1.0},
+    ],
+)  # fmt: skip
+def test_a_wrong_setting_is_told_by_the_name_it_was_given_by(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=next(iter(wrong)).partition("_penalty")[0]):
+        Text2TextGeneration(copies())("a cat", **wrong)
+
+
+def test_a_temperature_of_zero_is_the_likeliest_text() -> None:
+    assert Text2TextGeneration(copies())("a cat", temperature=0.0) == [{"generated_text": "a cat"}]
+
+
+def test_half_a_surrogate_pair_is_read_over() -> None:
+    assert len(Text2TextGeneration(copies())("a \ud800 cat")) == 1
+
+
 def test_settings_become_a_search() -> None:
     search = to_search({"max_length": 9, "min_length": 6, "early_stopping": True}, end=1, read=4)
     assert (search.max_length, search.min_length, search.stop) == (5, 3, "first")

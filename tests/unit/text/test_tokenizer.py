@@ -124,6 +124,7 @@ def test_words_and_characters_are_those_of_the_text() -> None:
     assert found.tokens == ["the", "<unk>", "<unk>", "</s>", "cat's"]
     assert found.ids[1] == found.ids[2] == words.token_to_id("<unk>") == 0
     assert words.decode(words.encode("the cat sat").ids) == "the cat sat"
+    assert train_tokenizer(lines, preset("word"), 5).get_vocab_size() == 5
     characters = train_tokenizer(["a b\nc", "na\u00efve"], preset("character"), 100)
     text = "cab\n \u00ef"
     assert characters.encode(text).tokens == list(text)

@@ -32,8 +32,8 @@ def test_the_frame_knows_only_what_came_before() -> None:
     frame = Frame.of(values, 3)
     features, targets = frame.known(values)
     assert len(features) == len(targets) == 6
-    np.testing.assert_allclose(targets * frame.unit, values[4:] - values[1:7])
-    np.testing.assert_allclose(features[:, 0] * frame.unit, values[3:9] - values[:6], rtol=1e-6)
+    np.testing.assert_allclose(targets * frame.unit + frame.drift, values[4:] - values[1:7])
+    np.testing.assert_allclose(features[:, 0] * frame.unit + frame.drift, values[3:9] - values[:6], rtol=1e-6)
     np.testing.assert_allclose(features[:, 1] * frame.unit, values[3:9] - values[1:7], rtol=1e-6)
     np.testing.assert_allclose(
         features[:, 2] * frame.deviation + frame.mean, values[1:7], rtol=1e-5, atol=1e-5
@@ -75,6 +75,13 @@ def test_a_season_with_a_trend_is_learned() -> None:
     assert (np.diff(trial.forecasts["network"], axis=-1) >= 0).all()
 
 
+def test_a_trend_far_above_the_noise_is_gone_on_with() -> None:
+    rising = 40 * wave(240, noise=0.0) + np.random.default_rng(0).normal(0, 0.3, 240)  # 4.8 a season
+    scores = try_out(rising, 12, horizon=12, context=48, epochs=3).scores
+    assert scores["network"].mae < 0.25 * scores["seasonal naive"].mae
+    assert scores["network"].coverage > 0.5
+
+
 def test_a_forecast_reads_nothing_after_its_origin_and_repeats() -> None:
     torch.manual_seed(0)
     values = wave(100)
@@ -114,14 +121,24 @@ def test_a_series_is_read_with_its_gaps_filled(tmp_path: Path) -> None:
     assert "1 missing" in series.notes[1]
 
 
+def test_what_is_missing_at_the_ends_is_not_made_up(tmp_path: Path) -> None:
+    rows = ["d0,", "d1,1.5", "d2,", "d3,2.5", "d4,1", "d5,1", "d6,", "d7,"]
+    series = load_series(write(tmp_path / "a.csv", "day,value\n" + "\n".join(rows) + "\n"), "value")
+    np.testing.assert_array_equal(series.values, [1.5, 2.0, 2.5, 1, 1])
+    assert series.labels == ("d1", "d2", "d3", "d4", "d5")
+    assert "3 rows" in series.notes[1]
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("a,b\n1,4\n3,2\n2,9\n", "columns of numbers are a, b"),
-        ("day,a\nmon,1\ntue,x\nwed,2\n", "none"),
-        ("day,a\nmon,1\ntue,\nwed,\nthu,2\n", "2 of 4 values are missing"),
+        ("a,b\n1,4\n3,2\n2,9\n", "'a', 'b'"),
+        ("day,a\nmon,1\ntue,x\nwed,2\n", "line 3: 'x' is not a number"),
+        ("day,a\nmon,one\ntue,two\nwed,2\n", "no column holds numbers"),
+        ("day,a\n", "no column holds numbers"),
+        ("day,a\nmon,1\ntue,\nwed,\nthu,2\nfri,\n", "2 of 4 values are missing"),
         ("day,a\n" + "x,1\n" * 3000 + "x,oops\n", "line 3002: 'oops' is not a number"),
-        ("day,a\nx,1\nx,inf\n", "none"),
+        ("day,a\nx,1\nx,inf\n", "line 3: 'inf' is not finite"),
     ],
 )
 def test_a_bad_series_is_refused(tmp_path: Path, text: str, said: str) -> None:
@@ -137,5 +154,5 @@ def test_an_unknown_column_is_refused_with_the_nearest(tmp_path: Path) -> None:
 def test_a_series_too_short_for_its_season_is_refused() -> None:
     with pytest.raises(DataError, match="too few"):
         try_out(wave(60), 24, horizon=2, context=10, epochs=1)
-    with pytest.raises(DataError, match="cannot hold a forecast"):
+    with pytest.raises(DataError, match="shorter horizon"):
         try_out(wave(60), 12, horizon=20, context=10, epochs=1)

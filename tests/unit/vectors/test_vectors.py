@@ -79,6 +79,7 @@ def test_a_folder_of_a_table_and_its_words(tmp_path: Path) -> None:
         (b"a 1\n\xff 2\n", r"line 2: the word is not UTF-8"),
         (b"", r"no word vectors"),
         (b"word\n", r"no word vectors"),
+        (b"2 1\na 1 2\nb 1 2\n", r"says 1 numbers to a word"),
     ],
 )
 def test_faults_name_their_line(tmp_path: Path, data: bytes, said: str) -> None:
@@ -86,6 +87,33 @@ def test_faults_name_their_line(tmp_path: Path, data: bytes, said: str) -> None:
     path.write_bytes(data)
     with pytest.raises(DataError, match=said):
         load_vectors(path)
+
+
+@pytest.mark.parametrize("head", [b"3 3", b"6 2", b"6 0", b"60 3", b"99999999999999 300"])
+def test_a_binary_file_whose_first_line_is_wrong_is_refused(tmp_path: Path, head: bytes) -> None:
+    save_vectors(tmp_path / "v.bin", VECTORS)
+    first, _, rest = (tmp_path / "v.bin").read_bytes().partition(b"\n")
+    assert first == b"6 3"
+    (tmp_path / "v.bin").write_bytes(head + b"\n" + rest)
+    with pytest.raises(DataError):
+        load_vectors(tmp_path / "v.bin")
+
+
+def test_a_folder_without_numbers_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "words.txt").write_text("a\nb\n")
+    for table in (np.full((2, 2), np.nan), np.array([["1", "2"]] * 2), np.ones((2, 2), dtype=object)):
+        np.save(tmp_path / "table.npy", table, allow_pickle=True)
+        with pytest.raises(DataError):
+            load_vectors(tmp_path)
+    (tmp_path / "table.npy").write_bytes(b"no table at all")
+    with pytest.raises(DataError, match="no table of numbers"):
+        load_vectors(tmp_path)
+
+
+def test_a_word_that_looks_like_a_sum_is_itself() -> None:
+    vectors = WordVectors(["New York", "York", "-", "x"], np.eye(4, dtype=np.float32))
+    assert {word for word, _ in vectors.near("New York")} == {"York", "-", "x"}
+    assert {word for word, _ in vectors.near("-")} == {"New York", "York", "x"}
 
 
 def test_a_binary_file_that_was_cut_off_is_refused(tmp_path: Path) -> None:
@@ -105,7 +133,9 @@ def test_similarity_counts_what_it_covers(tmp_path: Path) -> None:
     found = similarity(VECTORS, path)
     assert (found.name, found.covered, found.total) == ("SET", 3, 4)
     assert found.score == pytest.approx(100)
-    path.write_text("king queen\n")
+    path.write_text("king queen 3\nzebra man 5\n")
+    assert similarity(VECTORS, path).score is None  # of one pair there is no correlation
+    path.write_text("king queen nan\n")
     with pytest.raises(DataError, match="line 1: two words and a score"):
         similarity(VECTORS, path)
 
@@ -118,8 +148,10 @@ def test_analogies_by_section(tmp_path: Path) -> None:
     assert (royal.name, royal.score, royal.covered, royal.total) == ("royal", 100, 2, 2)
     assert (odd.covered, odd.total) == (1, 2)
     assert (every.name, every.covered, every.total) == ("all", 3, 4)
+    assert odd.score is not None
     assert every.score == pytest.approx((200 + odd.score) / 3)
-    assert analogies(VECTORS, path, limit=3)[-1].covered == 0  # queen is the fourth word
+    few = analogies(VECTORS, path, limit=3)[-1]  # queen is the fourth word
+    assert (few.covered, few.score) == (0, None)
     path.write_text(": x\na b c\n")
     with pytest.raises(DataError, match="line 2: four words"):
         analogies(VECTORS, path)
