@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gradatim.data.tables import Table
@@ -59,7 +59,7 @@ def choose_columns(
     if labelled and table.roles and not wanted["label"]:
         raise DataError(f"{table.where} holds text without labels; it can only serve as unlabelled text")
     at = {role: _index(table, name) for role, name in wanted.items() if name}
-    plain = {re.sub(r"[\W_]+", "", name.casefold()): i for i, name in enumerate(table.columns)}
+    plain = _plain(table)
     if "text" not in at and "text_pair" not in at:
         found = ((plain[a], plain[b]) for a, b in _PAIRS if a in plain and b in plain)
         at |= dict(zip(("text", "text_pair"), next(found, ()), strict=False))
@@ -93,12 +93,28 @@ def _listing(table: Table) -> str:
     return f"Columns: {', '.join(map(repr, table.columns))}"
 
 
+def find_column(table: Table, names: Iterable[str]) -> int | None:
+    """The column of the first of these names that there is, if not to the letter then but for case and punctuation."""
+    exact, plain = {name: i for i, name in enumerate(table.columns)}, _plain(table)
+    found = (exact.get(name, plain.get(plain_name(name))) for name in names)
+    return next((at for at in found if at is not None), None)
+
+
+def plain_name(name: str) -> str:
+    """A name without case and punctuation, by which columns are known."""
+    return re.sub(r"[\W_]+", "", name.casefold())
+
+
+def _plain(table: Table) -> dict[str, int]:
+    return {plain_name(name): i for i, name in enumerate(table.columns)}
+
+
 def _index(table: Table, name: str) -> int:
-    if name in table.columns:
-        return table.columns.index(name)
-    raise DataError(
-        f"{table.where}: no column {name!r}{did_you_mean(name, table.columns)}. {_listing(table)}"
-    )
+    at = find_column(table, [name])
+    if at is None:
+        near = did_you_mean(name, table.columns) or "."
+        raise DataError(f"{table.where}: no column {name!r}{near} {_listing(table)}")
+    return at
 
 
 def _longest(table: Table, free: Sequence[int]) -> tuple[int, str]:

@@ -28,7 +28,7 @@ ASKED = {
 FILED = "table-question-answering"  # its second column names files, beside the one that is read
 BY_HAND = ("multiple-choice", "sentence-similarity")  # tasks whose inputs are more than texts
 
-Row = tuple[Sequence[Any], Any]  # the cells of a row, and its answer
+Row = tuple[Sequence[Any], Mapping[str, Any]]  # the cells of a row, and its answer as columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,10 @@ def answer_rows(
             os.fsync(part.fileno())
             done += len(some)
             progress(len(some))
-    rows = ((cells, answer) for (_, cells), answer in zip(inputs.table.scan(), _kept(kept), strict=True))
+    told = _as_it_is if output.suffix.lower() == SUFFIXES[0] else _columns_of(kept)
+    rows = (
+        (cells, told(answer)) for (_, cells), answer in zip(inputs.table.scan(), _kept(kept), strict=True)
+    )
     try:
         with atomic_file(output) as handle:
             write(handle, inputs.table.columns, rows)
@@ -139,7 +142,20 @@ def flat(answer: Any) -> dict[str, Any]:
     inner = answer[0] if isinstance(answer, list) and len(answer) == 1 else answer
     if isinstance(inner, Mapping) and not any(isinstance(value, list | Mapping) for value in inner.values()):
         return dict(inner)
-    return {ANSWER: inner if isinstance(inner, str) else json.dumps(answer, ensure_ascii=False)}
+    return _as_json(inner if isinstance(inner, str) else answer)
+
+
+def _as_json(answer: Any) -> dict[str, Any]:
+    return {ANSWER: answer if isinstance(answer, str) else json.dumps(answer, ensure_ascii=False)}
+
+
+def _as_it_is(answer: Any) -> dict[str, Any]:
+    return {ANSWER: answer}
+
+
+def _columns_of(kept: Path) -> Callable[[Any], dict[str, Any]]:
+    """How answers become columns: `flat` where all get the same ones, else as JSON, so that none is lost."""
+    return flat if len({tuple(flat(answer)) for answer in _kept(kept)}) == 1 else _as_json
 
 
 def _writer(path: Path) -> Callable[[BinaryIO, Sequence[str], Iterator[Row]], None]:
@@ -157,15 +173,13 @@ def _writer(path: Path) -> Callable[[BinaryIO, Sequence[str], Iterator[Row]], No
 
 
 def _write_json_lines(handle: BinaryIO, columns: Sequence[str], rows: Iterator[Row]) -> None:
-    for cells, answer in rows:
-        record = {**dict(zip(columns, cells, strict=True)), ANSWER: answer}
+    for record in _records(columns, rows):
         handle.write((json.dumps(record, ensure_ascii=False, default=str) + "\n").encode("utf-8", "replace"))
 
 
 def _records(columns: Sequence[str], rows: Iterator[Row]) -> Iterator[dict[str, Any]]:
-    """Rows with their answers as columns; one that the table has already is called by the answer's name behind it."""
-    for cells, answer in rows:
-        found = flat(answer)
+    """Rows with their answers; a column that the table has already is called by the answer's name behind it."""
+    for cells, found in rows:
         own = {f"{ANSWER}_{name}" if name in columns else name: value for name, value in found.items()}
         yield {**dict(zip(columns, cells, strict=True)), **own}
 
@@ -174,9 +188,7 @@ def _write_csv(handle: BinaryIO, columns: Sequence[str], rows: Iterator[Row]) ->
     records = _records(columns, rows)
     first = next(records, None)
     text = io.TextIOWrapper(handle, "utf-8", errors="replace", newline="", write_through=True)
-    writer = csv.DictWriter(
-        text, columns if first is None else list(first), extrasaction="ignore", restval=""
-    )
+    writer = csv.DictWriter(text, columns if first is None else list(first))
     writer.writeheader()
     writer.writerows(records if first is None else chain([first], records))
     text.detach()

@@ -99,6 +99,32 @@ def test_answers_become_columns_where_they_can() -> None:
     assert flat("plain") == {"answer": "plain"}
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_no_answer_is_lost_where_rows_have_one_none_or_several(tmp_path: Path, suffix: str) -> None:
+    found = {"Ada": [{"word": "Ada"}], "nobody": [], "Ada and Bob": [{"word": "Ada"}, {"word": "Bob"}]}
+    source, out = tmp_path / "texts.txt", tmp_path / f"out{suffix}"
+    source.write_text("\n".join(found) + "\n")
+    answer_rows(lambda texts: [found[text] for text in texts], read_inputs("ner", source), out, facts={})
+    rows = (
+        pq.read_table(out).to_pylist()
+        if suffix == ".parquet"
+        else list(csv.DictReader(out.read_text().splitlines()))
+    )
+    assert [json.loads(row["answer"]) for row in rows] == list(found.values())
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+def test_a_column_called_as_the_answer_stays(tmp_path: Path, suffix: str) -> None:
+    source, out = tmp_path / "texts.csv", tmp_path / f"out{suffix}"
+    source.write_text("text,answer\none,mine\n")
+    answer_rows(
+        lambda texts: ["its"] * len(texts), read_inputs("translation", source, text="text"), out, facts={}
+    )
+    lines = out.read_text().splitlines()
+    row = json.loads(lines[0]) if suffix == ".jsonl" else next(csv.DictReader(lines))
+    assert row == {"text": "one", "answer": "mine", "answer_answer": "its"}
+
+
 def test_the_command_answers_a_file(tiny_artifact: Path, tmp_path: Path) -> None:
     (tmp_path / "in.txt").write_text("a fine film\na dull one\n")
     out = tmp_path / "o.csv"
