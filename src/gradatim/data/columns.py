@@ -25,6 +25,8 @@ _LABELS = (
 )  # fmt: skip
 _TITLES = {"text": "text", "text_pair": "second text", "label": "label"}
 _MOST_LABELS = 0.5  # a column with more distinct values per row than this is no label
+_LONGEST_LABEL = 100  # characters on average: what is longer is text
+_LISTED = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +82,14 @@ def choose_columns(
             at[role], how[role] = guess(table, [i for i in range(len(table.columns)) if i not in at.values()])
     if len(set(at.values())) < len(at):
         raise DataError(f"{table.where}: text, pair and label must be different columns. {_listing(table)}")
-    notes = (
+    notes = [
         f"{title} column: {table.columns[at[role]]!r} ({how.get(role, 'by its name')})"
         for role, title in _TITLES.items()
         if role in at and not table.roles
-    )
+    ]
+    rest = [repr(name) for i, name in enumerate(table.columns) if i not in at.values()]
+    if labelled and rest and not table.roles:
+        notes.append(f"columns not used: {', '.join(rest[:_LISTED])}{', ...' * (len(rest) > _LISTED)}")
     names = table.names.get(table.columns[at["label"]], {}) if labelled else {}
     return Columns(at["text"], at.get("text_pair"), at.get("label"), names, tuple(notes))
 
@@ -130,14 +135,22 @@ def _longest(table: Table, free: Sequence[int]) -> tuple[int, str]:
 
 def _fewest(table: Table, free: Sequence[int]) -> tuple[int, str]:
     """The column with the fewest distinct values, two at least."""
+    if not free:
+        raise DataError(
+            f"{table.where}: beside its one column, {table.columns[0]!r}, a label is needed in a column of its own. "
+            "Words with tags stand a word and its tag a line, a blank line after each sentence; "
+            "the two files of a parallel text are named as one, train.{en,fr}"
+        )
     sample = table.sample()
-    counts = {i: len({repr(row[i]) for row in sample}) for i in free}
+    values = {i: {str(row[i]) for row in sample} for i in free}
+    counts = {i: len(values[i]) for i in free}
     most = max(2, _MOST_LABELS * len(sample))
-    fitting = sorted((i for i in free if 2 <= counts[i] <= most), key=lambda i: counts[i])
+    short = [i for i in free if sum(map(len, values[i])) <= _LONGEST_LABEL * counts[i]]
+    fitting = sorted((i for i in short if 2 <= counts[i] <= most), key=lambda i: counts[i])
     if not fitting:
         raise DataError(
-            f"{table.where}: no column looks like a label (few values, each seen often); "
-            f"name it with label. {_listing(table)}"
+            f"{table.where}: no column looks like a label (few values, each seen often); name it with label, "
+            f"or what is to be written from a text with target. {_listing(table)}"
         )
     how = f"guessed: {counts[fitting[0]]} distinct values in the first {len(sample)} rows"
     others = ", ".join(repr(table.columns[i]) for i in fitting[1:])

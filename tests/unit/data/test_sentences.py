@@ -31,11 +31,18 @@ def write(path: Path, text: str) -> Path:
         ("a.txt", "\n\n", False),
         ("a.txt", "vitamin O\n\n", False),
         ("a.csv", TAGGED, False),
+        ("a.txt", TAGGED + "Anna b-PER\nand\n", True),  # to be told of by their lines
+        ("a.conll", "vitamin O\n", True),
     ],
 )
 def test_what_a_file_holds_tells(tmp_path: Path, name: str, text: str, wanted: bool) -> None:
     assert is_tagged(write(tmp_path / name, text)) is wanted
     assert not is_tagged(str(tmp_path / "absent.txt"))
+
+
+def test_a_tag_misspelt_is_told_of_by_its_line(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="line 6: the tag 'b-PER' of 'Anna'"):
+        load_tagged(write(tmp_path / "a.txt", TAGGED + "Anna b-PER\n"))
 
 
 def test_a_folder_is_told_by_its_training_file(tmp_path: Path) -> None:
