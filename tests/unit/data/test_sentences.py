@@ -60,6 +60,14 @@ def test_a_folder_is_told_by_its_training_file(tmp_path: Path) -> None:
     assert "evaluated on dev" in note
 
 
+def test_tags_that_a_model_does_not_have_are_told(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.txt", TAGGED)
+    _, notes = load_tagged_examples(path, known=("O", "B-LOC"))
+    assert any("1 tags are none that the model has" in note and "B-ORG" in note for note in notes)
+    with pytest.raises(DataError, match="none of its tags"):
+        load_tagged_examples(path, known=("O", "B-PER"))
+
+
 def test_words_and_tags_come_back_from_their_strings(tmp_path: Path) -> None:
     corpus = load_tagged(
         write(tmp_path / "a.txt", "New York\tB-LOC\n!\tO\n\nRome\tB-LOC\n\n"), dev=tmp_path / "a.txt"
