@@ -71,7 +71,7 @@ def _judged(
     artifact = read_artifact(model)
     task = artifact.task
     if task.kind == "tagging":
-        examples, notes = load_tagged_examples(data, split)
+        examples, notes = load_tagged_examples(data, split, known=task.labels)
         evaluation = evaluate_tags(open_tagger(artifact, threads=threads), examples)
     elif task.kind in ("span", "choice"):
         spans = task.kind == "span"

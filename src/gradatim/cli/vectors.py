@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -118,12 +119,7 @@ def evaluate(
     vectors = _load(source)
     found: list[tuple[str, Result]] = []
     if folder:
-        sets = sorted(folder.glob("*.txt")) if folder.is_dir() else [folder]
-        if not sets:
-            raise DataError(
-                f"{folder} holds no similarity set, a .txt file of two words and a score on each line"
-            )
-        found += [("similarity", compare(vectors, path)) for path in sets]
+        found += [("similarity", compare(vectors, path)) for path in _sets(folder)]
     if file:
         found += [("analogies", result) for result in solve(vectors, file, limit=limit)]
     if not found:
@@ -132,25 +128,23 @@ def evaluate(
         )
     if as_json:
         for kind, one in found:
-            facts = {
-                "test": kind,
-                "name": one.name,
-                "score": one.score,
-                "covered": one.covered,
-                "total": one.total,
-            }
-            print(json.dumps(facts))
+            print(json.dumps({"test": kind, **asdict(one)}))
         return
     table = Table("test", "", "score", "covered", "of", box=box.SIMPLE_HEAD)
     for kind, one in found:
-        table.add_row(
-            kind,
-            one.name,
-            "-" if one.score is None else f"{one.score:.1f}",
-            f"{one.covered:,}",
-            f"{one.total:,}",
-        )
+        score = "-" if one.score is None else f"{one.score:.1f}"
+        table.add_row(kind, one.name, score, f"{one.covered:,}", f"{one.total:,}")
     Console().print(table)
+
+
+def _sets(folder: Path) -> list[Path]:
+    """The similarity sets in a folder, or the one that is named."""
+    sets = sorted(folder.glob("*.txt")) if folder.is_dir() else [folder]
+    if not sets:
+        raise DataError(
+            f"{folder} holds no similarity set, a .txt file of two words and a score on each line"
+        )
+    return sets
 
 
 @app.command()

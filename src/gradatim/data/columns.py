@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gradatim.data.tables import Table
@@ -25,6 +25,8 @@ _LABELS = (
 )  # fmt: skip
 _TITLES = {"text": "text", "text_pair": "second text", "label": "label"}
 _MOST_LABELS = 0.5  # a column with more distinct values per row than this is no label
+_LONGEST_LABEL = 100  # characters on average: what is longer is text
+_LISTED = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ def choose_columns(
     if labelled and table.roles and not wanted["label"]:
         raise DataError(f"{table.where} holds text without labels; it can only serve as unlabelled text")
     at = {role: _index(table, name) for role, name in wanted.items() if name}
-    plain = {re.sub(r"[\W_]+", "", name.casefold()): i for i, name in enumerate(table.columns)}
+    plain = _plain(table)
     if "text" not in at and "text_pair" not in at:
         found = ((plain[a], plain[b]) for a, b in _PAIRS if a in plain and b in plain)
         at |= dict(zip(("text", "text_pair"), next(found, ()), strict=False))
@@ -80,25 +82,50 @@ def choose_columns(
             at[role], how[role] = guess(table, [i for i in range(len(table.columns)) if i not in at.values()])
     if len(set(at.values())) < len(at):
         raise DataError(f"{table.where}: text, pair and label must be different columns. {_listing(table)}")
-    notes = (
+    notes = () if table.roles else _notes(table, at, how, labelled)
+    names = table.names.get(table.columns[at["label"]], {}) if labelled else {}
+    return Columns(at["text"], at.get("text_pair"), at.get("label"), names, notes)
+
+
+def _notes(table: Table, at: Mapping[str, int], how: Mapping[str, str], labelled: bool) -> tuple[str, ...]:
+    """Which columns were taken, and which of a labelled table were not."""
+    notes = [
         f"{title} column: {table.columns[at[role]]!r} ({how.get(role, 'by its name')})"
         for role, title in _TITLES.items()
-        if role in at and not table.roles
-    )
-    names = table.names.get(table.columns[at["label"]], {}) if labelled else {}
-    return Columns(at["text"], at.get("text_pair"), at.get("label"), names, tuple(notes))
+        if role in at
+    ]
+    rest = [repr(name) for i, name in enumerate(table.columns) if i not in at.values()]
+    if labelled and rest:
+        notes.append(f"columns not used: {', '.join(rest[:_LISTED])}{', ...' * (len(rest) > _LISTED)}")
+    return tuple(notes)
 
 
 def _listing(table: Table) -> str:
     return f"Columns: {', '.join(map(repr, table.columns))}"
 
 
+def find_column(table: Table, names: Iterable[str]) -> int | None:
+    """The column of the first of these names that there is, if not to the letter then but for case and punctuation."""
+    exact, plain = {name: i for i, name in enumerate(table.columns)}, _plain(table)
+    found = (exact.get(name, plain.get(plain_name(name))) for name in names)
+    return next((at for at in found if at is not None), None)
+
+
+def plain_name(name: str) -> str:
+    """A name without case and punctuation, by which columns are known."""
+    return re.sub(r"[\W_]+", "", name.casefold())
+
+
+def _plain(table: Table) -> dict[str, int]:
+    return {plain_name(name): i for i, name in enumerate(table.columns)}
+
+
 def _index(table: Table, name: str) -> int:
-    if name in table.columns:
-        return table.columns.index(name)
-    raise DataError(
-        f"{table.where}: no column {name!r}{did_you_mean(name, table.columns)}. {_listing(table)}"
-    )
+    at = find_column(table, [name])
+    if at is None:
+        near = did_you_mean(name, table.columns) or "."
+        raise DataError(f"{table.where}: no column {name!r}{near} {_listing(table)}")
+    return at
 
 
 def _longest(table: Table, free: Sequence[int]) -> tuple[int, str]:
@@ -114,14 +141,22 @@ def _longest(table: Table, free: Sequence[int]) -> tuple[int, str]:
 
 def _fewest(table: Table, free: Sequence[int]) -> tuple[int, str]:
     """The column with the fewest distinct values, two at least."""
+    if not free:
+        raise DataError(
+            f"{table.where}: beside its one column, {table.columns[0]!r}, a label is needed in a column of its own. "
+            "Words with tags stand a word and its tag a line, a blank line after each sentence; "
+            "the two files of a parallel text are named as one, train.{en,fr}"
+        )
     sample = table.sample()
-    counts = {i: len({repr(row[i]) for row in sample}) for i in free}
+    values = {i: {str(row[i]) for row in sample} for i in free}
+    counts = {i: len(values[i]) for i in free}
     most = max(2, _MOST_LABELS * len(sample))
-    fitting = sorted((i for i in free if 2 <= counts[i] <= most), key=lambda i: counts[i])
+    short = [i for i in free if sum(map(len, values[i])) <= _LONGEST_LABEL * counts[i]]
+    fitting = sorted((i for i in short if 2 <= counts[i] <= most), key=lambda i: counts[i])
     if not fitting:
         raise DataError(
-            f"{table.where}: no column looks like a label (few values, each seen often); "
-            f"name it with label. {_listing(table)}"
+            f"{table.where}: no column looks like a label (few values, each seen often); name it with label, "
+            f"or what is to be written from a text with target. {_listing(table)}"
         )
     how = f"guessed: {counts[fitting[0]]} distinct values in the first {len(sample)} rows"
     others = ", ".join(repr(table.columns[i]) for i in fitting[1:])

@@ -10,12 +10,13 @@ from itertools import chain, combinations
 
 import numpy as np
 
-from gradatim.data.columns import Columns, choose_columns
+from gradatim.data.columns import Columns, choose_columns, find_column
 from gradatim.data.labels import Reading
 from gradatim.data.rows import NoRowsError, Rows, arrow_rows, listed, read_rows
 from gradatim.data.source import PathLike, find_source
 from gradatim.data.splits import shared_rows, split_rows, strata
 from gradatim.data.tables import Table
+from gradatim.data.tagged import is_tag
 from gradatim.errors import DataError
 from gradatim.types import Corpus, Examples, Task
 
@@ -178,6 +179,9 @@ def _read(tables: Mapping[str, Table], columns: Columns, notes: list[str]) -> di
     for name in ("train", "dev", "test"):
         if name not in tables:
             continue
+        if name == "test" and label and find_column(tables[name], [label]) is None:
+            notes.append(f"test: not used: {tables[name].where} has no column {label!r}")
+            continue
         same = choose_columns(tables[name], text=text, text_pair=pair, label=label, pairs=pair is not None)
         try:
             splits[name], left_out = read_rows(tables[name], same, name)
@@ -206,6 +210,11 @@ def _task(train: Rows, reading: Reading) -> Task:
         only = f"only one: {names[0]!r}" if names else "none"
         raise DataError(
             f"{train.where}: at least two different labels are needed to learn from, the data has {only}"
+        )
+    if "O" in names and all(map(is_tag, names)):
+        raise DataError(
+            f"{train.where}: its labels ({listed(names)}) are tags of words, which are read from a text file with a "
+            "word and its tag a line, a blank line after each sentence"
         )
     return Task(names, multi_label=reading.multi_label, pairs=train.paired)
 

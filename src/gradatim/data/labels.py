@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from gradatim.data.literal import read_literal
 from gradatim.errors import DataError
 from gradatim.types import Array, Task
 
@@ -25,14 +26,14 @@ class Reading:
     `places` holds every distinct value, as JSON, and the place where it stands first. `names` maps raw
     labels to the names they get, in the order the classes are to have; raw labels it does not know keep
     their own name. With a `task` its labels settle whether values are joined. Raises DataError where one
-    column mixes kinds of labels, naming the first place of each, and for fractional numbers.
+    column mixes kinds of labels, naming the first place of each, for fractional numbers and for objects.
     """
 
     def __init__(
         self, places: Mapping[str, str], names: Mapping[str, str] | None = None, task: Task | None = None
     ) -> None:
         self._names = names or {}
-        contents = {value: json.loads(value) for value in places}
+        contents = {value: read_literal(json.loads(value)) for value in places}
         strings = [content for content in contents.values() if isinstance(content, str)]
         lists = any(isinstance(content, list) for content in contents.values())
         self.separator = None
@@ -110,7 +111,7 @@ def targets(task: Task, label_sets: Sequence[tuple[str, ...]]) -> Array:
 
 
 def _refuse_mixture(kinds: Mapping[str, str], places: Mapping[str, str]) -> None:
-    """Raise DataError for fractions, and when there is more than one kind, naming the first of each."""
+    """Raise DataError for what is no label, and when there is more than one kind, naming the first of each."""
     first: dict[str, str] = {}
     for value, kind in kinds.items():
         first.setdefault(kind, value)
@@ -118,6 +119,11 @@ def _refuse_mixture(kinds: Mapping[str, str], places: Mapping[str, str]) -> None
             raise DataError(
                 f"{places[value]}: the label {value} is a fractional number, and classes are wanted: "
                 "choose another column with label, or turn the numbers into classes"
+            )
+        if "object" in kind:
+            raise DataError(
+                f"{places[value]}: the label {value:.80} is an object or a list in a list, and names are wanted: "
+                "choose another column with label, or write the name of the class in its place"
             )
     first.pop("empty list", None)
     if len(first) > 1:

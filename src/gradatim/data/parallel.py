@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,6 +38,7 @@ def load_parallel(
     a table, folder, catalog name or hub id with a column for each side, `text` and `text_pair`. Raises DataError
     where two files do not have as many lines, naming both numbers and where the lines stop to fit.
     """
+    said: Sequence[str] = ()
     if BRACES.search(source):
         splits = {"train": read_pair(*(Path(name).expanduser() for name in both(source)))}
     elif source in SETS or source.rpartition("/")[0] in SETS:
@@ -47,8 +48,8 @@ def load_parallel(
                 raise DataError(f"{source!r} is no parallel text")
             splits[split] = read_pair(*files)
     else:
-        splits = {split: Parallel(*columns) for split, columns in _columns(source, text, text_pair)}
-    notes = []
+        splits, said = _columns(source, text, text_pair)
+    notes = [*said]
     for split, pairs in list(splits.items()):
         kept = [i for i, (one, other) in enumerate(zip(*pairs, strict=True)) if one.strip() and other.strip()]
         if not kept:
@@ -104,10 +105,12 @@ def misfit(sources: list[str], targets: list[str]) -> int:
 
 def _columns(
     source: str, text: str | None, text_pair: str | None
-) -> Iterator[tuple[str, tuple[list[str], list[str]]]]:
+) -> tuple[dict[str, Parallel], Sequence[str]]:
+    """Both sides of every split, and which columns were taken."""
     tables = find_source(source).tables
     columns = choose_columns(tables["train"], text=text, text_pair=text_pair, labelled=False, pairs=True)
+    splits = {}
     for split, table in tables.items():
         data = arrow_rows(table, columns)
-        rows = [(one or "", other or "") for one, other in zip(data["text"][:], data["pair"][:], strict=True)]
-        yield split, ([one for one, _ in rows], [other for _, other in rows])
+        splits[split] = Parallel(*([one or "" for one in data[side][:]] for side in ("text", "pair")))
+    return splits, columns.notes

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import ast
-import json
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from gradatim.data.annotated import read_json
+from gradatim.data.columns import find_column
+from gradatim.data.literal import read_literal
 from gradatim.data.tables import Table, open_table
 from gradatim.data.textfile import decompressed, open_text
 from gradatim.errors import DataError
@@ -20,7 +21,8 @@ SLOTS = ("people", "date", "time", "first_name", "last_name")  # of Restaurant-8
 SUBJQA = ("q_review_id", "question", "review", "human_ans_indices", "human_ans_spans")
 TABLES = (".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".parquet")
 SUFFIXES = (".json", *TABLES)
-ANSWERS, START = ("answers", "answer"), "answer_start"  # columns of a plain table
+START = "answer_start"
+PLAIN = (("question",), ("context",), ("answers", "answer"))  # columns of a plain table
 _NOT_FOUND = "ANSWERNOTFOUND"
 _JSON = re.compile(r'"(paragraphs|userInput)"\s*:')
 _HEAD = 1 << 16  # characters of a JSON file that tell what it is
@@ -58,7 +60,7 @@ def read_questions(path: Path) -> list[Question]:
     else:
         content = read_json(path)
         try:
-            found = list(_squad(content) if isinstance(content, dict) else _restaurant8k(content))
+            found = list(_squad(content, path) if isinstance(content, dict) else _restaurant8k(content))
         except (KeyError, TypeError, AttributeError) as error:
             raise DataError(
                 f"{path} is JSON neither as SQuAD nor as Restaurant-8k has it ({type(error).__name__}: {error})"
@@ -82,19 +84,20 @@ def looks_asked(path: Path) -> bool:
             return _JSON.search(stream.read(_HEAD)) is not None
     if suffix not in TABLES:
         return False
-    columns = open_table(path).columns
-    return {*SUBJQA} <= {*columns} or (
-        {"question", "context"} <= {*columns} and any(name in columns for name in ANSWERS)
-    )
+    table = open_table(path)
+    return {*SUBJQA} <= {*table.columns} or None not in [find_column(table, names) for names in PLAIN]
 
 
-def _squad(content: Mapping[str, Any]) -> Iterator[Question]:
+def _squad(content: Mapping[str, Any], path: Path) -> Iterator[Question]:
     for article in content["data"]:
         for paragraph in article["paragraphs"]:
             context = paragraph["context"]
             for row in paragraph["qas"]:
-                spans = [(a["answer_start"], a["answer_start"] + len(a["text"])) for a in row["answers"]]
-                yield Question(row["question"], context, tuple(spans), article.get("title", ""))
+                where = f"{path}, question {row['question']!r:.200} of article {article.get('title', '')!r}"
+                if "answers" not in row:
+                    raise DataError(f"{where}: it has no answers; where there is none write an empty list")
+                spans = tuple(_span(context, *one, where) for one in _stated(row["answers"], None, where))
+                yield Question(row["question"], context, spans, article.get("title", ""))
 
 
 def _restaurant8k(content: list[Mapping[str, Any]]) -> Iterator[Question]:
@@ -108,7 +111,7 @@ def _restaurant8k(content: list[Mapping[str, Any]]) -> Iterator[Question]:
 
 
 def _subjqa(table: Table) -> Iterator[Question]:
-    places = _places(table, SUBJQA)
+    places = _places(table, [(name,) for name in SUBJQA])
     contents: dict[str, tuple[str, str]] = {}
     answers: dict[str, list[tuple[int, int]]] = {}
     for line, cells in table.scan():
@@ -130,9 +133,8 @@ def _subjqa(table: Table) -> Iterator[Question]:
 
 
 def _plain(table: Table) -> Iterator[Question]:
-    name = next((name for name in ANSWERS if name in table.columns), ANSWERS[0])
-    places = _places(table, ("question", "context", name))
-    start = table.columns.index(START) if START in table.columns else None
+    places = _places(table, PLAIN)
+    start = find_column(table, [START])
     for line, cells in table.scan():
         question, context, answers = (cells[i] for i in places)
         where = f"{table.where}, line {line}"
@@ -144,11 +146,9 @@ def _plain(table: Table) -> Iterator[Question]:
 
 def _stated(cell: Any, start: Any, where: str) -> Iterator[tuple[str, int | None]]:
     """The answers of a cell and where they start, if that is said: a text, a list of texts or of objects, or an object
-    of two lists, {"text": [...], "answer_start": [...]}; also as JSON.
+    of two lists, {"text": [...], "answer_start": [...]}; also written out as text.
     """
-    if isinstance(cell, str) and cell.strip()[:1] in ("[", "{"):
-        with suppress(ValueError):  # a text that begins so
-            cell = json.loads(cell)
+    cell = read_literal(cell)
     if isinstance(cell, Mapping) and isinstance(cell.get("text"), list):
         starts = cell.get(START) or [None] * len(cell["text"])
         if len(starts) != len(cell["text"]):
@@ -161,27 +161,30 @@ def _stated(cell: Any, start: Any, where: str) -> Iterator[tuple[str, int | None
         if not isinstance(text, str):
             raise DataError(f"{where}: an answer must be a text, not {text!r:.60}")
         try:
-            yield text, None if at in (None, "") else int(at)
+            number = None if at in (None, "") else float(at)
         except (TypeError, ValueError):
-            raise DataError(f"{where}: {START} {at!r} is no whole number") from None
+            number = math.nan
+        if number is not None and not number.is_integer():
+            raise DataError(f"{where}: {START} {at!r} is no whole number")
+        yield text, None if number is None else int(number)
 
 
 def _span(context: str, text: str, start: int | None, where: str) -> tuple[int, int]:
     """Where an answer stands: where it is said to, else where it does first."""
-    at = context.find(text) if start is None else start
-    if at < 0 or context[at : at + len(text)] != text:
-        place = "" if start is None else f" at {start}"
-        raise DataError(
-            f"{where}: the answer {text!r:.60} does not stand in its context{place} "
-            "(labelled texts are read as such where text and label are named)"
-        )
+    first = context.find(text)
+    at = first if start is None else start
+    if at < 0 or not context.startswith(text, at):
+        place = f" at {start}" * (start is not None) + f", but at {first}" * (first >= 0)
+        advice = " (labelled texts are read as such where text and label are named)" * (start is None)
+        raise DataError(f"{where}: the answer {text!r:.60} does not stand in its context{place}{advice}")
     return at, at + len(text)
 
 
-def _places(table: Table, names: Sequence[str]) -> list[int]:
-    if missing := [name for name in names if name not in table.columns]:
+def _places(table: Table, wanted: Sequence[Sequence[str]]) -> list[int]:
+    found = [find_column(table, names) for names in wanted]
+    if None in found:
         raise DataError(
-            f"{table.where} has no column {missing[0]!r}; a table of questions has question, context and answers, "
-            "or is as SubjQA has it"
+            f"{table.where} has no column {wanted[found.index(None)][0]!r}; a table of questions has question, context "
+            "and answers, or is as SubjQA has it"
         )
-    return [table.columns.index(name) for name in names]
+    return [at for at in found if at is not None]

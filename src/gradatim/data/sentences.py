@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -56,10 +56,26 @@ def load_tagged(
     return assembled(name_of(source), task, examples, notes)
 
 
-def load_tagged_examples(source: PathLike, split: str = "test") -> tuple[Examples, tuple[str, ...]]:
-    """Tagged sentences to evaluate a model on, and a note on which: as `load_examples` chooses."""
+def load_tagged_examples(
+    source: PathLike, split: str = "test", *, known: Collection[str] = ()
+) -> tuple[Examples, tuple[str, ...]]:
+    """Tagged sentences to evaluate a model on that has the `known` tags, and notes: as `load_examples` chooses.
+
+    Raises DataError where the model has none of their tags but O.
+    """
     sentences, note = one_split(source, FORM, split)
-    return _examples(sentences), (note,)
+    tags = {tag for sentence in sentences for tag in sentence.tags} - {"O"}
+    others = sorted(tags.difference(known)) if known else []
+    if others and len(others) == len(tags):
+        raise DataError(
+            f"{source}: none of its tags ({listed(others)}) is one of the model's: {listed([*known])}"
+        )
+    told = (
+        [f"{len(others)} tags are none that the model has, and count as missed: {listed(others)}"]
+        if others
+        else []
+    )
+    return _examples(sentences), (note, *told)
 
 
 def _examples(sentences: Sequence[Sentence]) -> Examples:

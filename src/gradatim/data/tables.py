@@ -57,6 +57,8 @@ class Table:
 
 def open_table(path: Path) -> Table:
     """The table in a file, by its suffix; raises DataError for a missing, empty or unknown one."""
+    if path.is_dir():
+        raise DataError(f"{path} is a folder where a file is wanted; name one in it")
     if not path.is_file():
         raise DataError(f"no such file: {path}")
     if path.stat().st_size == 0:
@@ -170,16 +172,19 @@ def _first_rows(path: Path, delimiter: str, quoted: bool) -> list[list[str]]:
 def delimiter_and_quoting(path: Path) -> tuple[str, bool]:
     """Of a CSV the delimiter that gives all rows the same number of cells; of a TSV whether cells are quoted.
 
-    TSV files of benchmarks hold bare quotation marks; those written by spreadsheets quote cells. Quoted it
-    is when plain splitting gives ragged rows, or when whole columns stand in quotes.
+    Where a TSV has no tab, the delimiters of a CSV are tried. TSV files of benchmarks hold bare quotation marks;
+    those written by spreadsheets quote cells. Quoted it is when plain splitting gives ragged rows, or when whole
+    columns stand in quotes.
     """
-    if decompressed(path).suffix.lower() == ".csv":
+    rows = _first_rows(path, "\t", False)
+    named = decompressed(path).suffix.lower() == ".csv"
+    if named or {len(cells) for cells in rows} == {1}:
         for delimiter in ",;\t|":
             widths = {len(cells) for cells in _first_rows(path, delimiter, True)}
             if len(widths) == 1 and widths != {1}:
                 return delimiter, True
-        return ",", True
-    rows = _first_rows(path, "\t", False)
+        if named:
+            return ",", True
     if len({len(cells) for cells in rows}) != 1:
         return "\t", True
     columns = zip(*(rows[1:] or rows), strict=True)
@@ -225,7 +230,8 @@ def _records(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
     with open_text(path) as stream:
         lines = ((number, line) for number, line in enumerate(stream, 1) if line.strip())
         records: Iterator[tuple[int, Any]]
-        records, place = ((n, _json(line, f"{path}, line {n}")) for n, line in lines), "line"
+        advice = "; an object must stand whole on its line, a list of them belongs into a .json file"
+        records, place = ((n, _json(line, f"{path}, line {n}", advice)) for n, line in lines), "line"
         if decompressed(path).suffix.lower() == ".json":
             content = _json(stream.read(), str(path), "; one object per line belongs into a .jsonl file")
             if not isinstance(content, list):

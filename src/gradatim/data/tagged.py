@@ -16,18 +16,10 @@ CONLLU_COLUMNS = 10
 _TAG = re.compile(r"O|[BIESLU]-.+")
 _GAP = re.compile(r"[ \t\r\n]+")
 _LANGUAGE = re.compile(r"[a-z]{2,3}:(?=.)")
-SUFFIXES = (
-    ".conllu",
-    ".conll",
-    ".iob",
-    ".iob2",
-    ".bio",
-    ".bioes",
-    ".txt",
-    ".tsv",
-    "",
-)  # of files that may be tagged
+NAMED = (".conllu", ".conll", ".iob", ".iob2", ".bio", ".bioes")  # suffixes of files that hold nothing else
+SUFFIXES = (*NAMED, ".txt", ".tsv", "")  # of files that may be tagged
 _SEEN = 1000  # lines that tell
+MOST = 0.5  # of them that must: a tag misspelt is told of by its line
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +56,22 @@ def read_tagged(path: Path) -> list[Sentence]:
 
 
 def looks_tagged(path: Path) -> bool:
-    """Whether a file holds tagged sentences, as far as its name and its first lines tell: between blank lines a word
-    and a tag a line, not all of them O.
+    """Whether a file holds tagged sentences, as far as its name and its first lines tell: a word and a tag on most
+    lines between blank ones, not all of them O.
     """
     suffix = decompressed(path).suffix.lower()
-    if suffix not in SUFFIXES or suffix == ".conllu":
-        return suffix == ".conllu"
+    if suffix not in SUFFIXES or suffix in NAMED:
+        return suffix in NAMED
     with open_text(path) as stream:
         rows = [_cells(line) for line in islice(stream, _SEEN)]
     words = [cells for cells in rows if cells and cells[0] != DOCUMENT]
-    tags = {cells[-1] if len(cells) > 1 else "" for cells in words}
-    return len(words) < len(rows) and tags != {"O"} and bool(tags) and all(map(_TAG.fullmatch, tags))
+    tags = [cells[-1] for cells in words if len(cells) > 1 and is_tag(cells[-1])]
+    return len(words) < len(rows) and {*tags} - {"O"} != set() and len(tags) > MOST * len(words)
+
+
+def is_tag(name: str) -> bool:
+    """Whether a name is O, or B-name, I-name and so on."""
+    return _TAG.fullmatch(name) is not None
 
 
 def tag_names(tags: Iterable[str]) -> tuple[str, ...]:
@@ -160,7 +157,7 @@ def _check(cells: list[str], where: str) -> None:
         raise DataError(f"{where}: no word stands before the tag {cells[-1]!r}")
     if len(cells) < 2:
         raise DataError(f"{where}: {cells[0]!r} has no tag; write the word, a space or tab, and its tag")
-    if not _TAG.fullmatch(cells[-1]):
+    if not is_tag(cells[-1]):
         raise DataError(
             f"{where}: the tag {cells[-1]!r} of {cells[0]!r} is not O or B-name, I-name and so on "
             "(IOB1, IOB2, BIOES or BILOU)"

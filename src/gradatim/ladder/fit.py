@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import math
 import shutil
 import sys
@@ -38,11 +37,9 @@ from gradatim.ladder.machine import manifest
 from gradatim.ladder.records import Choice, Story
 from gradatim.ladder.report.page import write_front_png, write_report
 from gradatim.ladder.rung import Precision, Problem, Rung, Settings
-from gradatim.ladder.state import ClimbFolder
+from gradatim.ladder.state import ClimbFolder, climbing_alone, disk_faults
 from gradatim.ladder.table import LadderTable
 from gradatim.types import Budget, Corpus, Task
-
-UNWRITABLE = {errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,21 +82,7 @@ class Plan:
     command: str = "gradatim.fit"
 
 
-@contextmanager
-def _disk_faults() -> Iterator[None]:
-    """Turn a full disk or a folder that may not be written into an error for the user."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in UNWRITABLE:
-            raise
-        raise ConfigError(
-            f"{error.filename or 'a file of the climb'} cannot be written: {error.strerror}; "
-            "make room or name other folders, then --resume continues the climb"
-        ) from error
-
-
-@_disk_faults()
+@disk_faults()
 def fit(source: str | Path | Corpus, *, table: LadderTable | None = None, **options: Any) -> Outcome:
     """Climb the ladder on labelled text and keep the smallest model that is good enough.
 
@@ -115,7 +98,20 @@ def fit(source: str | Path | Corpus, *, table: LadderTable | None = None, **opti
     unsuited, why = (frozenset(), "") if plan.rungs else goal.unsuited(corpus, settings)
     rungs = named_rungs(plan.rungs, settings, goal, unsuited)
     corpus = replace(corpus, notes=(*corpus.notes, why)) if why else corpus
-    problem, folder = _prepare(corpus, budget, settings, plan, rungs)
+    with _prepared(corpus, budget, settings, plan, rungs) as (problem, folder):
+        return _climbed(problem, folder, rungs, budget, plan, table)
+
+
+def _climbed(
+    problem: Problem,
+    folder: ClimbFolder,
+    rungs: Sequence[Rung],
+    budget: Budget,
+    plan: Plan,
+    table: LadderTable | None,
+) -> Outcome:
+    """The climb, its story and the files of both."""
+    corpus = problem.corpus
     title = f"{corpus.name}: {len(corpus.train):,} training {_learned(corpus.task)}"
     table = table or LadderTable(problem.metric, title)
     max_train_s = None if budget.max_train_min is None else 60 * budget.max_train_min
@@ -184,10 +180,12 @@ def _parse(options: Mapping[str, Any]) -> tuple[Budget, Settings, Plan]:
     return Budget(**given[Budget]), Settings(**given[Settings]), Plan(**given[Plan])
 
 
-def _prepare(
+@contextmanager
+def _prepared(
     corpus: Corpus, budget: Budget, settings: Settings, plan: Plan, rungs: Sequence[Rung]
-) -> tuple[Problem, ClimbFolder]:
-    """The problem, and the folder that holds only climbs of which everything is the same that matters to it.
+) -> Iterator[tuple[Problem, ClimbFolder]]:
+    """The problem, and the folder that holds only climbs of which everything is the same that matters to it, and
+    no other while the block runs.
 
     Budgets on the finished model only change the choice; whatever changes a rung's result counts.
     """
@@ -199,7 +197,6 @@ def _prepare(
         if getattr(settings, name) != getattr(usual, name):
             raise ConfigError(f"{name} is for labelled texts: {goal.makes} has no use for it")
     threads = plan.threads or available_cores()
-    path = Path(plan.folder) if plan.folder is not None else Path(plan.out).with_suffix(".climb")
     fingerprint = {
         "gradatim": gradatim.__version__,
         "python": sys.version.split()[0],
@@ -213,8 +210,10 @@ def _prepare(
     }
     for name in ("unlabelled", "unlabelled_pairs"):
         fingerprint[name] = sha256("\0".join(fingerprint[name] or ()).encode()).hexdigest()
-    folder = ClimbFolder(path, fingerprint, resume=plan.resume)
-    return Problem(corpus, folder.path, folder.shared, metric, plan.seed, threads, settings), folder
+    path = Path(plan.folder) if plan.folder is not None else Path(plan.out).with_suffix(".climb")
+    with climbing_alone(path):
+        folder = ClimbFolder(path, fingerprint, resume=plan.resume)
+        yield Problem(corpus, folder.path, folder.shared, metric, plan.seed, threads, settings), folder
 
 
 def _deliver(story: Story, plan: Plan) -> Path:
@@ -246,8 +245,9 @@ def _deliver(story: Story, plan: Plan) -> Path:
 def _check_early(budget: Budget, settings: Settings, plan: Plan) -> None:
     """Refuse now what would otherwise fail at the end of a long climb, or pass unnoticed."""
     for name, limit in asdict(budget).items():
-        if limit is not None and not limit >= 0:
-            raise ConfigError(f"{name} must be at least 0, not {limit}")
+        trained = name == "max_train_min"  # what trains nothing needs no minutes
+        if limit is not None and not (limit >= 0 if trained else limit > 0):
+            raise ConfigError(f"{name} must be {'at least' if trained else 'above'} 0, not {limit}")
     if settings.precision not in get_args(Precision):
         raise ConfigError(f"precision is auto, bf16 or fp32, not '{settings.precision}'")
     if settings.epochs is not None and not settings.epochs > 0:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from gradatim.types import Candidate, Measurement
 
 CLIMB = "climb.json"
 DONE = "done.json"
+UNWRITABLE = {errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
 class ClimbFolder:
@@ -81,6 +84,49 @@ class ClimbFolder:
             row["candidate"]["artifact"] = os.path.relpath(row["candidate"]["artifact"], self.path)
         dropped = [asdict(result) for result in results if isinstance(result, Dropped)]
         write_json(self.rung(name) / DONE, {"rows": rows, "dropped": dropped})
+
+
+@contextmanager
+def disk_faults() -> Iterator[None]:
+    """Turn a full disk or a folder that may not be written into an error for the user."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in UNWRITABLE:
+            raise
+        raise ConfigError(
+            f"{error.filename or 'a file of the climb'} cannot be written: {error.strerror}; "
+            "make room or name other folders, then --resume continues the climb"
+        ) from error
+
+
+@contextmanager
+def climbing_alone(path: Path) -> Iterator[None]:
+    """Hold the folder of a climb while the block runs, however the process ends.
+
+    Raises ConfigError where another process climbs in it; where the system knows no locks it is not held.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    if not path.exists():
+        path.mkdir(parents=True)
+    held = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(held)
+        raise ConfigError(
+            f"another climb is running in {path}: wait for it, or name another folder with --folder (or --out)"
+        ) from error
+    except OSError:  # no locks here
+        pass
+    try:
+        yield
+    finally:
+        os.close(held)
 
 
 def read_json(path: Path) -> Any:

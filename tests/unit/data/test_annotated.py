@@ -121,6 +121,32 @@ def test_annotations_of_one_review_question_are_joined(tmp_path: Path) -> None:
     assert second.answers == ()
 
 
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ({"answer_start": 3, "text": "cat"}, "'cat' does not stand in its context at 3, but at 4"),
+        ({"answer_start": -1, "text": "cat"}, "does not stand in its context at -1"),
+        ({"answer_start": 4.5, "text": "cat"}, "no whole number"),
+        ({"answer_start": 4, "text": 7}, "must be a text"),
+    ],
+)
+def test_a_squad_answer_stands_where_it_is_said_to(tmp_path: Path, answer: dict[str, Any], said: str) -> None:
+    def content(one: dict[str, Any]) -> dict[str, Any]:
+        rows = [{"question": "who", "answers": [one]}]
+        return {"data": [{"title": "Pets", "paragraphs": [{"context": "the cat sat", "qas": rows}]}]}
+
+    with pytest.raises(DataError, match=f"question 'who' of article 'Pets': .*{said}"):
+        read_questions(write(tmp_path / "a.json", content(answer)))
+    for good in ({"answer_start": "4", "text": "cat"}, {"text": "cat"}):
+        assert read_questions(write(tmp_path / "a.json", content(good)))[0].answers == ((4, 7),)
+
+
+def test_a_squad_question_that_says_nothing_of_answers_is_refused(tmp_path: Path) -> None:
+    content = {"data": [{"paragraphs": [{"context": "the cat sat", "qas": [{"question": "who"}]}]}]}
+    with pytest.raises(DataError, match=r"'who' .*has no answers"):
+        read_questions(write(tmp_path / "a.json", content))
+
+
 OUTSIDE = {"question": "q", "answers": [{"answer_start": 1, "text": "bc"}]}
 
 
@@ -135,7 +161,7 @@ OUTSIDE = {"question": "q", "answers": [{"answer_start": 1, "text": "bc"}]}
         (
             "a.json",
             {"data": [{"paragraphs": [{"context": "ab", "qas": [OUTSIDE]}]}]},
-            r"question 1 .*do not lie",
+            r"question 'q' .*does not stand in its context at 1",
         ),
     ],
 )

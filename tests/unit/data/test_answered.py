@@ -17,6 +17,7 @@ from gradatim.data import (
     load_chosen,
     load_chosen_examples,
 )
+from gradatim.data.choices import Choices, read_choices
 from gradatim.data.questions import Question, read_questions
 from gradatim.errors import DataError
 
@@ -161,12 +162,50 @@ def test_choices_stand_in_tables(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "content",
+    [
+        "Context,Question,Choice_B,Choice_A,Answer\nc,q,she,he,1\n",
+        "context,question,choice_a,choice_b,answer\nc,q,he,she,B\n",
+        "context,question,option2,option1,option3,label\nc,q,she,he,,1.0\n",
+        """context,question,choices,answer\nc,q,"['he', 'she']",1\n""",
+    ],
+)
+def test_choices_are_numbered_by_the_names_of_their_columns(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(content)
+    assert is_chosen(path)
+    assert read_choices(path) == [Choices("c", "q", ("he", "she"), 1)]
+
+
+def test_choices_may_stand_without_a_context(tmp_path: Path) -> None:
+    path = lines(tmp_path / "a.jsonl", {"question": "who?", "choices": ["he", "she"], "answer": "she"})
+    assert is_chosen(path)
+    assert read_choices(path) == [Choices("who?", "", ("he", "she"), 1)]
+
+
+def test_spans_are_known_by_names_in_any_case_and_read_as_data_frames_write_them(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(
+        """Question,Context,Answers\nq,a cat,"{'text': ['cat'], 'answer_start': [2]}"\nq,a cat,[]\n"""
+    )
+    assert is_answered(path)
+    assert [one.answers for one in read_questions(path)] == [((2, 5),), ()]
+    path.write_text(
+        "question,context,answer,answer_start\nq,a cat,cat,2.0\nq,a cat,,\n"
+    )  # a column with gaps
+    assert [one.answers for one in read_questions(path)] == [((2, 5),), ()]
+
+
+@pytest.mark.parametrize(
     ("row", "said"),
     [
         ({"answer": "they"}, "line 1: the answer 'they' is none of"),
         ({"answer": 2}, "the answer 2 is none of"),
         ({"options": ["he"]}, "two choices at least"),
         ({"options": "he or she"}, "two choices at least"),
+        ({"answer": "C"}, "the answer 'C' is none of"),
+        ({"answer": 0.5}, "the answer 0.5 is none of"),
+        ({"options": ["", "he", "she"], "answer": 1}, "choice 0 .* is empty"),
     ],
 )
 def test_a_choice_that_cannot_be_is_refused(tmp_path: Path, row: dict[str, Any], said: str) -> None:

@@ -54,6 +54,33 @@ def test_given_columns_win() -> None:
     assert choose(of, text_pair="note") == ("text", "note", "label")
 
 
+def test_a_given_column_is_found_in_another_case() -> None:
+    of = table(["Text", "text", "LABEL", "gold label"], ["a", "b", "c", "d"])
+    assert choose(of, text="text", label="label") == ("text", None, "LABEL")
+    assert choose(of, text="Text", label="gold_label") == ("Text", None, "gold label")
+
+
+def test_columns_that_are_not_used_are_said() -> None:
+    of = table(["q1", "q2", "label"], ["is it?", "is it so?", "yes"], ["was it?", "was it so?", "no"])
+    notes = choose_columns(of).notes
+    assert "columns not used: 'q1'" in notes
+    assert not any("not used" in note for note in choose_columns(of, text="q1", text_pair="q2").notes)
+
+
+def test_a_long_text_is_not_taken_for_a_label() -> None:
+    rows = [
+        [f"what is number {i} ?", "a passage of many words " * 9 + str(i % 3), f"it is {i}"]
+        for i in range(30)
+    ]
+    with pytest.raises(DataError, match="no column looks like a label"):
+        choose(table(["question", "passage", "reply"], *rows))
+
+
+def test_one_column_alone_has_no_label() -> None:
+    with pytest.raises(DataError, match=r"'text'.*a label is needed in a column of its own"):
+        choose(table(["text"], ["a"], ["b"]))
+
+
 def test_unknown_column_offers_the_nearest_and_the_list() -> None:
     of = table(["review", "label"], ["a", "b"])
     with pytest.raises(DataError, match=r"no column 'reveiw'; did you mean 'review'\?.*'review', 'label'"):

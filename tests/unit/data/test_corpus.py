@@ -171,6 +171,22 @@ def test_a_test_split_without_labels_is_not_used(tmp_path: Path) -> None:
     assert said(corpus, "test: not used")
 
 
+def test_a_test_split_without_a_column_of_labels_is_not_used(tmp_path: Path) -> None:
+    jsonl(tmp_path / "set" / "train.jsonl", balanced(100))
+    jsonl(tmp_path / "set" / "test.jsonl", [{"text": "a text"}, {"text": "another"}])
+    corpus = load_corpus(tmp_path / "set")
+    assert corpus.test is None
+    assert said(corpus, "test: not used", "no column 'label'")
+    jsonl(tmp_path / "set" / "dev.jsonl", [{"text": "a text"}])
+    with pytest.raises(DataError, match=r"dev\.jsonl: no column 'label'"):
+        load_corpus(tmp_path / "set")
+
+
+def test_tags_of_words_are_no_labels_of_texts(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="tags of words"):
+        load_corpus(jsonl(tmp_path / "a.jsonl", balanced(60, ("O", "B-PER", "I-PER"))))
+
+
 def test_a_label_with_one_example_stays_in_train(tmp_path: Path) -> None:
     corpus = load_corpus(jsonl(tmp_path / "a.jsonl", [*balanced(40), {"text": "lonely", "label": "once"}]))
     assert "lonely" in corpus.train.texts

@@ -41,9 +41,7 @@ def test_given_names_and_their_order() -> None:
     assert reading.ordered(["no", "yes"]) == ("yes", "no")
 
 
-@pytest.mark.parametrize(
-    "values", [(1, "1"), ("0", "1", "pos"), (True, 1), (["a"], "a"), (["a", 1], ["b"]), ({"a": 1}, "a")]
-)
+@pytest.mark.parametrize("values", [(1, "1"), ("0", "1", "pos"), (True, 1), (["a"], "a"), (["a", 1], ["b"])])
 def test_mixed_types_name_the_lines(values: tuple[Any, ...]) -> None:
     with pytest.raises(DataError, match=r"mixed.* line \d+ of f\.csv"):
         Reading(places(*values))
@@ -59,6 +57,17 @@ def test_mixture_over_two_files_names_both() -> None:
 def test_scores_are_not_classes(values: tuple[Any, ...]) -> None:
     with pytest.raises(DataError, match="fractional number"):
         Reading(places(*values))
+
+
+@pytest.mark.parametrize("value", [{"name": "a"}, [[0, 4, "ORG"]], [{"label": "a"}], '{"name": "a"}'])
+def test_objects_are_no_labels(value: Any) -> None:
+    with pytest.raises(DataError, match=r"line \d+ of f\.csv.*is an object"):
+        Reading(places(value, value))
+
+
+def test_lists_may_be_written_out_as_text() -> None:
+    assert sets("['a', 'b']", "[]", '["b"]') == [("a", "b"), (), ("b",)]
+    assert sets("[a]", "[b") == [("[a]",), ("[b",)]
 
 
 def test_lists_are_several_labels() -> None:

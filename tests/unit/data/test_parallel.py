@@ -45,8 +45,9 @@ def test_two_files_are_one_parallel_text_without_empty_lines(tmp_path: Path) -> 
 def test_a_table_gives_two_of_its_columns(tmp_path: Path, name: str, text: str) -> None:
     pytest.importorskip("datasets")
     (tmp_path / name).write_text(text)
-    splits, _ = load_parallel(str(tmp_path / name), text="german", text_pair="english")
+    splits, notes = load_parallel(str(tmp_path / name), text="german", text_pair="english")
     assert splits["train"] == Parallel(["eins", "zwei"], ["one", "two"])
+    assert "text column: 'german' (given)" in notes
 
 
 def test_files_of_different_length_are_refused_with_the_line_where_they_part(tmp_path: Path) -> None:

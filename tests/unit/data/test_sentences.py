@@ -31,11 +31,18 @@ def write(path: Path, text: str) -> Path:
         ("a.txt", "\n\n", False),
         ("a.txt", "vitamin O\n\n", False),
         ("a.csv", TAGGED, False),
+        ("a.txt", TAGGED + "Anna b-PER\nand\n", True),  # to be told of by their lines
+        ("a.conll", "vitamin O\n", True),
     ],
 )
 def test_what_a_file_holds_tells(tmp_path: Path, name: str, text: str, wanted: bool) -> None:
     assert is_tagged(write(tmp_path / name, text)) is wanted
     assert not is_tagged(str(tmp_path / "absent.txt"))
+
+
+def test_a_tag_misspelt_is_told_of_by_its_line(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="line 6: the tag 'b-PER' of 'Anna'"):
+        load_tagged(write(tmp_path / "a.txt", TAGGED + "Anna b-PER\n"))
 
 
 def test_a_folder_is_told_by_its_training_file(tmp_path: Path) -> None:
@@ -51,6 +58,14 @@ def test_a_folder_is_told_by_its_training_file(tmp_path: Path) -> None:
     examples, (note,) = load_tagged_examples(tmp_path)
     assert len(examples) == 2
     assert "evaluated on dev" in note
+
+
+def test_tags_that_a_model_does_not_have_are_told(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.txt", TAGGED)
+    _, notes = load_tagged_examples(path, known=("O", "B-LOC"))
+    assert any("1 tags are none that the model has" in note and "B-ORG" in note for note in notes)
+    with pytest.raises(DataError, match="none of its tags"):
+        load_tagged_examples(path, known=("O", "B-PER"))
 
 
 def test_words_and_tags_come_back_from_their_strings(tmp_path: Path) -> None:

@@ -78,6 +78,26 @@ def test_tsv_of_a_spreadsheet_is_unquoted(tmp_path: Path) -> None:
     assert [cells[0] for _, cells in rows(open_table(path))] == ['a "b" c', "tab\tinside"]
 
 
+@pytest.mark.parametrize("delimiter", [",", ";"])
+def test_a_tsv_without_tabs_is_read_as_what_it_is(tmp_path: Path, delimiter: str) -> None:
+    lines = [["text", "label"], ['"a' + delimiter + ' b"', "x"], ["c", "y"]]
+    found = open_table(write(tmp_path / "a.tsv", "".join(delimiter.join(cells) + "\n" for cells in lines)))
+    assert found.columns == ("text", "label")
+    assert rows(found) == [(2, ["a" + delimiter + " b", "x"]), (3, ["c", "y"])]
+    alone = open_table(write(tmp_path / "b.tsv", "text\nno, never\nyes\n"))
+    assert rows(alone) == [(2, ["no, never"]), (3, ["yes"])]
+
+
+def test_a_folder_is_no_table(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="is a folder"):
+        open_table(tmp_path)
+
+
+def test_a_list_over_several_lines_is_not_json_lines(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"line 1: not valid JSON.*\.json file"):
+        open_table(write(tmp_path / "a.jsonl", '[\n{"text": "a"}\n]\n'))
+
+
 def test_byte_order_mark_and_crlf(tmp_path: Path) -> None:
     path = write(tmp_path / "a.tsv", "\ufefftext\tlabel\r\nfein\t1\r\n".encode())
     table = open_table(path)

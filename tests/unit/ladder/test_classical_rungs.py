@@ -111,6 +111,18 @@ def test_majority_answers_with_the_frequencies(kind: str, tmp_path: Path) -> Non
     assert found[0] == pytest.approx(shares, abs=0.02)
 
 
+@pytest.mark.parametrize(("frequent", "told"), [(1, "always b"), (0, "always without a label")])
+def test_majority_of_several_labels_tells_what_it_decides(frequent: int, told: str, tmp_path: Path) -> None:
+    hot = np.array([[1, 0], [0, frequent], [0, frequent], [0, 0], [0, frequent]], dtype=np.float32)
+    data = Examples([f"text {i}" for i in range(5)], None, hot)
+    problem = Problem(
+        Corpus("few", Task(("a", "b"), multi_label=True), data, data, None), tmp_path, tmp_path, "f1"
+    )
+    (candidate,) = MajorityRung().fit(problem)
+    assert candidate.notes == (told,)
+    assert load(candidate.artifact)("any").labels == (("b",) if frequent else ())
+
+
 @pytest.mark.parametrize("rung", RUNGS, ids=lambda rung: rung.name)
 def test_one_example_per_class_and_nothing_to_read(rung: Rung, tmp_path: Path) -> None:
     few = Examples(["", "orbit", "  "], None, np.array([0, 1, 2]))

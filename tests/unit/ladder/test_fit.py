@@ -55,8 +55,10 @@ def test_rungs_come_in_the_order_of_the_ladder_and_students_by_depth() -> None:
     ("options", "says"),
     [
         ({"max_msec": 2}, r"'max_msec'.*did you mean 'max_ms'"),
-        ({"max_ms": -1.0}, "max_ms must be at least 0"),
-        ({"max_mb": float("nan")}, "max_mb must be at least 0"),
+        ({"max_ms": -1.0}, "max_ms must be above 0"),
+        ({"max_mb": float("nan")}, "max_mb must be above 0"),
+        ({"max_ram_mb": 0}, "max_ram_mb must be above 0"),
+        ({"max_train_min": -1}, "max_train_min must be at least 0"),
         ({"epochs": 0}, "epochs must be above 0"),
         ({"precision": "int4"}, "precision is auto, bf16 or fp32"),
         ({"rungs": ["linaer"]}, "did you mean 'linear'"),

@@ -9,7 +9,7 @@ import pytest
 
 from gradatim.errors import ConfigError
 from gradatim.ladder.records import Dropped, Row
-from gradatim.ladder.state import ClimbFolder
+from gradatim.ladder.state import ClimbFolder, climbing_alone
 from gradatim.types import Candidate, Measurement
 
 PRINT = {"seed": 0, "data": "abc", "rungs": ("a", "b")}
@@ -55,6 +55,19 @@ def test_without_resume_it_starts_empty(tmp_path: Path) -> None:
     folder = ClimbFolder(tmp_path / "c", PRINT, resume=False)
     folder.finish("a", [row(folder)])
     assert ClimbFolder(tmp_path / "c", PRINT, resume=False).finished("a") is None
+
+
+def test_only_one_climbs_in_a_folder(tmp_path: Path) -> None:
+    with climbing_alone(tmp_path / "c"):
+        with (
+            pytest.raises(ConfigError, match="another climb is running"),
+            climbing_alone(tmp_path / "c"),
+        ):
+            pass
+        with climbing_alone(tmp_path / "d"):
+            pass
+    with climbing_alone(tmp_path / "c"):
+        assert (tmp_path / "c").is_dir()
 
 
 def test_resume_without_an_earlier_climb_just_starts(tmp_path: Path) -> None:

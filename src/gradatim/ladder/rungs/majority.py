@@ -50,5 +50,6 @@ class MajorityRung:
             members={"model.npz": session.to_npz()},
         )
         made_s = time.perf_counter() - began
-        note = f"always {task.labels[int(np.argmax(logits))]}"
+        said = np.flatnonzero(logits >= 0) if task.multi_label else [np.argmax(logits)]
+        note = f"always {', '.join(task.labels[i] for i in said) or 'without a label'}"
         return [Candidate("majority", self.name, str(path), made_s, len(logits), notes=(note,))]
