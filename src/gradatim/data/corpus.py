@@ -214,7 +214,7 @@ def _task(train: Rows, reading: Reading) -> Task:
     if "O" in names and all(map(is_tag, names)):
         raise DataError(
             f"{train.where}: its labels ({listed(names)}) are tags of words, which are read from a text file with a "
-            "word and its tag a line, a blank line after each sentence"
+            "word and its tag a line, a blank line after each sentence, or a table with lists of tokens and ner_tags"
         )
     return Task(names, multi_label=reading.multi_label, pairs=train.paired)
 

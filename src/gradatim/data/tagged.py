@@ -1,4 +1,4 @@
-"""Sentences with a tag for every word: the columns of the CoNLL shared tasks, and CoNLL-U."""
+"""Sentences with a tag for every word: the columns of the CoNLL shared tasks, CoNLL-U, and tables of two lists."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
 
+from gradatim.data.columns import find_column
+from gradatim.data.literal import read_literal
+from gradatim.data.tables import Table, open_table
 from gradatim.data.textfile import decompressed, open_text
 from gradatim.errors import DataError
 
@@ -17,7 +20,12 @@ _TAG = re.compile(r"O|[BIESLU]-.+")
 _GAP = re.compile(r"[ \t\r\n]+")
 _LANGUAGE = re.compile(r"[a-z]{2,3}:(?=.)")
 NAMED = (".conllu", ".conll", ".iob", ".iob2", ".bio", ".bioes")  # suffixes of files that hold nothing else
-SUFFIXES = (*NAMED, ".txt", ".tsv", "")  # of files that may be tagged
+TABLES = (".jsonl", ".ndjson", ".parquet", ".csv")
+WORDS, TAGS = (
+    ("tokens", "words"),
+    ("ner_tags", "pos_tags", "tags", "labels", "upos"),
+)  # columns of a table, of lists
+SUFFIXES = (*NAMED, *TABLES, ".txt", ".tsv", "")  # of files that may be tagged
 _SEEN = 1000  # lines that tell
 MOST = 0.5  # of them that must: a tag misspelt is told of by its line
 
@@ -36,13 +44,17 @@ def read_tagged(path: Path) -> list[Sentence]:
 
     Tags in IOB1, BIOES or BILOU become IOB2. A line that begins with -DOCSTART- begins a document and is no sentence.
     Where all words of a file begin with the same code of a language ("de:", as in WikiANN), it is left out. Of a
-    .conllu file (Universal Dependencies) the tags are the parts of speech, UPOS, of its syntactic words. Raises
-    DataError with file and line for a word without tag and a tag of another scheme.
+    .conllu file (Universal Dependencies) the tags are the parts of speech, UPOS, of its syntactic words. A table has a
+    list of words and one of tags in each row. Raises DataError with file and line for a word without tag and a tag of
+    another scheme.
     """
     sentences: list[Sentence] = []
     document = 0
-    if decompressed(path).suffix.lower() == ".conllu":
+    suffix = decompressed(path).suffix.lower()
+    if suffix == ".conllu":
         sentences = list(_conllu(path))
+    elif suffix in TABLES:
+        sentences = list(_rows(open_table(path)))
     else:
         for rows in _blocks(path):
             if rows[0][0] == DOCUMENT:
@@ -62,6 +74,12 @@ def looks_tagged(path: Path) -> bool:
     suffix = decompressed(path).suffix.lower()
     if suffix not in SUFFIXES or suffix in NAMED:
         return suffix in NAMED
+    if suffix in TABLES:
+        table = open_table(path)
+        places, rows = _places(table), table.sample()[:1]
+        return places is not None and all(
+            isinstance(read_literal(row[at]), list) for row in rows for at in places
+        )
     with open_text(path) as stream:
         rows = [_cells(line) for line in islice(stream, _SEEN)]
     words = [cells for cells in rows if cells and cells[0] != DOCUMENT]
@@ -100,6 +118,36 @@ def _without_language(sentences: list[Sentence]) -> list[Sentence]:
         return sentences
     length = found[0].end()
     return [replace(one, words=tuple(word[length:] for word in one.words)) for one in sentences]
+
+
+def _places(table: Table) -> tuple[int, int] | None:
+    """The columns of words and of tags."""
+    words, tags = find_column(table, WORDS), find_column(table, TAGS)
+    return None if words is None or tags is None else (words, tags)
+
+
+def _rows(table: Table) -> Iterator[Sentence]:
+    """The sentences of a table: tags mark entities if one of them says so, else they are parts of speech."""
+    places = _places(table)
+    if places is None:
+        raise DataError(f"{table.where} has no lists of words and tags: the columns {WORDS[0]} and {TAGS[0]}")
+    rows = [(line, *(read_literal(cells[at]) for at in places)) for line, cells in table.scan()]
+    entities = any(is_tag(str(tag)) and tag != "O" for _, _, tags in rows for tag in tags or ())
+    for line, words, tags in rows:
+        where = f"{table.where}, line {line}"
+        if not (isinstance(words, list) and isinstance(tags, list) and len(words) == len(tags)):
+            raise DataError(
+                f"{where}: a list of words and one of as many tags belong here, not {words!r:.60}, {tags!r:.60}"
+            )
+        for word, tag in zip(words, tags, strict=True):
+            if not isinstance(tag, str) or _GAP.search(tag):
+                raise DataError(
+                    f"{where}: the tag {tag!r} of {word!r} is no name without spaces; write names in place of numbers"
+                )
+            if entities:
+                _check([str(word), tag], where)
+        if words:
+            yield Sentence(tuple(map(str, words)), tuple(to_iob2(tags) if entities else tags), 0)
 
 
 def _conllu(path: Path) -> Iterator[Sentence]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from gradatim.data import is_tagged, load_tagged, load_tagged_examples
@@ -38,6 +41,50 @@ def write(path: Path, text: str) -> Path:
 def test_what_a_file_holds_tells(tmp_path: Path, name: str, text: str, wanted: bool) -> None:
     assert is_tagged(write(tmp_path / name, text)) is wanted
     assert not is_tagged(str(tmp_path / "absent.txt"))
+
+
+ROWS = [
+    {"id": 1, "tokens": ["EU", "said"], "ner_tags": ["I-ORG", "O"]},
+    {"id": 2, "tokens": [], "ner_tags": []},
+]
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".parquet", ".csv"])
+def test_a_table_of_lists_is_read_as_sentences(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a{suffix}"
+    if suffix == ".jsonl":
+        write(path, "".join(json.dumps(row) + "\n" for row in ROWS))
+    elif suffix == ".csv":  # as a data frame writes lists
+        write(
+            path,
+            "id,tokens,ner_tags\n" + "".join(f'{r["id"]},"{r["tokens"]}","{r["ner_tags"]}"\n' for r in ROWS),
+        )
+    else:
+        pq.write_table(pa.Table.from_pylist(ROWS), path)
+    assert is_tagged(path)
+    (sentence,) = read_tagged(path)
+    assert (sentence.words, sentence.tags) == (("EU", "said"), ("B-ORG", "O"))
+
+
+def test_parts_of_speech_stay_as_they_are_in_a_table(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "a.jsonl", json.dumps({"words": ["it", "rains"], "upos": ["PRON", "VERB"]}) + "\n"
+    )
+    assert [one.tags for one in read_tagged(path)] == [("PRON", "VERB")]
+
+
+@pytest.mark.parametrize(
+    ("tokens", "tags", "fault"),
+    [(["a", "b"], ["O"], "as many tags"), (["a", "b"], ["B-X", 3], "3 of 'b'"), (["a", "b"], ["B-X", "X"], "'X'"),
+     (["a", "b"], "O O", "a list of words")],
+)  # fmt: skip
+def test_a_row_of_a_table_that_is_no_sentence_is_named(
+    tmp_path: Path, tokens: object, tags: object, fault: str
+) -> None:
+    fine = {"tokens": ["EU"], "ner_tags": ["B-ORG"]}
+    lines = [json.dumps(row) + "\n" for row in (fine, {"tokens": tokens, "ner_tags": tags})]
+    with pytest.raises(DataError, match=f"line 2.*{fault}"):
+        read_tagged(write(tmp_path / "a.jsonl", "".join(lines)))
 
 
 def test_a_tag_misspelt_is_told_of_by_its_line(tmp_path: Path) -> None:
