@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TypeAlias, TypeVar
+from typing import NamedTuple, TypeAlias, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -17,9 +17,29 @@ from gradatim.objectives.match import Match
 
 W = TypeVar("W", LanguageModel, EncoderDecoder)
 Words: TypeAlias = LanguageHead | MaskedHead
-Teaching: TypeAlias = tuple[
-    nn.Module, Tensor, Match
-]  # the teacher's head, its states, and how much they count
+
+
+class Teaching(NamedTuple):
+    """A teacher's head and states for one part of the loss, and how much they count."""
+
+    head: nn.Module
+    states: Tensor
+    match: Match
+
+    @torch.no_grad()
+    def of_words(self) -> Taught:
+        """What it says of words, its logits not yet made."""
+        head, match = self.head, self.match
+        assert isinstance(head, Words)  # a teacher has the kind of its student
+        return Taught(
+            states=head.features(self.states), weight=head.output.weight, bias=head.output.bias,
+            temperature=match.temperature, soft=match.soft, hard=match.hard,
+        )  # fmt: skip
+
+    @torch.no_grad()
+    def logits(self) -> Tensor:
+        logits: Tensor = self.head(self.states).float()
+        return logits
 
 
 class WordScored(Scored[W]):
@@ -52,12 +72,11 @@ class WordScored(Scored[W]):
             wanted = self.states(teacher, batch, traces[1])
         if not (match.soft or match.hard):
             return {}
-        return {
-            name: self._mean(
-                self.head(model, name), read, batch, name, (self.head(teacher, name), wanted[name], match)
-            )
-            for name, read in states.items()
-        }
+        means = {}
+        for name, read in states.items():
+            teaching = Teaching(self.head(teacher, name), wanted[name], match)
+            means[name] = self._mean(self.head(model, name), read, batch, name, teaching)
+        return means
 
     def _mean(
         self, head: nn.Module, states: Tensor, batch: Batch, name: str, teaching: Teaching | None = None
@@ -71,26 +90,13 @@ class WordScored(Scored[W]):
                 targets,
                 ignored=IGNORED,
                 smoothing=self.smoothing,
-                taught=None if teaching is None else taught(*teaching),
+                taught=None if teaching is None else teaching.of_words(),
             )
         else:
             logits = head(states).float()
             summed = self.score(logits, targets)
             if teaching is not None:
-                guide, wanted, match = teaching
-                with torch.no_grad():
-                    said = guide(wanted).float()
-                soft = self.imitation(logits, said, match.temperature)
+                match = teaching.match
+                soft = self.imitation(logits, teaching.logits(), match.temperature)
                 summed = match.hard * summed + match.soft * soft
         return summed / max(1, batch.counts[name])
-
-
-@torch.no_grad()
-def taught(head: nn.Module, states: Tensor, match: Match) -> Taught:
-    """What a teacher with this head says of its states."""
-    assert isinstance(head, Words)  # a teacher has the kind of its student
-    weight, bias = head.output.weight, head.output.bias
-    return Taught(
-        states=head.features(states), weight=weight, bias=bias,
-        temperature=match.temperature, soft=match.soft, hard=match.hard,
-    )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -100,8 +101,14 @@ class FillMask(ReadingPipeline):
         tokenizer, found = self.vocabulary(), []
         for word in words:
             token = tokenizer.token_to_id(text_of(word, "a target"))
-            ids = tokenizer.encode(word, add_special_tokens=False).ids if token is None else [token]
-            found += ids[:1]
+            if token is None and (ids := tokenizer.encode(word, add_special_tokens=False).ids):
+                token = ids[0]
+                logging.getLogger("gradatim").warning(
+                    "the target '%s' is no token of this model: '%s' is scored in its place",
+                    word,
+                    tokenizer.id_to_token(token),
+                )
+            found += [] if token is None else [token]
         if not found:
             raise ConfigError("targets are the words to choose from; at least one that has letters is needed")
         return np.array(sorted(set(found)))

@@ -182,6 +182,14 @@ def test_no_answer_is_one_where_it_may_be() -> None:
     assert all(one["score"] < 1e-6 for one in others)
 
 
+def test_a_target_that_is_no_token_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    fill = TASKS["masks"][0]
+    assert [one["token_str"] for one in fill("[MASK]", targets=["cat"])] == ["cat"]
+    assert not caplog.records
+    fill("[MASK]", targets=["cat", "hippopotamus"])
+    assert "hippopotamus" in caplog.text
+
+
 def test_masks_labels_and_strategies_must_be_there() -> None:
     fill = TASKS["masks"][0]
     with pytest.raises(DataError, match=r"input 1 .* has no \[MASK\]"):
