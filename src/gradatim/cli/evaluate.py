@@ -80,7 +80,7 @@ def _judged(
         evaluation = evaluate_answers(opened, examples, span_metrics if spans else choice_metrics)
     else:
         classifier = open_artifact(artifact, threads=threads)
-        examples, notes = load_examples(data, task, **columns, split=split)
+        examples, notes = load_examples(data, task, **columns, split=split, either=classifier.pairs is None)
         evaluation = evaluate(classifier, examples)
     return evaluation, notes
 

@@ -15,7 +15,7 @@ from gradatim.errors import ConfigError, DataError
 if TYPE_CHECKING:
     from gradatim.cli.answers import Form
     from gradatim.data.tables import Table
-    from gradatim.types import Task
+    from gradatim.engine.artifact import Artifact
 
 
 class _Row(NamedTuple):
@@ -66,7 +66,7 @@ def command(
     open_model = open_judged if kind in ("tagging", "span", "choice") else open_artifact
     opened = open_model(artifact, threads=threads)  # to the end: its threads do not like to be interrupted
     if input is not None:
-        source = _table_rows(input, text, text_pair, artifact.task)
+        source = _table_rows(input, text, text_pair, artifact)
     else:
         source = _argument_rows(texts, pair) if texts else _stdin_rows(artifact.task.pairs)
     asked, kept = tee(source.rows)
@@ -117,19 +117,18 @@ def _lines(pairs: bool) -> Iterator[_Row]:
         yield _Row((first, second), first, second)
 
 
-def _table_rows(path: Path, text: str | None, text_pair: str | None, task: Task) -> _Rows:
+def _table_rows(path: Path, text: str | None, text_pair: str | None, artifact: Artifact) -> _Rows:
     """The rows of a file, every one of them: a missing text counts as an empty one."""
     from gradatim.data.columns import choose_columns
     from gradatim.data.tables import open_table
 
-    table = open_table(path)
+    table, task = open_table(path), artifact.task
     if task.kind == "choice":
         return _choice_rows(table)
     if task.kind == "span":  # what its columns are called where nothing is said
         text, text_pair = text or "question", text_pair or "context"
-    chosen = choose_columns(
-        table, text=text, text_pair=text_pair, label=None, labelled=False, pairs=task.pairs
-    )
+    pairs = None if artifact.encoder.get("either") else task.pairs
+    chosen = choose_columns(table, text=text, text_pair=text_pair, label=None, labelled=False, pairs=pairs)
     for note in (*table.notes, *chosen.notes):
         print(note, file=sys.stderr)
 

@@ -98,8 +98,11 @@ def load_examples(
     text_pair: str | None = None,
     label: str | None = None,
     split: str = "test",
+    either: bool = False,
 ) -> tuple[Examples, tuple[str, ...]]:
     """Labelled rows to evaluate a model of `task` on, and notes on what was decided.
+
+    A model that reads `either` gets pairs where there are some, else texts.
 
     Of a source with several splits `split` is used, dev where there is no test; a single table is used
     whole. Rows with labels the task does not have are left out and counted. Integer labels of which none
@@ -108,7 +111,9 @@ def load_examples(
     found = find_source(source)
     chosen, note = pick(found.name, found.tables, split)
     table = found.tables[chosen]
-    columns = choose_columns(table, text=text, text_pair=text_pair, label=label, pairs=task.pairs)
+    columns = choose_columns(
+        table, text=text, text_pair=text_pair, label=label, pairs=None if either else task.pairs
+    )
     rows, left_out = read_rows(table, columns, chosen)
     notes = [*found.notes, note, *table.notes, *columns.notes, *left_out]
     reading = Reading(rows.places(), columns.names, task)

@@ -42,8 +42,9 @@ class TextClassifier:
     """Labels and probabilities for texts, or for pairs of texts.
 
     `decision` may hold `temperature`, by which logits are divided, and for a multi-label task
-    `thresholds`, one per label (0.5 if absent). Any number of texts goes through in bounded
-    chunks; their order changes nothing but the order of the answers.
+    `thresholds`, one per label (0.5 if absent). A model that reads `either`, pairs as well as texts, is asked
+    with what is there. Any number of texts goes through in bounded chunks; their order changes nothing but the
+    order of the answers.
     """
 
     def __init__(
@@ -52,9 +53,12 @@ class TextClassifier:
         session: Session,
         task: Task,
         decision: Mapping[str, Any] | None = None,
+        *,
+        either: bool = False,
     ) -> None:
         decision = decision or {}
         self.encoder, self.session, self.task = encoder, session, task
+        self.pairs = None if either else task.pairs
         self.temperature = float(decision.get("temperature", 1.0))
         thresholds = decision.get("thresholds")
         if thresholds is None:
@@ -154,11 +158,11 @@ class TextClassifier:
 
     def _check(self, texts: Sequence[str], pairs: Sequence[str] | None) -> None:
         """Refuse what the model was not trained to read."""
-        if self.task.pairs and pairs is None and len(texts):
+        if self.pairs and pairs is None and len(texts):
             raise DataError(
                 "this model reads pairs of texts: give the second text too (pairs=, --pair, --text-pair)"
             )
-        if pairs is not None and not self.task.pairs:
+        if pairs is not None and self.pairs is False:
             raise DataError("this model reads single texts: leave the second text away")
         if pairs is not None and len(pairs) != len(texts):
             raise DataError(f"{len(texts)} texts need as many pairs, not {len(pairs)}")

@@ -48,7 +48,8 @@ def open_artifact(
         )
     encoder, session = open_parts(artifact, threads=threads, precision=precision)
     with _whole(artifact):
-        return TextClassifier(encoder, session, artifact.task, artifact.decision)
+        either = bool(artifact.encoder.get("either"))
+        return TextClassifier(encoder, session, artifact.task, artifact.decision, either=either)
 
 
 def open_tagger(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -113,6 +114,35 @@ def test_elmo_reads_letters_from_a_file_too(tmp_path: Path) -> None:
         ours, theirs = (gradatim.pipeline(task, path) for path in (file, source))
         options = {"ignore_labels": []} if task == "ner" else {"top_k": None}
         same(ours([TEXT, "a hat"], **options), theirs([TEXT, "a hat"], **options))
+
+
+def test_a_file_that_reads_pairs_as_well_is_evaluated_and_predicts_with_both_texts(tmp_path: Path) -> None:
+    fields = KINDS["classification"][0]
+    source, file, rows = (
+        folder(tmp_path, "classification", **fields),
+        tmp_path / "a.gradatim",
+        tmp_path / "rows.csv",
+    )
+    convert(source, file)
+    pairs = [("a mat", "the cat sat"), ("in Rome", "a cat"), ("the mat", "sat on a mat in Rome")]
+    wanted = [
+        answer["score"] if answer["label"] == "yes" else 1 - answer["score"]
+        for answer in gradatim.pipeline("text-classification", source)(
+            [{"text": text, "text_pair": pair} for text, pair in pairs]
+        )
+    ]
+    rows.write_text("text1,text2,label\n" + "".join(f"{text},{pair},yes\n" for text, pair in pairs))
+    said = CliRunner().invoke(app, ["evaluate", str(file), str(rows), "--json"])
+    found = json.loads(said.stdout)["log_loss"]
+    assert found == pytest.approx(-np.log(wanted).mean(), rel=1e-4)
+    out = tmp_path / "out.jsonl"
+    said = CliRunner().invoke(
+        app, ["predict", str(file), "--input", str(rows), "--output", str(out), "--top-k", "2"]
+    )
+    assert said.exit_code == 0, said.output
+    scores = [json.loads(line) for line in out.read_text().splitlines()]
+    assert len(scores) == len(pairs)
+    assert len({json.dumps(row, sort_keys=True) for row in scores}) == len(pairs)
 
 
 def test_regressions_and_several_labels_stay_what_they_are(tmp_path: Path) -> None:
