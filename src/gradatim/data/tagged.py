@@ -21,10 +21,8 @@ _GAP = re.compile(r"[ \t\r\n]+")
 _LANGUAGE = re.compile(r"[a-z]{2,3}:(?=.)")
 NAMED = (".conllu", ".conll", ".iob", ".iob2", ".bio", ".bioes")  # suffixes of files that hold nothing else
 TABLES = (".jsonl", ".ndjson", ".parquet", ".csv")
-WORDS, TAGS = (
-    ("tokens", "words"),
-    ("ner_tags", "pos_tags", "tags", "labels", "upos"),
-)  # columns of a table, of lists
+WORDS = ("tokens", "words")  # columns of a table that hold lists
+TAGS = ("ner_tags", "pos_tags", "tags", "labels", "upos")
 SUFFIXES = (*NAMED, *TABLES, ".txt", ".tsv", "")  # of files that may be tagged
 _SEEN = 1000  # lines that tell
 MOST = 0.5  # of them that must: a tag misspelt is told of by its line
@@ -76,10 +74,10 @@ def looks_tagged(path: Path) -> bool:
         return suffix in NAMED
     if suffix in TABLES:
         table = open_table(path)
-        places, rows = _places(table), table.sample()[:1]
-        return places is not None and all(
-            isinstance(read_literal(row[at]), list) for row in rows for at in places
-        )
+        places, first = _places(table), next((cells for _, cells in table.scan()), None)
+        if places is None or first is None:
+            return False
+        return all(isinstance(read_literal(first[at]), list) for at in places)
     with open_text(path) as stream:
         rows = [_cells(line) for line in islice(stream, _SEEN)]
     words = [cells for cells in rows if cells and cells[0] != DOCUMENT]
@@ -132,7 +130,8 @@ def _rows(table: Table) -> Iterator[Sentence]:
     if places is None:
         raise DataError(f"{table.where} has no lists of words and tags: the columns {WORDS[0]} and {TAGS[0]}")
     rows = [(line, *(read_literal(cells[at]) for at in places)) for line, cells in table.scan()]
-    entities = any(is_tag(str(tag)) and tag != "O" for _, _, tags in rows for tag in tags or ())
+    named = {str(tag) for _, _, tags in rows if isinstance(tags, list) for tag in tags}
+    entities = any(map(is_tag, named - {"O"}))
     for line, words, tags in rows:
         where = f"{table.where}, line {line}"
         if not (isinstance(words, list) and isinstance(tags, list) and len(words) == len(tags)):

@@ -52,10 +52,7 @@ class ContextSession:
 
     def run(self, arrays: Arrays) -> Arrays:
         """Take `keys` (words, features) and `lengths` (rows,), return `logits` (words, tags)."""
-        logits, lengths = (
-            self._rows[places(self.keys, arrays["keys"])].sum(axis=1) + self.bias,
-            arrays["lengths"],
-        )
+        logits = self._rows[places(self.keys, arrays["keys"])].sum(axis=1) + self.bias
         if len(self.transitions) and len(logits):
-            logits = log_marginals(logits, lengths, self.transitions)
+            logits = log_marginals(logits, arrays["lengths"], self.transitions)
         return {"logits": logits}

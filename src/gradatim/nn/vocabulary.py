@@ -10,10 +10,8 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-CELLS, ROWS = (
-    2**20,
-    128,
-)  # logits made at once, that caches hold; rows at the least, for products at full speed
+CELLS = 2**20  # logits made at once: caches hold them
+ROWS = 128  # at the least, for products at full speed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -76,7 +76,7 @@ def test_parts_of_speech_stay_as_they_are_in_a_table(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("tokens", "tags", "fault"),
     [(["a", "b"], ["O"], "as many tags"), (["a", "b"], ["B-X", 3], "3 of 'b'"), (["a", "b"], ["B-X", "X"], "'X'"),
-     (["a", "b"], "O O", "a list of words")],
+     (["a", "b"], "O O", "a list of words"), (["a"], 3, "a list of words")],
 )  # fmt: skip
 def test_a_row_of_a_table_that_is_no_sentence_is_named(
     tmp_path: Path, tokens: object, tags: object, fault: str
