@@ -97,8 +97,9 @@ def fit(source: str | Path | Corpus, *, table: LadderTable | None = None, **opti
     goal = goal_of(corpus.task)
     unsuited, why = (frozenset(), "") if plan.rungs else goal.unsuited(corpus, settings)
     rungs = named_rungs(plan.rungs, settings, goal, unsuited)
-    corpus = replace(corpus, notes=(*corpus.notes, why)) if why else corpus
-    with _prepared(corpus, budget, settings, plan, rungs) as (problem, folder):
+    metric, whence = goal.metric(corpus, plan.metric)
+    corpus = replace(corpus, notes=(*corpus.notes, *filter(None, (why, whence))))
+    with _prepared(corpus, metric, budget, settings, plan, rungs) as (problem, folder):
         return _climbed(problem, folder, rungs, budget, plan, table)
 
 
@@ -182,7 +183,7 @@ def _parse(options: Mapping[str, Any]) -> tuple[Budget, Settings, Plan]:
 
 @contextmanager
 def _prepared(
-    corpus: Corpus, budget: Budget, settings: Settings, plan: Plan, rungs: Sequence[Rung]
+    corpus: Corpus, metric: str, budget: Budget, settings: Settings, plan: Plan, rungs: Sequence[Rung]
 ) -> Iterator[tuple[Problem, ClimbFolder]]:
     """The problem, and the folder that holds only climbs of which everything is the same that matters to it, and
     no other while the block runs.
@@ -191,8 +192,7 @@ def _prepared(
     """
     import gradatim
 
-    goal = goal_of(corpus.task)
-    metric, usual = goal.metric(corpus, plan.metric), Settings()
+    goal, usual = goal_of(corpus.task), Settings()
     for name in goal.ignores:
         if getattr(settings, name) != getattr(usual, name):
             raise ConfigError(f"{name} is for labelled texts: {goal.makes} has no use for it")

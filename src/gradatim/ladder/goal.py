@@ -44,8 +44,11 @@ class Goal(Protocol):
         """Rungs that such data has no use for, climbed only where they are named, and a note that says why."""
         ...
 
-    def metric(self, corpus: Corpus, asked: str | None) -> str:
-        """The metric asked for or the usual one; raises ConfigError for one that cannot judge a choice."""
+    def metric(self, corpus: Corpus, asked: str | None) -> tuple[str, str]:
+        """The metric asked for or the one that suits, and a note where that is not the usual one.
+
+        Raises ConfigError for one that cannot judge a choice.
+        """
         ...
 
     def judge(

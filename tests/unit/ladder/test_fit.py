@@ -108,6 +108,20 @@ def test_the_amount_of_data_chooses_the_rungs_unless_it_is_said(
     assert [rung.name for rung in named] == ["bag", "few"]
 
 
+def test_one_label_that_is_nearly_always_right_is_not_good_enough(tmp_path: Path) -> None:
+    labels = np.array([0] * 54 + [1] * 6)
+    texts = [f"{('lunch at', 'win a prize')[label]} number {n}" for n, label in enumerate(labels)]
+    mails = Examples(texts, None, labels)
+    corpus = Corpus("mails", Task(("ham", "spam")), mails, mails, mails, digest="m")
+    files = {"out": tmp_path / "model.gradatim", "report": tmp_path / "report.html"}
+    climbed = gradatim.fit(corpus, rungs=["majority", "linear"], threads=1, **files)
+    assert climbed.story.metric == "macro_f1"
+    assert climbed.choice.subject.name == "linear"
+    assert any("'ham'" in note and "--metric accuracy" in note for note in climbed.story.corpus.notes)
+    assert LabelGoal().metric(corpus, "accuracy") == ("accuracy", "")
+    assert LabelGoal().metric(CORPUS, None) == ("accuracy", "")
+
+
 def test_the_outcome_tells_the_whole_story(tmp_path: Path) -> None:
     outcome = fit(tmp_path / "new" / "folder", rungs=["majority", "linear"], max_mb=1)
     assert outcome.artifact == tmp_path / "new" / "folder" / "model.gradatim"

@@ -163,11 +163,11 @@ def test_a_target_column_makes_a_table_parallel(tmp_path: Path) -> None:
 
 def test_the_metric_is_guessed_from_lengths(tmp_path: Path) -> None:
     corpus = load_written(parallel(tmp_path, 60))
-    assert TextGoal().metric(corpus, None) == "bleu"
+    assert TextGoal().metric(corpus, None) == ("bleu", "")
     short = corpus.train.targets.copy()
     short[:] = "ab"
     summary = Corpus("s", corpus.task, replace(corpus.train, targets=short), corpus.dev, None)
-    assert TextGoal().metric(summary, None) == "rouge2"
+    assert TextGoal().metric(summary, None) == ("rouge2", "")
     with pytest.raises(ConfigError, match="did you mean 'bleu'"):
         TextGoal().metric(corpus, "blue")
 

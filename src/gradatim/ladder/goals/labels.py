@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from gradatim.errors import ConfigError, did_you_mean
 from gradatim.ladder.evidence import gather_evidence
 from gradatim.ladder.intervals import bootstrap
@@ -28,6 +30,9 @@ from gradatim.types import Arrays, Corpus, Examples, Task
 
 FEW = 64  # training texts a label, on average, up to which labels are few
 ENOUGH = 256  # training texts in all from which fine-tuning comes near to contrast or passes it (benchmarks/few.py)
+LOPSIDED = (
+    0.8  # share of the most frequent label above which accuracy hardly tells a model from that label alone
+)
 FROM_NOTHING = frozenset({BagRung.name, BiLstmRung.name})  # these learn even what words mean from the labels
 
 
@@ -76,13 +81,29 @@ class LabelGoal:
         without = ", ".join(rung.name for rung in self.rungs if rung.name in left_out)
         return left_out, f"rungs for few labels ({why}{average:.3g} training texts a label): no {without}"
 
-    def metric(self, corpus: Corpus, asked: str | None) -> str:
-        name = asked or default_metric(corpus.task)
+    def metric(self, corpus: Corpus, asked: str | None) -> tuple[str, str]:
+        if asked is None:
+            return self._usual(corpus)
         usable = [known for known in METRICS if higher_is_better(known)]
-        if name not in usable:
-            near = did_you_mean(name, usable)
-            raise ConfigError(f"unknown metric '{name}'{near}; known: {', '.join(usable)}")
-        return name
+        if asked not in usable:
+            near = did_you_mean(asked, usable)
+            raise ConfigError(f"unknown metric '{asked}'{near}; known: {', '.join(usable)}")
+        return asked, ""
+
+    def _usual(self, corpus: Corpus) -> tuple[str, str]:
+        """That of the task, but not accuracy where a label that most texts have would be right whatever it is asked."""
+        usual = default_metric(corpus.task)
+        if usual != "accuracy":
+            return usual, ""
+        counts = np.bincount(corpus.train.targets)
+        share = counts.max() / counts.sum()
+        if share <= LOPSIDED:
+            return usual, ""
+        label = corpus.task.labels[counts.argmax()]
+        return "macro_f1", (
+            f"{share:.0%} of the training texts are '{label}': judged by macro-F1, since a model that says so"
+            " of every text would be right as often (--metric accuracy judges by that all the same)"
+        )
 
     def judge(
         self, metric: str, task: Task, examples: Examples, answers: Arrays, *, seed: int = 0

@@ -37,9 +37,9 @@ class ReaderGoal(ABC):
         """None: whatever there is to learn from is much."""
         return frozenset(), ""
 
-    def metric(self, corpus: Corpus, asked: str | None) -> str:
+    def metric(self, corpus: Corpus, asked: str | None) -> tuple[str, str]:
         usable = self.metrics(corpus.task)
         if asked is not None and asked not in usable:
             near = did_you_mean(asked, usable)
             raise ConfigError(f"unknown metric '{asked}' of {self.what}{near}; known: {', '.join(usable)}")
-        return asked or usable[0]
+        return asked or usable[0], ""

@@ -38,13 +38,14 @@ class TextGoal:
         """None: they differ by their sizes alone."""
         return frozenset(), ""
 
-    def metric(self, corpus: Corpus, asked: str | None) -> str:
+    def metric(self, corpus: Corpus, asked: str | None) -> tuple[str, str]:
         if asked is None:
-            return "rouge2" if is_summary(corpus.train.texts, corpus.train.targets.tolist()) else "bleu"
+            summary = is_summary(corpus.train.texts, corpus.train.targets.tolist())
+            return "rouge2" if summary else "bleu", ""
         if asked not in MEASURES:
             near = did_you_mean(asked, MEASURES)
             raise ConfigError(f"unknown metric '{asked}'{near}; known: {', '.join(MEASURES)}")
-        return asked
+        return asked, ""
 
     def judge(
         self, metric: str, task: Task, examples: Examples, answers: Arrays, *, seed: int = 0
