@@ -17,7 +17,9 @@ Data, Limits, How, Files = "Data", "Budget", "How to climb", "Files"  # panels o
 Source = Annotated[str, typer.Argument(help="A file, a folder, a catalog or data set name.")]
 Text = Annotated[str | None, typer.Option(help="Text column.", rich_help_panel=Data)]
 TextPair = Annotated[str | None, typer.Option(help="Second text column.", rich_help_panel=Data)]
-Label = Annotated[str | None, typer.Option(help="Label column.", rich_help_panel=Data)]
+Label = Annotated[
+    str | None, typer.Option(help="Label column, or several of 0 and 1: a,b,c.", rich_help_panel=Data)
+]
 Dev = Annotated[str | None, typer.Option(help="A file with the dev split.", rich_help_panel=Data)]
 Test = Annotated[str | None, typer.Option(help="A file with the test split.", rich_help_panel=Data)]
 Target = Annotated[

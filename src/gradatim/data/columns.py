@@ -18,7 +18,7 @@ _TEXTS = (
     "text", "sentence", "review", "reviewtext", "content", "comment", "commenttext", "tweet", "question", "query",
     "utterance", "document", "body", "message", "headline", "description", "title", "abstract", "input",
 )  # fmt: skip
-_LABELS = (
+LABELS = (
     "labeltext", "labelname", "label", "labels", "class", "category", "target", "sentiment", "intent", "topic",
     "emotion", "emotions", "goldlabel", "quality", "entailmentjudgment", "group", "tag", "tags", "coarselabel",
     "y", "stars", "rating",
@@ -60,7 +60,7 @@ def choose_columns(
     wanted = {role: given[role] or table.roles.get(role) for role in given if labelled or role != "label"}
     if labelled and table.roles and not wanted["label"]:
         raise DataError(f"{table.where} holds text without labels; it can only serve as unlabelled text")
-    at = {role: _index(table, name) for role, name in wanted.items() if name}
+    at = {role: index_of(table, name) for role, name in wanted.items() if name}
     plain = _plain(table)
     if "text" not in at and "text_pair" not in at:
         found = ((plain[a], plain[b]) for a, b in _PAIRS if a in plain and b in plain)
@@ -72,7 +72,7 @@ def choose_columns(
             f"{table.where}: pairs of texts are wanted: name the second one with text_pair. {_listing(table)}"
         )
     # By name both are looked for before either is guessed, so that long label names are not taken for text.
-    roles = (("label", _LABELS, _fewest), ("text", _TEXTS, _longest))[not labelled :]
+    roles = (("label", LABELS, _fewest), ("text", _TEXTS, _longest))[not labelled :]
     for role, known, _ in roles:
         free = (plain[name] for name in known if name in plain and plain[name] not in at.values())
         if role not in at and (index := next(free, None)) is not None:
@@ -120,7 +120,8 @@ def _plain(table: Table) -> dict[str, int]:
     return {plain_name(name): i for i, name in enumerate(table.columns)}
 
 
-def _index(table: Table, name: str) -> int:
+def index_of(table: Table, name: str) -> int:
+    """The column of that name; raises DataError with the nearest where there is none."""
     at = find_column(table, [name])
     if at is None:
         near = did_you_mean(name, table.columns) or "."

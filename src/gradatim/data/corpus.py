@@ -11,6 +11,7 @@ from itertools import chain, combinations
 import numpy as np
 
 from gradatim.data.columns import Columns, choose_columns, find_column
+from gradatim.data.flags import join_flags
 from gradatim.data.labels import Reading
 from gradatim.data.rows import NoRowsError, Rows, arrow_rows, listed, read_rows
 from gradatim.data.source import PathLike, find_source
@@ -37,7 +38,8 @@ def load_corpus(
     """A labelled data set, split into train, dev and test, with everything decided on the way in `notes`.
 
     `source` is a path, a catalog name, a `GRADATIM_DATA` name or a hub id (see `find_source` for the order).
-    `text`, `text_pair` and `label` name columns; without them columns are guessed. Given splits are used as
+    `text`, `text_pair` and `label` name columns (`label` also several of 0 and 1, with commas between them); without
+    them columns are guessed. Given splits are used as
     they are: what they share is counted, not removed. A missing dev is made from train (10 %); a single
     table gives train, dev and test (80/10/10); of fewer than 200 rows only dev is made, with 20 %. Made splits are
     stratified and keep equal texts together.
@@ -45,7 +47,7 @@ def load_corpus(
     counted. Raises DataError for what cannot be used and SourceError for what cannot be fetched.
     """
     found = find_source(source, dev=dev, test=test)
-    tables = found.tables
+    tables = join_flags(found.tables, label)
     columns = choose_columns(tables["train"], text=text, text_pair=text_pair, label=label)
     notes = [*found.notes, *chain.from_iterable(table.notes for table in tables.values()), *columns.notes]
     splits = _read(tables, columns, notes)
@@ -110,7 +112,8 @@ def load_examples(
     """
     found = find_source(source)
     chosen, note = pick(found.name, found.tables, split)
-    table = found.tables[chosen]
+    names = task.labels if task.multi_label else ()
+    table = join_flags({chosen: found.tables[chosen]}, label, names)[chosen]
     columns = choose_columns(
         table, text=text, text_pair=text_pair, label=label, pairs=None if either else task.pairs
     )

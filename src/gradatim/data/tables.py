@@ -152,7 +152,7 @@ def delimited_rows(
         start = 1
         try:
             for cells in reader:
-                if cells:
+                if cells and not (start == 1 and cells == ["sep=", ""]):  # by which spreadsheets tell theirs
                     yield start, cells
                 start = reader.line_num + 1
         except csv.Error as error:

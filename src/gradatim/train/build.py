@@ -41,7 +41,7 @@ CHUNK = 1000  # documents tokenised together: what a tokeniser returns is ten ti
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataSettings:
-    """[data]: where texts come from and how they are read.
+    """[data]: where texts come from and how they are read; names of files may hold ~ and variables such as $HOME.
 
     source      a file, folder, catalog name, `GRADATIM_DATA` name or hub id, as for `gradatim fit`; for
                 language modelling one or several, and patterns: a text file is one document, a row of a table too
@@ -61,6 +61,10 @@ class DataSettings:
     max_length: int = 256
     dev_share: float = 0.01
     lines: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("source", "dev", "test", "tokenizer"):
+            object.__setattr__(self, name, _expanded(getattr(self, name)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +138,7 @@ class Materials:
                     "[data] lacks tokenizer: a tokenizer.json, its folder, or the name of a model"
                 )
             return tokenizer_json(self.folder)
-        path = Path(os.path.expandvars(name)).expanduser()
+        path = Path(name)
         if path.is_file():
             return path.read_text(encoding="utf-8")
         return tokenizer_json(path if path.is_dir() else resolve_model(name))
@@ -244,12 +248,18 @@ class Materials:
         return Prepared(model, config, objective(train), evaluate, self.tokenizer_json, notes)
 
 
+def _expanded(named: Any) -> Any:
+    """A file's name, or several, with variables and the home folder written out."""
+    if isinstance(named, list):
+        return [_expanded(name) for name in named]
+    return named and os.path.expanduser(os.path.expandvars(named))
+
+
 def _listed(source: str | list[str]) -> list[str]:
     """Sources with patterns written out."""
     found: list[str] = []
     for name in [source] if isinstance(source, str) else source:
-        expanded = os.path.expanduser(os.path.expandvars(name))
-        matches = sorted(glob.glob(expanded)) if glob.has_magic(expanded) else [expanded]
+        matches = sorted(glob.glob(name)) if glob.has_magic(name) else [name]
         if not matches:
             raise DataError(f"[data] source: no file matches {name}")
         found += matches

@@ -42,6 +42,17 @@ def test_delimiter_of_a_csv_is_found(tmp_path: Path, delimiter: str) -> None:
     assert [cells for _, cells in rows(open_table(path))] == [["good", "1"], ["bad", "0"]]
 
 
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_the_line_by_which_a_spreadsheet_names_its_delimiter_is_no_row(
+    tmp_path: Path, delimiter: str
+) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(f"sep={delimiter}\r\ntext{delimiter}label\r\ngood{delimiter}1\r\nbad{delimiter}0\r\n")
+    found = open_table(path)
+    assert found.columns == ("text", "label")
+    assert list(found.scan()) == [(3, ["good", "1"]), (4, ["bad", "0"])]
+
+
 def test_csv_without_header_keeps_its_first_row(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", "a fine film,1\na dull film,0\n")
     table = open_table(path)

@@ -68,6 +68,15 @@ def test_a_recipe_is_read_and_changed_from_outside(here: Path) -> None:
     assert read.objective == KINDS["classification"](metric="macro_f1")
 
 
+def test_names_of_files_may_hold_variables(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MINE", str(here))
+    (here / "dev.csv").write_text((here / "labelled.csv").read_text())
+    changes = [f"data.{key}=$MINE/{name}" for key, name in (("source", "labelled.csv"), ("dev", "dev.csv"))]
+    prepared, _ = prepare(here, *changes)
+    assert prepared.metrics is not None
+    assert set(prepared.metrics()) >= {"accuracy"}
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
