@@ -13,9 +13,11 @@ import typer
 from gradatim.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from gradatim.pipelines.text_to_text import Output
+    from gradatim.decode.search import Search
+    from gradatim.pipelines.text_to_text import Output, TextToText
 
 LINES = 1024  # read, written and printed at once
+SHOWN = 5  # unknown words that a warning quotes
 
 
 def command(
@@ -59,13 +61,11 @@ def command(
             print_pieces(writer.stream(text, search, begin=begin))
         return
 
-    def lines() -> Iterator[str]:
-        for some in _texts(texts, input, LINES):
-            given = [begin] * len(some) if begin else None
-            for text, outputs in zip(some, writer.outputs(some, search, begin=given), strict=True):
-                yield _as_json(text, outputs) if as_json else "\t".join(one.text for one in outputs)
-
-    _tell(lines(), output)
+    foreign: list[tuple[int, list[str]]] = []
+    found = _outputs(writer, _texts(texts, input, LINES), search, begin, foreign)
+    plain = ("\t".join(one.text for one in outputs) for _, outputs, _ in found)
+    _tell((_as_json(*one) for one in found) if as_json else plain, output)
+    _warn(foreign)
 
 
 def _tell(lines: Iterator[str], output: Path | None) -> None:
@@ -82,6 +82,34 @@ def _tell(lines: Iterator[str], output: Path | None) -> None:
                 handle.write(f"{line}\n".encode())
     except OSError as error:
         raise DataError(f"{output} was not written: {error.strerror or error}") from error
+
+
+def _outputs(
+    writer: TextToText,
+    batches: Iterator[list[str]],
+    search: Search,
+    begin: str,
+    foreign: list[tuple[int, list[str]]],
+) -> Iterator[tuple[str, list[Output], list[str]]]:
+    """Each text, what is written for it, and what of it the model has no token for, which `foreign` keeps."""
+    number = 0
+    for some in batches:
+        given = [begin] * len(some) if begin else None
+        for text, outputs in zip(some, writer.outputs(some, search, begin=given), strict=True):
+            number += 1
+            if unknown := writer.unknown_to(text):
+                foreign.append((number, unknown))
+            yield text, outputs, unknown
+
+
+def _warn(foreign: list[tuple[int, list[str]]]) -> None:
+    """Say on stderr which texts hold what the model has no token for."""
+    if not foreign:
+        return
+    number, unknown = foreign[0]
+    words = ", ".join(repr(word) for word in unknown[:SHOWN]) + ", ..." * (len(unknown) > SHOWN)
+    count = "1 text holds" if len(foreign) == 1 else f"{len(foreign):,} texts hold"
+    typer.echo(f"{count} what the model has no token for: text {number}, {words}", err=True)
 
 
 def _texts(texts: list[str] | None, path: Path | None, size: int) -> Iterator[list[str]]:
@@ -105,7 +133,7 @@ def _lines(path: Path | None) -> Iterator[str]:
             yield line.rstrip("\r\n")
 
 
-def _as_json(text: str, outputs: list[Output]) -> str:
+def _as_json(text: str, outputs: list[Output], unknown: list[str]) -> str:
     found = [
         {
             "text": one.text,
@@ -115,4 +143,5 @@ def _as_json(text: str, outputs: list[Output]) -> str:
         }
         for one in outputs
     ]
-    return json.dumps({"source": text, "outputs": found}, ensure_ascii=False)
+    told = {"source": text, "outputs": found} | ({"unknown": unknown} if unknown else {})
+    return json.dumps(told, ensure_ascii=False)

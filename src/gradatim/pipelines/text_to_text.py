@@ -128,6 +128,13 @@ class TextToText:
             return text, 0
         return text[: encoding.offsets[room - 1][1]], len(encoding.ids) - room
 
+    def unknown_to(self, text: str) -> list[str]:
+        """What of a text the model has no token for, as of a script that it has never seen."""
+        encoding = self.pieces.tokenizer.encode(text, add_special_tokens=False)
+        unknown = unknown_token(self.pieces.tokenizer)
+        found = zip(encoding.ids, encoding.offsets, strict=True)
+        return [text[start:end].strip() for token, (start, end) in found if token == unknown]
+
     def _within(self, search: Search) -> Search:
         """The search, for as many tokens as the model can write."""
         if self.longest is None or search.max_length <= self.longest:

@@ -102,6 +102,17 @@ def test_texts_go_to_a_file_and_several_come_with_their_scores(folder: Path) -> 
     assert command("translate", model, "red cat", "--begin", "vieux").startswith("vieux")
 
 
+def test_what_the_model_has_no_token_for_is_said(folder: Path) -> None:
+    model = folder / "run" / "model"
+    told = CliRunner().invoke(app, ["translate", str(model), "red cat", "red собака"])
+    assert told.exit_code == 0
+    assert len(told.stdout.splitlines()) == 2
+    assert "text 2, 'собака'" in told.stderr
+    found = json.loads(command("translate", model, "red собака", "--json"))
+    assert found["unknown"] == ["собака"]
+    assert "unknown" not in json.loads(command("translate", model, "red cat", "--json"))
+
+
 def test_texts_are_printed_as_they_are_written(folder: Path) -> None:
     model = folder / "run" / "model"
     lines = "red cat\n\nold blue dog\n"
