@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, cast
 
 from jaxtyping import Float, Int
@@ -12,6 +13,7 @@ from gradatim.models.backbone import Backbone, BackboneConfig, fewer_blocks
 from gradatim.models.elmo import ElmoBackbone
 from gradatim.models.heads import LanguageHead, MaskedHead, RowHead
 from gradatim.models.recurrent import RecurrentBackbone, WindowBackbone
+from gradatim.nn.block import Block
 from gradatim.nn.multihead import Memory
 from gradatim.nn.packed import Layout
 from gradatim.nn.recurrent import RecurrentState
@@ -170,10 +172,14 @@ class Seq2Seq(EncoderDecoder):
 
 
 def start_from(model: Seq2Seq, body: Backbone) -> None:
-    """Give both sides the weights of a pretrained encoder, the decoder those of evenly spaced blocks; only its
-    attention to the source stays fresh (Rothe, Narayan & Severyn 2020, section 3).
+    """Give both sides the weights of a pretrained encoder, the decoder those of evenly spaced blocks (Rothe, Narayan &
+    Severyn 2020, section 3).
+
+    Differs: attention to the source begins as that of the block to its own row, in place of fresh: it learns sooner.
     """
     model.encoder.load_state_dict(body.state_dict())
     model.decoder.load_state_dict(
         fewer_blocks(body, model.decoder.config.num_layers).state_dict(), strict=False
     )
+    for block in cast(Iterable[Block], model.decoder.stack.blocks):
+        block.cross.load_state_dict(block.attention.crossed())

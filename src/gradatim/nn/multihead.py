@@ -52,6 +52,14 @@ class Attention(nn.Module):
         """The weights that make queries, (inner, width), as a view."""
         return self.q.weight if hasattr(self, "q") else self.qkv.weight[: self.out.in_features]
 
+    def crossed(self) -> dict[str, Tensor]:
+        """The weights of attention within a row as those of attention to a memory."""
+        inner = self.out.in_features
+        weights = {f"out.{name}": part for name, part in self.out.state_dict().items()}
+        for name, part in self.qkv.state_dict().items():
+            weights |= {f"q.{name}": part[:inner], f"kv.{name}": part[inner:]}
+        return weights
+
     def forward(
         self,
         x: Float[Tensor, "tokens width"],

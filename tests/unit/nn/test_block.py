@@ -11,6 +11,7 @@ from torch import Tensor
 
 from gradatim.errors import ConfigError
 from gradatim.nn.block import ACTIVATIONS, Block, BlockConfig
+from gradatim.nn.multihead import Attention, Memory
 from gradatim.nn.packed import Layout
 from gradatim.nn.stack import Stack, Trace
 
@@ -92,6 +93,16 @@ def test_a_trace_holds_every_state_and_weights_that_sum_to_one() -> None:
             torch.testing.assert_close(weights.sum(-1), torch.ones(weights.shape[:-1]))
             if group.mask is not None:
                 assert (weights * ~group.mask).eq(0).all()
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_attention_to_a_row_is_attention_to_it_as_a_memory(bias: bool) -> None:
+    within = shaken(Attention(config(bias=bias)))
+    across = Attention(config(bias=bias), cross=True).eval()
+    across.load_state_dict(within.crossed())
+    layout = Layout.of(LENGTHS)
+    x = torch.randn(sum(LENGTHS), WIDTH)
+    torch.testing.assert_close(across(x, layout, memory=Memory.of(x, layout, layout)), within(x, layout))
 
 
 def test_dropout_acts_in_training_only() -> None:
