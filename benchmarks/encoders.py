@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from gradatim.ladder.goals import goal_of
 from gradatim.types import Candidate, Corpus
 
 MAX_LENGTH, CALIBRATION = 256, 300
@@ -250,7 +251,13 @@ def _gradatim_files(folder: Path, out: Path, corpus: Corpus) -> None:
     right = (load(exact).logits(corpus.dev.texts).argmax(1) == corpus.dev.targets).mean()
     below = Candidate("gradatim", "finetuned", str(exact), 0, 0), float(right)
     problem = Problem(
-        corpus, out, out, "accuracy", settings=Settings(tolerance=INT8_TOLERANCE), below=(below,)
+        corpus,
+        goal_of(corpus.task),
+        out,
+        out,
+        "accuracy",
+        settings=Settings(tolerance=INT8_TOLERANCE),
+        below=(below,),
     )
     [rounded] = Int8Rung().fit(problem)
     print(*rounded.notes)

@@ -28,6 +28,7 @@ from gradatim import pipeline
 from gradatim.data import load_corpus
 from gradatim.engine.atomic import atomic_file
 from gradatim.engine.processor import available_cores
+from gradatim.ladder.goals import goal_of
 from gradatim.ladder.machine import described
 from gradatim.ladder.rung import Problem, Rung, Settings
 from gradatim.ladder.rungs.few import FewRung
@@ -150,7 +151,9 @@ def learned(
     own = folder / rung.name
     own.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(seed)
-    (made,) = rung.fit(Problem(corpus, own, folder / "shared", "accuracy", seed, threads, settings))
+    (made,) = rung.fit(
+        Problem(corpus, goal_of(corpus.task), own, folder / "shared", "accuracy", seed, threads, settings)
+    )
     assert corpus.test is not None
     answers = load(made.artifact, threads=threads).probabilities(corpus.test.texts).argmax(1)
     return {"accuracy": float(np.mean(answers == corpus.test.targets)), "made_s": made.made_s}

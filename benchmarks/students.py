@@ -26,6 +26,7 @@ from pathlib import Path
 import torch
 
 from gradatim.data import load_corpus
+from gradatim.ladder.goals import goal_of
 from gradatim.ladder.measure import measure, write_texts
 from gradatim.ladder.records import Row
 from gradatim.ladder.rung import Problem, Rung, Settings
@@ -58,7 +59,9 @@ def main() -> None:
     folder = ClimbFolder(options.out, chosen, resume=True)
     threads = len(os.sched_getaffinity(0))
     settings = Settings(teacher="mpnet-base")
-    problem = Problem(corpus, folder.path, folder.shared, "accuracy", 0, threads, settings)
+    problem = Problem(
+        corpus, goal_of(corpus.task), folder.path, folder.shared, "accuracy", 0, threads, settings
+    )
     write_texts(corpus.dev, folder.path / "dev.jsonl")
     taught = climb(problem, folder, [FinetunedRung(), TeacherRung()], [])
     teacher = taught[-1].measurement

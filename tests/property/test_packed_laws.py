@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from gradatim.nn.block import BlockConfig
+from gradatim.nn.axes import BlockConfig
 from gradatim.nn.packed import Layout
 from gradatim.nn.pooling import pool
 from gradatim.nn.recurrent import Recurrent

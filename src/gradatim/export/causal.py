@@ -11,7 +11,7 @@ from gradatim.engine.language import PAST, ROWS
 from gradatim.export.encoder import heads, transformer
 from gradatim.export.graph import Axes, Graph, array
 from gradatim.models.backbone import Backbone
-from gradatim.nn.block import BlockConfig
+from gradatim.nn.axes import BlockConfig
 from gradatim.nn.positions import RelativeBias
 
 

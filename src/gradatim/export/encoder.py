@@ -18,7 +18,8 @@ from torch import nn
 from gradatim.errors import ConfigError
 from gradatim.export.graph import Graph, array
 from gradatim.models.backbone import Backbone, BackboneConfig
-from gradatim.nn.block import Block, BlockConfig, FeedForward
+from gradatim.nn.axes import BlockConfig
+from gradatim.nn.block import Block, FeedForward
 from gradatim.nn.embedding import Embedding
 from gradatim.nn.multihead import Attention
 from gradatim.nn.positions import RelativeBias

@@ -32,11 +32,11 @@ from gradatim.ladder.card import model_card
 from gradatim.ladder.choice import choose
 from gradatim.ladder.climb import climb
 from gradatim.ladder.evidence import test_results
-from gradatim.ladder.goal import Goal, goal_of
+from gradatim.ladder.goals import goal_of
 from gradatim.ladder.machine import manifest
 from gradatim.ladder.records import Choice, Story
 from gradatim.ladder.report.page import write_front_png, write_report
-from gradatim.ladder.rung import Precision, Problem, Rung, Settings
+from gradatim.ladder.rung import Goal, Precision, Problem, Rung, Settings
 from gradatim.ladder.state import ClimbFolder, climbing_alone, disk_faults
 from gradatim.ladder.table import LadderTable
 from gradatim.types import Budget, Corpus, Task
@@ -137,7 +137,7 @@ def _climbed(
             tests=test_results(problem, choice),
         )
         table.chosen(choice)
-    write_report(plan.report, story)
+    write_report(plan.report, story, problem.goal)
     if plan.picture is not None:
         write_front_png(plan.picture, story)
     return Outcome(choice, story, _deliver(story, plan), Path(plan.report))
@@ -213,7 +213,7 @@ def _prepared(
     path = Path(plan.folder) if plan.folder is not None else Path(plan.out).with_suffix(".climb")
     with climbing_alone(path):
         folder = ClimbFolder(path, fingerprint, resume=plan.resume)
-        yield Problem(corpus, folder.path, folder.shared, metric, plan.seed, threads, settings), folder
+        yield Problem(corpus, goal, folder.path, folder.shared, metric, plan.seed, threads, settings), folder
 
 
 def _deliver(story: Story, plan: Plan) -> Path:

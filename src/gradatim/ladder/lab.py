@@ -14,9 +14,8 @@ from tokenizers import Tokenizer
 from gradatim.engine.atomic import atomic_file
 from gradatim.ladder.decision import fit_decision, negative_log_likelihood, quality
 from gradatim.ladder.encoder import EncoderLab
+from gradatim.ladder.logistic import Regressions, log_prior
 from gradatim.ladder.rung import Problem
-from gradatim.ladder.rungs.logistic import Regressions
-from gradatim.ladder.rungs.majority import log_prior
 from gradatim.models.backbone import Backbone
 from gradatim.models.classifier import Classifier
 from gradatim.models.inputs import PackedTexts

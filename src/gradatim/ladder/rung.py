@@ -1,16 +1,14 @@
-"""What a rung of the ladder is, and what it is given to climb with."""
+"""What a ladder is made of: a rung, what it is given to climb with, and what is climbed for."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import Any, Literal, Protocol
 
-from gradatim.types import Candidate, Corpus
-
-if TYPE_CHECKING:
-    from gradatim.ladder.goal import Goal
+from gradatim.ladder.records import Interval, Row, Story
+from gradatim.types import Arrays, Candidate, Corpus, Examples, Task
 
 Precision = Literal["auto", "bf16", "fp32"]
 
@@ -50,13 +48,14 @@ class Settings:
 class Problem:
     """One climb as a rung sees it.
 
-    `folder` is the rung's own, `shared` is for what several rungs use (frozen features, the
-    teacher); `below` holds the candidates made so far with their dev quality, best last.
+    `goal` is what is climbed for. `folder` is the rung's own, `shared` is for what several rungs use (frozen
+    features, the teacher); `below` holds the candidates made so far with their dev quality, best last.
     `limit_s` is the training time left, if the budget names one. `say` prints one line of progress;
     `progress` is called with the share of work done. `cache` lives as long as the climb.
     """
 
     corpus: Corpus
+    goal: Goal
     folder: Path
     shared: Path
     metric: str
@@ -68,13 +67,6 @@ class Problem:
     progress: Callable[[float], None] = lambda _share: None
     limit_s: float | None = None
     cache: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def goal(self) -> Goal:
-        """What is climbed for."""
-        from gradatim.ladder.goal import goal_of
-
-        return goal_of(self.corpus.task)
 
 
 class Rung(Protocol):
@@ -92,4 +84,64 @@ class Rung(Protocol):
 
     def fit(self, problem: Problem) -> list[Candidate]:
         """Train and export; each candidate's artifact lies in `problem.folder`."""
+        ...
+
+
+class Goal(Protocol):
+    """The rungs to climb, how answers are judged, and what is told of them.
+
+    `answers` are what a pipeline's method of that name returns for the texts of `examples`.
+    """
+
+    @property
+    def rungs(self) -> Sequence[Rung]:
+        """From the bottom to the top."""
+        ...
+
+    def named(self, name: str) -> Rung | None:
+        """A rung that is there when asked for, beside those that are always there."""
+        ...
+
+    @property
+    def makes(self) -> str:
+        """What it makes, as errors say it."""
+        ...
+
+    @property
+    def needs(self) -> Mapping[str, tuple[str, str]]:
+        """Rungs that there are only where a field of `Settings` names something: that field, and what it names."""
+        ...
+
+    @property
+    def ignores(self) -> Sequence[str]:
+        """Fields of `Settings` that it has no use for."""
+        ...
+
+    def unsuited(self, corpus: Corpus, settings: Settings) -> tuple[frozenset[str], str]:
+        """Rungs that such data has no use for, climbed only where they are named, and a note that says why."""
+        ...
+
+    def metric(self, corpus: Corpus, asked: str | None) -> tuple[str, str]:
+        """The metric asked for or the one that suits, and a note where that is not the usual one.
+
+        Raises ConfigError for one that cannot judge a choice.
+        """
+        ...
+
+    def judge(
+        self, metric: str, task: Task, examples: Examples, answers: Arrays, *, seed: int = 0
+    ) -> Interval:
+        """The metric of answers, with its interval."""
+        ...
+
+    def scores(self, task: Task, examples: Examples, answers: Arrays) -> Mapping[str, float]:
+        """All metrics by name."""
+        ...
+
+    def evidence(self, problem: Problem, row: Row) -> Any:
+        """What the report tells of a candidate beyond its figures."""
+        ...
+
+    def findings(self, story: Story) -> dict[str, Any]:
+        """What the goal's own sections of the report show: `titles` of the sections, and their names there."""
         ...

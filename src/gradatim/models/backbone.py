@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from gradatim.errors import ConfigError
-from gradatim.nn.block import BlockConfig
+from gradatim.nn.axes import BlockConfig
 from gradatim.nn.embedding import Embedding, EmbeddingConfig
 from gradatim.nn.initial import init_by_width, init_normal
 from gradatim.nn.multihead import Memory

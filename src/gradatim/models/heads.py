@@ -5,7 +5,7 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from gradatim.nn.block import ACTIVATIONS
+from gradatim.nn.axes import ACTIVATIONS
 from gradatim.nn.dropout import Dropout
 from gradatim.nn.initial import init_normal
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from gradatim.models.backbone import BackboneConfig
 from gradatim.models.recurrent import RecurrentConfig
-from gradatim.nn.block import BlockConfig
+from gradatim.nn.axes import BlockConfig
 from gradatim.nn.embedding import EmbeddingConfig
 from gradatim.text.grids import CELL
 from gradatim.text.grids import SIZES as SIZES_OF_MARKS

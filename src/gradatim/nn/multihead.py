@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from gradatim.nn.attention import attend, attend_near
+from gradatim.nn.axes import BlockConfig
 from gradatim.nn.masks import visible
 from gradatim.nn.packed import Group, Layout
 from gradatim.nn.positions import rotate
 from gradatim.nn.state import KeyValues
-
-if TYPE_CHECKING:
-    from gradatim.nn.block import BlockConfig
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from gradatim.nn.block import Block, BlockConfig
+from gradatim.nn.axes import BlockConfig
+from gradatim.nn.block import Block
 from gradatim.nn.multihead import Memory
 from gradatim.nn.packed import Layout
 from gradatim.nn.positions import RelativeBias

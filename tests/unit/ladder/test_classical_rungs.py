@@ -5,9 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gradatim.ladder.goals import goal_of
+from gradatim.ladder.goals.labels import LabelGoal
+from gradatim.ladder.logistic import Regressions, log_count_ratio
 from gradatim.ladder.rung import Problem, Rung
 from gradatim.ladder.rungs.linear import LinearRung, learn_features, matrix
-from gradatim.ladder.rungs.logistic import Regressions, log_count_ratio
 from gradatim.ladder.rungs.majority import MajorityRung, log_prior
 from gradatim.ladder.rungs.ngram import NgramRung
 from gradatim.pipelines.classification import TextClassifier
@@ -70,7 +72,7 @@ def corpus(kind: str) -> Corpus:
 
 def climb(rung: Rung, data: Corpus, folder: Path) -> tuple[TextClassifier, float]:
     """The model as written, and its quality on dev."""
-    problem = Problem(data, folder, folder, default_metric(data.task))
+    problem = Problem(data, goal_of(data.task), folder, folder, default_metric(data.task))
     assert rung.cost_s(problem) > 0
     (candidate,) = rung.fit(problem)
     assert candidate.rung == rung.name
@@ -116,7 +118,11 @@ def test_majority_of_several_labels_tells_what_it_decides(frequent: int, told: s
     hot = np.array([[1, 0], [0, frequent], [0, frequent], [0, 0], [0, frequent]], dtype=np.float32)
     data = Examples([f"text {i}" for i in range(5)], None, hot)
     problem = Problem(
-        Corpus("few", Task(("a", "b"), multi_label=True), data, data, None), tmp_path, tmp_path, "f1"
+        Corpus("few", Task(("a", "b"), multi_label=True), data, data, None),
+        LabelGoal(),
+        tmp_path,
+        tmp_path,
+        "f1",
     )
     (candidate,) = MajorityRung().fit(problem)
     assert candidate.notes == (told,)

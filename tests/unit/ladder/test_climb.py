@@ -15,6 +15,7 @@ from gradatim.engine.constant import ConstantSession
 from gradatim.errors import SourceError
 from gradatim.ladder import climb as climbing
 from gradatim.ladder.climb import Climb, climb
+from gradatim.ladder.goals import goal_of
 from gradatim.ladder.rung import Problem, Rung
 from gradatim.ladder.state import ClimbFolder
 from gradatim.ladder.table import LadderTable
@@ -67,7 +68,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def go(folder: Path, rungs: list[Rung], *, resume: bool = False, max_train_s: float | None = None) -> Climb:
     state = ClimbFolder(folder / "climb", {"data": "d"}, resume=resume)
-    problem = Problem(CORPUS, state.path, state.shared, "accuracy")
+    problem = Problem(CORPUS, goal_of(CORPUS.task), state.path, state.shared, "accuracy")
     table = LadderTable("accuracy", console=Console(file=io.StringIO()))
     with table:
         return climb(problem, rungs, state, table, max_train_s=max_train_s)

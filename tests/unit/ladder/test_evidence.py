@@ -10,6 +10,7 @@ import pytest
 from gradatim.ladder import evidence as gathering
 from gradatim.ladder.evidence import gather_evidence
 from gradatim.ladder.evidence import test_results as results_on_test
+from gradatim.ladder.goals import goal_of
 from gradatim.ladder.measure import measure, write_texts
 from gradatim.ladder.records import Choice, Row
 from gradatim.ladder.rung import Problem
@@ -24,7 +25,7 @@ CORPUS = Corpus("tiny", Task(("bad", "good")), ROWS, ROWS.take(range(10)), ROWS.
 @pytest.fixture(scope="module")
 def problem(tmp_path_factory: pytest.TempPathFactory) -> Problem:
     folder = tmp_path_factory.mktemp("climb")
-    return Problem(CORPUS, folder, folder, "accuracy")
+    return Problem(CORPUS, goal_of(CORPUS.task), folder, folder, "accuracy")
 
 
 @pytest.fixture(scope="module")

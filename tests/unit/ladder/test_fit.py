@@ -150,7 +150,7 @@ def test_what_changes_a_result_must_not_change_on_resume(tmp_path: Path) -> None
 def test_a_disk_fault_becomes_an_error_for_the_user(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: int
 ) -> None:
-    def fail(path: Path, _story: object) -> None:
+    def fail(path: Path, *_args: object) -> None:
         raise OSError(fault, "cannot", str(path))
 
     monkeypatch.setattr(fitting, "write_report", fail)

@@ -16,6 +16,7 @@ from gradatim.engine.artifact import read_artifact
 from gradatim.errors import ConfigError, GradatimError, SourceError
 from gradatim.ladder import encoder as encoders
 from gradatim.ladder import lab as labs
+from gradatim.ladder.goals import goal_of
 from gradatim.ladder.lab import POOLINGS, Lab
 from gradatim.ladder.rung import Problem, Rung, Settings
 from gradatim.ladder.rungs import int8
@@ -69,7 +70,7 @@ def make_problem(encoder: Path, folder: Path, *, labels: int = 2, pairs: bool = 
     corpus = Corpus("tiny", task, examples, examples.take(range(12)), None)
     (rung := folder / "rung").mkdir(parents=True)
     settings = Settings(encoder=str(encoder), epochs=1, precision="fp32")
-    return Problem(corpus, rung, folder / "shared", "accuracy", settings=settings)
+    return Problem(corpus, goal_of(corpus.task), rung, folder / "shared", "accuracy", settings=settings)
 
 
 @pytest.mark.parametrize("labels", [2, 3])

@@ -10,6 +10,7 @@ import pytest
 
 from gradatim import __version__
 from gradatim.engine import processor
+from gradatim.ladder.goals import goal_of
 from gradatim.ladder.machine import described, manifest
 from gradatim.ladder.rung import Problem
 from gradatim.types import Corpus, Examples, Task
@@ -39,7 +40,10 @@ def test_processor_of_another_system_is_not_empty(monkeypatch: pytest.MonkeyPatc
 
 def test_manifest_holds_what_a_repetition_needs(tmp_path: Path) -> None:
     corpus = Corpus("tiny", Task(("x", "y")), EXAMPLES, EXAMPLES, None, digest="ab" * 32)
-    facts = manifest(Problem(corpus, tmp_path, tmp_path, "accuracy", seed=7, threads=3), "gradatim fit tiny")
+    facts = manifest(
+        Problem(corpus, goal_of(corpus.task), tmp_path, tmp_path, "accuracy", seed=7, threads=3),
+        "gradatim fit tiny",
+    )
     assert facts["command"] == "gradatim fit tiny"
     assert "ab" * 32 in facts["data"]
     assert facts["seed"] == "7"

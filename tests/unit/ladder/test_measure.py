@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from gradatim.errors import GradatimError
+from gradatim.ladder.goals import goal_of
 from gradatim.ladder.measure import measure, measured_answers, peak_bytes, write_texts
 from gradatim.ladder.rung import Problem
 from gradatim.tasks.open import load
@@ -35,7 +36,7 @@ def candidate(artifact: Path) -> Candidate:
 
 
 def test_figures_are_those_of_the_file(tiny_artifact: Path, tmp_path: Path, dev: Examples) -> None:
-    problem = Problem(Corpus("tiny", TASK, dev, dev, None), tmp_path, tmp_path, "accuracy")
+    problem = Problem(Corpus("tiny", TASK, dev, dev, None), goal_of(TASK), tmp_path, tmp_path, "accuracy")
     write_texts(dev, texts := tmp_path / "dev.jsonl")
     assert [json.loads(line)[0] for line in texts.read_bytes().splitlines()] == TEXTS
     seen = measure(candidate(tiny_artifact), problem, texts)
@@ -58,7 +59,7 @@ def test_figures_are_those_of_the_file(tiny_artifact: Path, tmp_path: Path, dev:
 def test_a_file_that_cannot_be_run_is_said_in_one_line(tmp_path: Path, dev: Examples) -> None:
     broken = tmp_path / "broken.gradatim"
     broken.write_bytes(b"PK nothing")
-    problem = Problem(Corpus("tiny", TASK, dev, dev, None), tmp_path, tmp_path, "accuracy")
+    problem = Problem(Corpus("tiny", TASK, dev, dev, None), goal_of(TASK), tmp_path, tmp_path, "accuracy")
     write_texts(dev, texts := tmp_path / "dev.jsonl")
     with pytest.raises(GradatimError, match=r"measuring .*broken\.gradatim failed") as caught:
         measure(candidate(broken), problem, texts)

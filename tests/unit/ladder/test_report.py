@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from climb_stories import ladder_rows, make_row, make_story, make_task
 
+from gradatim.ladder.goals.labels import LabelGoal
 from gradatim.ladder.report.analysis import by_length, confusion_matrix, most_confused, reliability
 from gradatim.ladder.report.answer import answer, held_out
 from gradatim.ladder.report.page import render, write_front_png, write_report
@@ -57,6 +58,10 @@ class Checker(HTMLParser):
             self.faults.append(tag)
 
 
+def rendered(story):
+    return render(story, LabelGoal())
+
+
 def checked(page):
     checker = Checker()
     checker.feed(page)
@@ -66,7 +71,7 @@ def checked(page):
 
 @pytest.mark.parametrize("name", STORIES)
 def test_every_story_is_one_whole_page_that_loads_nothing(name):
-    page = render(STORIES[name]())
+    page = rendered(STORIES[name]())
     found = checked(page)
     assert found.open == []
     assert found.faults == []
@@ -82,7 +87,7 @@ def test_every_story_is_one_whole_page_that_loads_nothing(name):
 
 @pytest.mark.parametrize("name", ["typical", "multi-label"])
 def test_pictures_speak_and_take_the_colours_of_the_page(name):
-    page = render(STORIES[name]())
+    page = rendered(STORIES[name]())
     pictures = re.findall(r"<svg [^>]*>", page)
     assert len(pictures) == 4
     assert all(re.search(r'role="img" aria-label="[^"]{40,}"', picture) for picture in pictures)
@@ -93,7 +98,7 @@ def test_pictures_speak_and_take_the_colours_of_the_page(name):
 
 
 def test_the_answer_is_the_first_thing_said():
-    page = render(make_story())
+    page = rendered(make_story())
     headline = unescape(re.sub(r"<[^>]+>", "", re.search(r"<h1>(.*?)</h1>", page, re.DOTALL)[1]))
     headline = headline.replace("\u00a0", " ")
     assert headline.startswith(
@@ -118,7 +123,7 @@ def test_an_untouched_test_split_is_not_denied():
 
 
 def test_losses_are_shown_with_their_reasons():
-    page = render(make_story())
+    page = rendered(make_story())
     assert "estimated 14 min, 3 min of --max-train-min left" in page
     assert "no faster than its source" in page
     for row in ladder_rows():
@@ -132,7 +137,7 @@ def test_texts_names_and_labels_are_escaped_and_long_ones_folded():
     texts = [evil] * len(dev)
     task = replace(story.corpus.task, labels=("<b>bad</b>", "good & fine"))
     corpus = replace(story.corpus, name="<i>", task=task, dev=Examples(texts, None, dev.targets))
-    page = render(replace(story, corpus=corpus, manifest={"<u>": "<u>"}))
+    page = rendered(replace(story, corpus=corpus, manifest={"<u>": "<u>"}))
     found = checked(page)
     assert not {"script", "b", "u", "i"} & set(found.tags)
     assert found.tags.count("details") == page.count("<details>") > 0
@@ -146,18 +151,18 @@ def test_file_is_utf8_and_replaces_the_old_one_only_when_whole(tmp_path, monkeyp
     story = make_story()
     dev = story.corpus.dev
     broken = Examples(["\ud800 lone surrogate"] * len(dev), None, dev.targets)
-    write_report(path, replace(story, corpus=replace(story.corpus, dev=broken)))
+    write_report(path, replace(story, corpus=replace(story.corpus, dev=broken)), LabelGoal())
     assert path.read_text("utf-8").startswith("<!DOCTYPE html>")
     before = path.read_bytes()
     monkeypatch.setattr("os.fsync", lambda _handle: (_ for _ in ()).throw(OSError(28, "No space left")))
     with pytest.raises(OSError, match="No space left"):
-        write_report(path, story)
+        write_report(path, story, LabelGoal())
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
 
 
 def test_the_same_story_gives_the_same_page():
-    assert render(make_story()) == render(make_story())
+    assert rendered(make_story()) == rendered(make_story())
 
 
 def test_front_png_is_a_picture(tmp_path):
@@ -191,7 +196,7 @@ def test_reliability_of_an_honest_model_lies_on_the_diagonal():
 
 def test_length_slices_hold_every_text_once_in_order():
     story = make_story()
-    slices = by_length(story)
+    slices = by_length(story, LabelGoal())
     assert sum(part.count for part in slices) == len(story.corpus.dev)
     assert 3 <= len(slices) <= 5
     assert all(a.longest < b.shortest for a, b in pairwise(slices))
@@ -200,14 +205,14 @@ def test_length_slices_hold_every_text_once_in_order():
 def test_lengths_that_are_given_are_used():
     story = make_story()
     same = replace(story, evidence=replace(story.evidence, lengths=np.full(240, 7), length_unit="tokens"))
-    (only,) = by_length(same)
+    (only,) = by_length(same, LabelGoal())
     assert (only.shortest, only.longest, only.count) == (7, 7, 240)
-    assert "7 tokens" in render(same)
+    assert "7 tokens" in rendered(same)
 
 
 def test_pairs_keep_their_second_text():
     story = make_story(make_task(3, pairs=True), metric="matthews")
     first = story.evidence.suspects[0].row
     cell = f'<td class="text" dir="auto">{story.corpus.train.texts[first]}<hr>{story.corpus.train.pairs[first]}</td>'
-    folded = re.sub(r"<details><summary>.*?</summary><div>(.*?)</div></details>", r"\1", render(story))
+    folded = re.sub(r"<details><summary>.*?</summary><div>(.*?)</div></details>", r"\1", rendered(story))
     assert cell in re.sub(r"\s*\n\s*", "", folded)

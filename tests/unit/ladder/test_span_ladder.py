@@ -103,7 +103,7 @@ def test_answers_that_fit_into_no_window_are_told_of(climbed: Path, tmp_path: Pa
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     said: list[str] = []
     problem = Problem(
-        load_answered(path, dev=path), tmp_path, tmp_path, "f1", say=said.append,
+        load_answered(path, dev=path), SpanGoal(), tmp_path, tmp_path, "f1", say=said.append,
         settings=Settings(encoder=str(climbed / "encoder")),
     )  # fmt: skip
     assert not SpanLab.of(problem).learned.spans.any()

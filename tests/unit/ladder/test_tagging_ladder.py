@@ -153,7 +153,7 @@ def test_the_most_frequent_tag_is_what_was_counted(tmp_path: Path) -> None:
         "May B-MONTH\n\nMay B-PER\n\nMay B-PER\n\nOslo B-LOC\n\nin O\n\nby O\n"
     )
     corpus = load_tagged(tmp_path / "train.conll", dev=tmp_path / "train.conll")
-    (made,) = FrequentRung().fit(Problem(corpus, tmp_path, tmp_path, "f1"))
+    (made,) = FrequentRung().fit(Problem(corpus, TagGoal(), tmp_path, tmp_path, "f1"))
     model = gradatim.load(made.artifact)
     assert [(e.label, e.text) for e in model("May saw Oslo")] == [("PER", "May"), ("LOC", "Oslo")]
 

@@ -12,6 +12,7 @@ import torch
 from gradatim.checkpoint.config import ModelConfig
 from gradatim.checkpoint.folder import load_backbone, load_body, save_model
 from gradatim.errors import CheckpointError
+from gradatim.ladder.goals import goal_of
 from gradatim.ladder.lab import Lab
 from gradatim.ladder.rung import Problem, Settings
 from gradatim.ladder.rungs.ulmfit import UlmfitRung
@@ -47,7 +48,9 @@ def test_a_language_model_climbs(folder: Path, tmp_path: Path) -> None:
     examples = Examples(texts, None, np.arange(960) % 2)
     corpus = Corpus("tiny", Task(("bad", "good")), examples, examples, None)
     settings = Settings(language_model=str(folder), precision="fp32")
-    problem = Problem(corpus, tmp_path, tmp_path / "shared", "accuracy", settings=settings)
+    problem = Problem(
+        corpus, goal_of(corpus.task), tmp_path, tmp_path / "shared", "accuracy", settings=settings
+    )
     rung = Faster()
     assert rung.cost_s(problem) > 0
     [made] = rung.fit(problem)

@@ -114,8 +114,13 @@ def test_a_student_without_a_teacher_is_skipped(tmp_path: Path) -> None:
 def test_what_a_student_imitates_is_kept_for_its_own_teacher_only(climbed: Path, tmp_path: Path) -> None:
     kept = read_json(climbed / "model.climb" / "student" / "rewritten.json")
     problem = Problem(
-        load_written(parallel(tmp_path, 60)), tmp_path, tmp_path, "bleu", settings=Settings(precision="fp32")
-    )
+        load_written(parallel(tmp_path, 60)),
+        TextGoal(),
+        tmp_path,
+        tmp_path,
+        "bleu",
+        settings=Settings(precision="fp32"),
+    )  # fmt: skip
     (candidate,) = TINY.fit(replace(problem, settings=Settings(precision="fp32", epochs=1)))
     write_json(tmp_path / "rewritten.json", kept)
     fresh = StudentRung()._rewritten(problem, candidate)

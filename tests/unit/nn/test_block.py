@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from gradatim.errors import ConfigError
-from gradatim.nn.block import ACTIVATIONS, Block, BlockConfig
+from gradatim.nn.axes import ACTIVATIONS, BlockConfig
+from gradatim.nn.block import Block
 from gradatim.nn.multihead import Attention, Memory
 from gradatim.nn.packed import Layout
 from gradatim.nn.stack import Stack, Trace

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gradatim.ladder.goal import goal_of
 from gradatim.ladder.records import Interval, Story
+from gradatim.ladder.rung import Goal
 from gradatim.types import Array, Task
 
 BINS = 10
@@ -81,13 +81,13 @@ def reliability(task: Task, targets: Array, probabilities: Array) -> list[Bin]:
     ]
 
 
-def by_length(story: Story) -> list[Slice]:
+def by_length(story: Story, goal: Goal) -> list[Slice]:
     """Quality on up to five groups of texts of similar length and about equal number."""
     evidence, lengths = story.evidence, story.evidence.lengths
     groups = min(MAX_SLICES, max(1, len(lengths) // MIN_SLICE))
     edges = np.unique(np.quantile(lengths, np.linspace(0, 1, groups + 1)[1:-1], method="higher"))
     group = np.searchsorted(edges, lengths, side="right")
-    dev, goal, slices = story.corpus.dev, goal_of(story.corpus.task), []
+    dev, slices = story.corpus.dev, []
     for which in np.unique(group):
         rows = np.flatnonzero(group == which)
         figure = goal.judge(story.metric, story.corpus.task, dev.take(rows), evidence.answers(rows))

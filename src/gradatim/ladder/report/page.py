@@ -22,7 +22,6 @@ from gradatim.ladder.figures import (
     thousands,
 )
 from gradatim.ladder.front import latency, pareto_front, size
-from gradatim.ladder.goal import goal_of
 from gradatim.ladder.learning import would_more_help
 from gradatim.ladder.records import Story
 from gradatim.ladder.report.analysis import by_length
@@ -30,6 +29,7 @@ from gradatim.ladder.report.answer import answer, held_out, limits
 from gradatim.ladder.report.canvas import PRINT, SENTINELS, to_png, to_svg
 from gradatim.ladder.report.front_picture import draw_front, front_alt
 from gradatim.ladder.report.template import load_template
+from gradatim.ladder.rung import Goal
 
 COMMON = ("front", "candidates", "budgets", "length", "manifest")  # sections of every report
 KEPT = 4_000  # characters of a long text in the file at all
@@ -37,13 +37,13 @@ CONTROL = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
 PHONE = (4.3, 4.9)  # inches of the front's picture on a narrow screen
 
 
-def write_report(path: str | Path, story: Story) -> None:
+def write_report(path: str | Path, story: Story, goal: Goal) -> None:
     """Write the report; an older one at `path` is replaced only when the new one is whole.
 
     Needs the "train" extra (matplotlib, jinja2).
     """
     with atomic_file(Path(path)) as handle:
-        handle.write(render(story).encode("utf-8", "xmlcharrefreplace"))
+        handle.write(render(story, goal).encode("utf-8", "xmlcharrefreplace"))
 
 
 def write_front_png(path: str | Path, story: Story) -> None:
@@ -52,7 +52,7 @@ def write_front_png(path: str | Path, story: Story) -> None:
         handle.write(to_png(draw_front(story, PRINT), PRINT))
 
 
-def render(story: Story) -> str:
+def render(story: Story, goal: Goal) -> str:
     """The whole page as text."""
     words = (answer, held_out, limits, excesses, would_more_help)
     numbers = (count, percent, quality, row_figures, short, span, thousands)
@@ -69,14 +69,14 @@ def render(story: Story) -> str:
         LIMITED=LIMITED,
         KEPT=KEPT,
         COMMON=COMMON,
-        **_findings(story),
+        **_findings(story, goal),
     )
     return re.sub(CONTROL, "\ufffd", page)
 
 
-def _findings(story: Story) -> dict[str, Any]:
+def _findings(story: Story, goal: Goal) -> dict[str, Any]:
     """What the sections show, and the titles of those that have something to say."""
-    bought, own = purchases(story.rows), goal_of(story.corpus.task).findings(story)
+    bought, own = purchases(story.rows), goal.findings(story)
     pictures = {
         "wide": to_svg(draw_front(story, SENTINELS), "front-wide", front_alt(story)),
         "narrow": to_svg(draw_front(story, SENTINELS, PHONE), "front-narrow", front_alt(story)),
@@ -97,7 +97,7 @@ def _findings(story: Story) -> dict[str, Any]:
         "sizes": [f"{mb:g} MB" for mb in next(iter(bought.values()))],
         "tiles": _tiles(story),
         "pictures": pictures,
-        "slices": by_length(story),
+        "slices": by_length(story, goal),
         "titles": {name: title for name, title in titles.items() if title},
     }
 

@@ -12,9 +12,8 @@ import numpy as np
 from gradatim.engine.artifact import write_artifact
 from gradatim.engine.linear import LinearSession, TfIdf
 from gradatim.ladder.decision import Decision, fit_decision, negative_log_likelihood, quality
+from gradatim.ladder.logistic import Regressions, log_prior
 from gradatim.ladder.rung import Problem
-from gradatim.ladder.rungs.logistic import Regressions
-from gradatim.ladder.rungs.majority import log_prior
 from gradatim.text.features import FeatureEncoder, FeatureSettings
 from gradatim.types import Array, Candidate, Corpus, Examples
 

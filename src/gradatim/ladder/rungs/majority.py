@@ -8,22 +8,9 @@ import numpy as np
 
 from gradatim.engine.artifact import write_artifact
 from gradatim.engine.constant import ConstantSession
+from gradatim.ladder.logistic import log_prior
 from gradatim.ladder.rung import Problem
-from gradatim.types import Array, Candidate, Examples, Task
-
-
-def log_prior(task: Task, examples: Examples) -> Array:
-    """Logits (labels,) of the label frequencies, each counted once more than seen (Laplace).
-
-    ln p(label), or ln of the odds of the label for a multi-label task.
-    """
-    if task.multi_label:
-        counts = examples.targets.sum(axis=0)
-        odds: Array = (counts + 1) / (len(examples) - counts + 1)
-        return np.log(odds)
-    counts = np.bincount(examples.targets, minlength=len(task.labels))
-    shares: Array = (counts + 1) / (len(examples) + len(counts))
-    return np.log(shares)
+from gradatim.types import Candidate
 
 
 class MajorityRung:

@@ -10,8 +10,8 @@ import numpy as np
 from gradatim.engine.artifact import write_artifact
 from gradatim.engine.ngram import NgramSession
 from gradatim.ladder.decision import Decision, fit_decision, negative_log_likelihood, quality
+from gradatim.ladder.logistic import log_prior
 from gradatim.ladder.rung import Problem
-from gradatim.ladder.rungs.majority import log_prior
 from gradatim.ngram.classes import estimate_classes
 from gradatim.text.words import START, WordEncoder
 from gradatim.types import Array, Arrays, Candidate

@@ -1,4 +1,4 @@
-"""Logistic regressions for every shape of task, refitted at growing strength."""
+"""Logistic regressions for every shape of task, refitted at growing strength, and what is said without features."""
 
 from __future__ import annotations
 
@@ -7,7 +7,21 @@ from typing import Any
 
 import numpy as np
 
-from gradatim.types import Array, Task
+from gradatim.types import Array, Examples, Task
+
+
+def log_prior(task: Task, examples: Examples) -> Array:
+    """Logits (labels,) of the label frequencies, each counted once more than seen (Laplace).
+
+    ln p(label), or ln of the odds of the label for a multi-label task.
+    """
+    if task.multi_label:
+        counts = examples.targets.sum(axis=0)
+        odds: Array = (counts + 1) / (len(examples) - counts + 1)
+        return np.log(odds)
+    counts = np.bincount(examples.targets, minlength=len(task.labels))
+    shares: Array = (counts + 1) / (len(examples) + len(counts))
+    return np.log(shares)
 
 
 class Regressions:
