@@ -30,3 +30,13 @@ def test_every_kind_schedule_and_setting_of_training_is_named() -> None:
     assert all(schedule in TEXT for schedule in SCHEDULES)
     for setting in fields(Recipe):
         assert re.search(rf"(`{setting.name}`|^{setting.name} =)", TEXT, re.MULTILINE), setting.name
+
+
+def test_every_rung_and_metric_of_labels_is_named() -> None:
+    from gradatim.ladder.goals.labels import ENOUGH, FEW, LOPSIDED, LabelGoal
+    from gradatim.pipelines.metrics import METRICS, higher_is_better
+
+    text = (Path(__file__).parents[2] / "docs" / "classifying.md").read_text(encoding="utf-8")
+    assert all(f"`{rung.name}`" in text for rung in LabelGoal.rungs)
+    assert all(metric in text for metric in METRICS if higher_is_better(metric))
+    assert all(f"{number:g}" in text for number in (FEW, ENOUGH, 100 * LOPSIDED))
