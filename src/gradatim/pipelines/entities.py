@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from tokenizers import Tokenizer
 
-from gradatim.errors import ConfigError, DataError, did_you_mean
-from gradatim.pipelines.calls import all_read, text_of, told
+from gradatim.errors import ConfigError, did_you_mean
+from gradatim.pipelines.calls import all_read, text_of, texts_of, told
 from gradatim.pipelines.classification import softmax
 from gradatim.pipelines.reader import ReadingPipeline
 from gradatim.pipelines.unknown import unknown_token
@@ -50,7 +50,11 @@ class TokenClassification(ReadingPipeline):
 
     def __call__(self, inputs: Any, **options: Any) -> Any:
         words = {**self.options, **options}.get("is_split_into_words")
-        if words and not all(isinstance(one, list) for one in inputs):
+        if (
+            words
+            and isinstance(inputs, list | tuple)
+            and not all(isinstance(one, list | tuple) for one in inputs)
+        ):
             inputs = [inputs]
         return super().__call__(inputs, **options)
 
@@ -61,7 +65,7 @@ class TokenClassification(ReadingPipeline):
         aggregation_strategy: str = "none",
         grouped_entities: bool | None = None,
         ignore_subwords: bool | None = None,
-        ignore_labels: Sequence[str] | None = None,
+        ignore_labels: str | Iterable[str] | None = None,
         stride: int | None = None,
         truncation: Any = None,
         max_length: int | None = None,
@@ -72,8 +76,11 @@ class TokenClassification(ReadingPipeline):
         if grouped_entities is not None or ignore_subwords is not None:
             aggregation_strategy = ("first" if ignore_subwords else "simple") if grouped_entities else "none"
         strategy = _strategy(aggregation_strategy)
-        ignored = {OUTSIDE} if ignore_labels is None else set(ignore_labels)
-        join = " " if delimiter is None else delimiter
+        ignored = {OUTSIDE}
+        if ignore_labels is not None:
+            names = [ignore_labels] if isinstance(ignore_labels, str) else ignore_labels
+            ignored = {*texts_of(names, "ignore_labels")}
+        join = " " if delimiter is None else text_of(delimiter, "delimiter")
         read = partial(_joined, delimiter=join) if is_split_into_words else text_of
         texts = all_read(inputs, read)
         answers = []
@@ -206,6 +213,4 @@ def _strategy(name: Any) -> str:
 
 
 def _joined(words: Any, delimiter: str) -> str:
-    if not isinstance(words, list):
-        raise DataError(f"is_split_into_words needs a list of words, not {type(words).__name__}")
-    return delimiter.join(text_of(word, "a word") for word in words)
+    return delimiter.join(texts_of(words, "words"))

@@ -129,6 +129,64 @@ def test_a_model_without_entailment_is_told_of(caplog: pytest.LogCaptureFixture)
     assert "'c'" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("name", "inputs", "options"),
+    [
+        ("labels", "cat", {"top_k": "3"}),
+        ("labels", "cat", {"top_k": 1.5}),
+        ("labels", {"text": "cat", "pair": "mat"}, {}),
+        ("labels", b"cat", {}),
+        ("labels", "cat", {"tokenizer_kwargs": "truncation"}),
+        ("labels", ["cat"], {"batch_size": True}),
+        ("entities", "cat", {"ignore_labels": 3}),
+        ("entities", ["cat"], {"is_split_into_words": True, "delimiter": 3}),
+        ("entities", None, {"is_split_into_words": True}),
+        ("entities", "cat", {"stride": "some"}),
+        ("entities", "cat", {"is_split_into_words": "no"}),
+        ("masks", "[MASK]", {"targets": 3}),
+        ("zero-shot", "cat", {"candidate_labels": 3}),
+        ("zero-shot", "cat", {"candidate_labels": [3]}),
+        ("zero-shot", "cat", {"candidate_labels": [" "]}),
+        ("zero-shot", "cat", {"hypothesis_template": 3}),
+        ("zero-shot", "cat", {"hypothesis_template": ""}),
+        ("zero-shot", "cat", {"multi_label": "False"}),
+        ("sentences", {"source_sentence": "cat", "sentences": None}, {}),
+        ("sentences", {"source_sentence": "cat", "sentences": []}, {}),
+        ("choices", {"prompt": "cat", "choices": 3}, {}),
+        ("choices", {"prompt": "cat", "choices": "mat"}, {}),
+    ],
+)
+def test_values_that_mean_nothing_are_refused_rather_than_passed_over(
+    name: str, inputs: Any, options: dict[str, Any]
+) -> None:
+    with pytest.raises((ConfigError, DataError)):
+        TASKS[name][0](inputs, **options)
+
+
+def test_options_may_come_from_generators_and_hold_for_every_batch() -> None:
+    sort, texts = TASKS["zero-shot"][0], ["cat", "mat", "the cat"]
+    found = sort(texts, candidate_labels=(label for label in ("x", "y")), batch_size=1)
+    assert found == sort(texts, ["x", "y"])
+    like = TASKS["sentences"][0]
+    assert like("cat", (text for text in ("cat", "mat"))) == like("cat", ["cat", "mat"])
+
+
+def test_words_come_in_lists_tuples_and_generators() -> None:
+    tag = TokenClassification(reader(labels=("O", "B-x", "I-x")), ignore_labels=[], is_split_into_words=True)
+    rows = [["the", "cat"], ["mat"], ["who", "is", "it"]]
+    found = tag(rows)
+    assert [len(one) for one in found] == [2, 1, 3]
+    assert list(tag(row for row in rows)) == found == tag([tuple(row) for row in rows])
+    assert tag(("the", "cat")) == found[:1]
+
+
+def test_one_label_to_ignore_is_one_label() -> None:
+    tag = TokenClassification(reader(labels=("O", "B-x", "I-x")))
+    known = tag("the cat sat on a mat", ignore_labels=["B-x"])
+    assert tag("the cat sat on a mat", ignore_labels="B-x") == known
+    assert {one["entity"] for one in known} == {"O", "I-x"}
+
+
 def test_a_generator_is_read_no_further_than_asked() -> None:
     read = []
 
