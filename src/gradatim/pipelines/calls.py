@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from gradatim.errors import ConfigError, DataError, did_you_mean
+from gradatim.progress import watched
 
 BATCH = 64  # inputs of a list that are answered together; of what comes by and by, one at a time
 # Taken and without effect: nothing is padded but inside a session, and nothing runs beside it.
@@ -29,7 +30,7 @@ class InputError(DataError):
 
 class Pipeline:
     """A task over a model: one input gives one answer, a list a list; any other iterable an iterator of answers, which
-    reads no further than it is asked.
+    reads no further than it is asked. A list that takes long is answered with a bar on a terminal.
 
     A subclass says in `answers` what a list of inputs gives; its keywords are the options, which may be set when the
     pipeline is made or with a call. `cut_tokens` counts the tokens left out in all calls: zero unless truncation was
@@ -49,7 +50,7 @@ class Pipeline:
         if isinstance(inputs, str | Mapping):
             return self.answers([inputs], **options)[0]
         if isinstance(inputs, list | tuple):
-            return list(self._stream(inputs, size or BATCH, options))
+            return list(watched(self._stream(inputs, size or BATCH, options), len(inputs), "answering"))
         if isinstance(inputs, bytes) or not (isinstance(inputs, Iterable) or hasattr(inputs, "__getitem__")):
             raise DataError(
                 f"a text, a dictionary or several of them are needed, not {type(inputs).__name__}: {inputs!r:.60}"

@@ -20,6 +20,7 @@ from gradatim.pipelines.wholes import Wholes
 from gradatim.types import OUTSIDE, Array
 
 UNNAMED = -1  # stands for every token where there is no vocabulary
+AS_IOB2 = {"E-": "I-", "L-": "I-", "S-": "B-", "U-": "B-"}  # what BIOES and BILOU have beside it
 STRATEGIES = ("none", "simple", "first", "average", "max")
 
 
@@ -44,6 +45,8 @@ class TokenClassification(ReadingPipeline):
     `ignore_labels` are left out. A long text is read in windows that share `stride` tokens, and a token's probabilities
     are their mean over the windows that hold it. With `is_split_into_words` an input is a list of words, which are
     joined by `delimiter`.
+
+    Tags of BIOES and BILOU are joined as what they mean.
 
     Differs: white space at either end of a token or an entity is not part of it, where some tokenizers count it in.
     """
@@ -128,6 +131,8 @@ def _entities(
     pieces: list[Piece], strategy: str, labels: Sequence[str], tokenizer: Tokenizer | None
 ) -> list[dict[str, Any]]:
     """What a strategy makes of tokens."""
+    if strategy != "none":
+        labels = _as_iob2(labels)
     if strategy not in ("none", "simple"):
         pieces = [_word(group, strategy, tokenizer) for group in _words(pieces)]
     tagged = [(labels[int(piece.scores.argmax())], piece) for piece in pieces]
@@ -183,6 +188,13 @@ def _groups(tagged: list[tuple[str, Piece]]) -> Iterator[list[tuple[str, Piece]]
         group.append((label, piece))
     if group:
         yield group
+
+
+def _as_iob2(labels: Sequence[str]) -> Sequence[str]:
+    """The labels by which entities are joined: those of BIOES and BILOU as IOB2 has them, others as they are."""
+    if not all(label == OUTSIDE or label[:2] in ("B-", "I-", *AS_IOB2) for label in labels):
+        return labels
+    return [AS_IOB2.get(label[:2], label[:2]) + label[2:] for label in labels]
 
 
 def _bare(label: str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 import gradatim
+from gradatim import progress
 from gradatim.errors import ConfigError, DataError
 from gradatim.pipelines.answers import QuestionAnswering
 from gradatim.pipelines.blanks import FillMask
@@ -97,6 +99,39 @@ def test_odd_texts_are_read_whole_alone_and_together(name: str) -> None:
         assert repr(alone)[:20] == repr(found)[:20]
     assert task([]) == []
     assert task.cut_tokens == 0
+
+
+def test_a_list_that_takes_long_has_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    moved: list[float] = []
+
+    @contextmanager
+    def bar(_what: str) -> Iterator[Callable[[float], None]]:
+        yield moved.append
+
+    monkeypatch.setattr(progress, "bar", bar)
+    task, texts = TASKS["labels"][0], ["cat"] * 10
+    known = task(texts, batch_size=4)
+    assert not moved
+    monkeypatch.setattr(progress, "PATIENCE_S", -1)
+    assert task(texts, batch_size=4) == known
+    assert moved == sorted(moved)
+    assert moved[-1] == 1
+
+
+def test_tags_that_say_where_entities_end_are_joined() -> None:
+    words = ["who", "is", "the", "cat", "mat", "it"]
+    tags = ("O", "B-X", "I-X", "E-X", "S-X", "S-Y")
+    made = reader(len(tags), labels=tags)
+    table = made.session.table  # type: ignore[attr-defined]
+    table[:] = 0
+    for word, tag in zip(words, tags, strict=True):
+        table[made.pieces.tokenizer.token_to_id(word), tags.index(tag)] = 30
+    tag = TokenClassification(made, aggregation_strategy="simple")
+    text = "who is the cat mat mat it"
+    assert [(one["entity_group"], one["word"]) for one in tag(text)] == [
+        ("X", "is the cat"), ("X", "mat"), ("X", "mat"), ("Y", "it"),
+    ]  # fmt: skip
+    assert [one["entity"] for one in tag("is cat", aggregation_strategy="none")] == ["B-X", "E-X"]
 
 
 def test_what_cannot_be_read_is_counted_from_the_first_input_of_a_call() -> None:
@@ -226,6 +261,35 @@ def test_questions_come_in_every_form() -> None:
     ):
         with pytest.raises(ConfigError):
             ask(asked, **wrong)
+
+
+def test_a_question_and_its_context_may_stand_side_by_side() -> None:
+    ask = QuestionAnswering(reader(2))
+    asked = {"question": "who?", "context": "the cat sat on a mat"}
+    assert ask("who?", asked["context"]) == ask(asked) == ask(asked, top_k=None, align_to_words=None)
+    assert ask(["who?", "it?"], asked["context"])[0] == ask(asked)
+
+
+def test_a_question_is_shortened_where_that_is_asked_for() -> None:
+    ask = QuestionAnswering(reader(2))
+    context = "the cat sat on a mat"
+    short = ask(question="who is it", context=context)
+    found = ask(question="who is it cat mat", context=context, max_question_len=3)
+    assert found == {**short, "cut_tokens": 2}
+    assert ask.cut_tokens == 2
+    assert ask(question="who", context=context, max_question_len=3)["cut_tokens"] == 0
+    longer = ask(question="who is it cat", context=context * 9, max_question_len=3, truncation=True)
+    assert longer["cut_tokens"] > 1 + 20
+    with pytest.raises(ConfigError, match="max_question_len"):
+        ask(question="who", context=context, max_question_len=0)
+
+
+def test_windows_share_at_most_half_of_what_they_hold() -> None:
+    ask, long = QuestionAnswering(reader(2)), {"question": "who?", "context": "the cat sat on a mat " * 20}
+    assert ask(long, doc_stride=15) == ask(long, doc_stride=9)
+    assert TextClassification(reader(per_row=True))("mat " * 9, max_length=6)[0]["label"]
+    with pytest.raises(ConfigError, match="cannot share 22"):
+        ask(long, doc_stride=22)
 
 
 def test_no_answer_is_one_where_it_may_be() -> None:
