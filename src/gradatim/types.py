@@ -112,11 +112,13 @@ class Grid:
 
     @classmethod
     def of(cls, columns: Iterable[Any], rows: Iterable[Iterable[Any]]) -> Grid:
-        """Of values of any kind; None is an empty text."""
-        return cls(
-            tuple(map(str, columns)),
-            tuple(tuple("" if cell is None else str(cell) for cell in row) for row in rows),
-        )
+        """Of values of any kind; what is missing, None or no number, is an empty text."""
+        return cls(tuple(map(str, columns)), tuple(tuple(map(_cell, row)) for row in rows))
+
+
+def _cell(value: Any) -> str:
+    missing = value is None or (isinstance(value, float) and value != value)
+    return "" if missing else str(value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,3 +41,21 @@ def test_answers_are_those_of_transformers_4(folders: dict[str, Path], number: i
     task, name, inputs, options = CASES[number]
     same(gradatim.pipeline(task, folders[name])(inputs, **options), RECORDED[number])
     same(gradatim.pipeline(task, folders[name], **options)(inputs), RECORDED[number])
+
+
+def test_a_direction_that_a_model_does_not_name_is_said(
+    folders: dict[str, Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    path = folders["writer"]
+    gradatim.pipeline("translation_en_to_fr", path)
+    gradatim.pipeline("translation", path)
+    assert not caplog.records
+    gradatim.pipeline("translation_en_to_es", path)
+    assert "'translation_en_to_es'" in caplog.text
+    assert "translation_en_to_fr" in caplog.text
+
+
+def test_a_writer_reads_as_many_tokens_as_its_tokenizer_says(folders: dict[str, Path]) -> None:
+    shorten = gradatim.pipeline("summarization", folders["writer"], max_new_tokens=8)
+    [found] = shorten("the film was good . " * 30, truncation=True)
+    assert found["cut_tokens"] == 150 - (64 - len(["</s>", "summarize:"]))

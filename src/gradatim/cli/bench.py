@@ -36,9 +36,9 @@ def layers(
     threads: Annotated[int | None, typer.Option(min=1, help="Cores to use (default: all).")] = None,
 ) -> None:
     """Time self-attention, recurrent, convolutional and local-window layers by length and width; fit their laws."""
-    from gradatim.cli.progress import bar
     from gradatim.cli.target import check_target
     from gradatim.errors import ConfigError, need_training
+    from gradatim.progress import bar
 
     need_training("gradatim bench layers")
     import torch

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gradatim.cli.progress import bar
 from gradatim.errors import ConfigError, need_training
+from gradatim.progress import bar
 
 if TYPE_CHECKING:
     from gradatim.data.series import Series

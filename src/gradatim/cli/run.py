@@ -10,6 +10,8 @@ import typer
 
 from gradatim.errors import ConfigError
 
+CONSTANTS = {"True": True, "False": False, "None": None}  # as the options are written in Python
+
 
 def command(
     task: Annotated[
@@ -63,11 +65,11 @@ def command(
 
 
 def _option(given: str) -> tuple[str, Any]:
-    """A name and its value, which is JSON if it reads as such, else text."""
+    """A name and its value, which is JSON or one of Python's constants if it reads as such, else text."""
     name, equals, value = given.partition("=")
     if not equals:
         raise ConfigError(f"--option is name=value, not '{given}'")
     try:
-        return name, json.loads(value)
+        return name, CONSTANTS[value] if value in CONSTANTS else json.loads(value)
     except ValueError:
         return name, value

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gradatim.cli import contexts
-from gradatim.cli.progress import bar
 from gradatim.cli.target import PICTURES, check_target
 from gradatim.errors import ConfigError, DataError, MissingExtraError
+from gradatim.progress import bar
 
 if TYPE_CHECKING:
     import numpy as np

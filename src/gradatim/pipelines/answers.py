@@ -28,17 +28,20 @@ class QuestionAnswering(ReadingPipeline):
     A span has at most `max_answer_len` tokens; with `align_to_words` it is widened to whole words. With
     `handle_impossible_answer` an empty answer may be the best. Where neither is given, a file of `gradatim fit` says
     how long answers are, and by how much one must be likelier than none. Of a long context, windows of `max_seq_len`
-    tokens share `doc_stride`; a question too long for half a window is read in windows too.
+    tokens share `doc_stride`; a question too long for half a window is read in windows too, unless `max_question_len`
+    says how many tokens of it are read: then those beyond are left out, and counted.
 
     Differs: windows are of equal size, and probabilities are over all tokens of a context, so that spans of different
     windows can be compared; transformers makes those of each window sum to 1.
     """
 
     def __call__(
-        self, inputs: Any = None, *, question: Any = None, context: Any = None, **options: Any
+        self, inputs: Any = None, context: Any = None, *, question: Any = None, **options: Any
     ) -> Any:
-        """A dictionary of question and context or several, or both by name, each one or a list."""
+        """A dictionary of question and context or several, or both, perhaps by name, each one or a list."""
         inputs = options.pop("data", options.pop("X", inputs))
+        if context is not None and question is None:
+            question = inputs
         if question is not None or context is not None:
             inputs = _asked(question, context)
         if isinstance(inputs, list | tuple) and len(inputs) == 1:
@@ -49,7 +52,7 @@ class QuestionAnswering(ReadingPipeline):
         self,
         inputs: Sequence[Any],
         *,
-        top_k: int = 1,
+        top_k: int | None = None,
         topk: int | None = None,
         doc_stride: int | None = None,
         max_answer_len: int | None = None,
@@ -60,26 +63,37 @@ class QuestionAnswering(ReadingPipeline):
         truncation: Any = None,
     ) -> list[Any]:
         """An answer, or a list of them, for each question."""
-        count = at_least("top_k", top_k if topk is None else topk, 1)
+        wanted = topk if top_k is None else top_k
+        count = 1 if wanted is None else at_least("top_k", wanted, 1)
         longest = self.longest if max_answer_len is None else at_least("max_answer_len", max_answer_len, 1)
         threshold = self.threshold
         if handle_impossible_answer is not None:
             threshold = 0.0 if handle_impossible_answer else None
         pairs = all_read(inputs, _pair)
         questions, contexts = [question for question, _ in pairs], [context for _, context in pairs]
+        lost = [0] * len(pairs)
+        if max_question_len is not None:
+            questions, lost = self._shortened(questions, at_least("max_question_len", max_question_len, 1))
         encoded, cuts = self.asked(
             questions, contexts, max_seq_len=max_seq_len, doc_stride=doc_stride, truncation=truncation
         )
         logits = self.run(encoded)["logits"]
         every = self.found(logits, encoded, contexts, count=count, longest=longest, align=align_to_words)
         answers = []
-        for (found, nothing), cut in zip(every, cuts, strict=True):
+        for (found, nothing), cut, more in zip(every, cuts, lost, strict=True):
             if threshold is not None:
                 likelier = sum(margin(one["score"], nothing) > threshold for one in found)
                 found.insert(likelier, {**NOTHING, "score": nothing})
             best = found[:count] or [{**NOTHING}]
-            answers.append(told(best[0] if len(best) == 1 else best, cut))
+            counted = cut if max_question_len is None else more + (cut or 0)
+            answers.append(told(best[0] if len(best) == 1 else best, counted))
         return answers
+
+    def _shortened(self, questions: Sequence[str], most: int) -> tuple[list[str], list[int]]:
+        """Questions of at most so many tokens, and how many each loses by that."""
+        parts = [self.reader.pieces.first_part(question, most) for question in questions]
+        self.cut_tokens += sum(lost for _, lost in parts)
+        return [part for part, _ in parts], [lost for _, lost in parts]
 
     @property
     def longest(self) -> int:
@@ -109,7 +123,7 @@ class QuestionAnswering(ReadingPipeline):
         if not isinstance(self.reader.encoder, OverlapEncoder):  # which reads whatever there is
             most = MAX_LENGTH if max_seq_len is None else at_least("max_seq_len", max_seq_len, 1)
             length = min(most, self.reader.pieces.max_length)
-            stride = shared(length) if doc_stride is None else doc_stride
+            stride = shared(length) if doc_stride is None else at_least("doc_stride", doc_stride, 0)
         return self.read(
             questions,
             contexts,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from gradatim.errors import ConfigError
-from gradatim.pipelines.calls import InputError, all_read, at_least, text_of, told
+from gradatim.pipelines.calls import InputError, all_read, at_least, text_of, texts_of, told
 from gradatim.pipelines.classification import softmax
 from gradatim.pipelines.reader import Reader, ReadingPipeline, clean
 from gradatim.pipelines.wholes import Wholes
@@ -39,7 +39,7 @@ class FillMask(ReadingPipeline):
         inputs: Sequence[Any],
         *,
         top_k: int | None = 5,
-        targets: str | Sequence[str] | None = None,
+        targets: str | Iterable[str] | None = None,
         truncation: Any = None,
         max_length: int | None = None,
     ) -> list[Any]:
@@ -96,11 +96,11 @@ class FillMask(ReadingPipeline):
         text = str(self.vocabulary().decode(ids, skip_special_tokens=plain))
         return clean(text) if self.reader.cleans else text
 
-    def _targets(self, words: Sequence[str]) -> Array:
+    def _targets(self, words: Iterable[str]) -> Array:
         """Tokens of words, each once."""
         tokenizer, found = self.vocabulary(), []
-        for word in words:
-            token = tokenizer.token_to_id(text_of(word, "a target"))
+        for word in texts_of(words, "targets"):
+            token = tokenizer.token_to_id(word)
             if token is None and (ids := tokenizer.encode(word, add_special_tokens=False).ids):
                 token = ids[0]
                 logging.getLogger("gradatim").warning(

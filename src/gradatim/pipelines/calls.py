@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from gradatim.errors import ConfigError, DataError, did_you_mean
+from gradatim.progress import watched
 
 BATCH = 64  # inputs of a list that are answered together; of what comes by and by, one at a time
 # Taken and without effect: nothing is padded but inside a session, and nothing runs beside it.
@@ -29,7 +30,7 @@ class InputError(DataError):
 
 class Pipeline:
     """A task over a model: one input gives one answer, a list a list; any other iterable an iterator of answers, which
-    reads no further than it is asked.
+    reads no further than it is asked. A list that takes long is answered with a bar on a terminal.
 
     A subclass says in `answers` what a list of inputs gives; its keywords are the options, which may be set when the
     pipeline is made or with a call. `cut_tokens` counts the tokens left out in all calls: zero unless truncation was
@@ -49,8 +50,8 @@ class Pipeline:
         if isinstance(inputs, str | Mapping):
             return self.answers([inputs], **options)[0]
         if isinstance(inputs, list | tuple):
-            return list(self._stream(inputs, size or BATCH, options))
-        if not isinstance(inputs, Iterable) and not hasattr(inputs, "__getitem__"):
+            return list(watched(self._stream(inputs, size or BATCH, options), len(inputs), "answering"))
+        if isinstance(inputs, bytes) or not (isinstance(inputs, Iterable) or hasattr(inputs, "__getitem__")):
             raise DataError(
                 f"a text, a dictionary or several of them are needed, not {type(inputs).__name__}: {inputs!r:.60}"
             )
@@ -80,18 +81,26 @@ class Pipeline:
         given = {name: value for name, value in options.items() if name not in (*NESTED, *WITHOUT_EFFECT)}
         for name in NESTED:
             inner = options.get(name) or {}
+            if not isinstance(inner, Mapping):
+                raise ConfigError(f"{name} are options by their names, in a dictionary, not {inner!r:.60}")
             given |= {key: value for key, value in inner.items() if key not in WITHOUT_EFFECT}
+        given = {name: list(value) if isinstance(value, Iterator) else value for name, value in given.items()}
         if given.pop("return_tensors", None):
             raise ConfigError("return_tensors is not offered: answers are lists and numbers, without torch")
         parameters = signature(self.answers).parameters.values()
-        known = [*(one.name for one in parameters if one.kind is Parameter.KEYWORD_ONLY), *self.more]
+        own = {one.name: str(one.annotation) for one in parameters if one.kind is Parameter.KEYWORD_ONLY}
+        known = [*own, *self.more]
         for name in given:
             if name not in (*known, "batch_size"):
                 raise ConfigError(
                     f"unknown option '{name}'{did_you_mean(name, known)}; known: {', '.join([*known, 'batch_size'])}"
                 )
-        if (size := given.get("batch_size")) is not None and (not isinstance(size, int) or size < 1):
-            raise ConfigError(f"batch_size must be at least 1, not {size!r}")
+        for name in [name for name in given if own.get(name, "").startswith("bool")]:
+            true_or_false(name, given[name])
+            if given[name] is None:
+                del given[name]
+        if (size := given.get("batch_size")) is not None:
+            at_least("batch_size", size, 1)
         return given
 
 
@@ -99,7 +108,14 @@ def text_of(value: Any, what: str = "text") -> str:
     """The text that an input is; raises DataError for anything else."""
     if not isinstance(value, str):
         raise DataError(f"{what} must be a string, not {type(value).__name__}: {value!r:.60}")
-    return value
+    return str(value)
+
+
+def texts_of(values: Any, what: str) -> list[str]:
+    """The texts of a list, or of whatever else can be gone through; raises DataError for anything else."""
+    if isinstance(values, str | Mapping) or not isinstance(values, Iterable):
+        raise DataError(f"{what} must be a list of texts, not {type(values).__name__}: {values!r:.60}")
+    return [text_of(value, f"each of {what}") for value in values]
 
 
 def all_read(inputs: Iterable[Given], read: Callable[[Given], Read]) -> list[Read]:
@@ -120,6 +136,12 @@ def told(answer: Any, cut: int | None) -> Any:
     if isinstance(answer, list):
         return [told(part, cut) for part in answer]
     return {**answer, "cut_tokens": cut} if isinstance(answer, Mapping) else answer
+
+
+def true_or_false(name: str, value: Any) -> None:
+    """Raises ConfigError for another value; None is as good as not given."""
+    if not isinstance(value, bool | None):
+        raise ConfigError(f"{name} is True or False, not {value!r}")
 
 
 def at_least(name: str, value: Any, least: int) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gradatim.errors import DataError
-from gradatim.pipelines.calls import all_read, text_of, told
+from gradatim.pipelines.calls import all_read, text_of, texts_of, told
 from gradatim.pipelines.classification import softmax
 from gradatim.pipelines.labels import RowPipeline
 
@@ -55,7 +55,7 @@ def beside(question: str, choice: str) -> str:
 def _asked(value: Any) -> tuple[str, list[str]]:
     if not isinstance(value, Mapping) or set(value) != {"prompt", "choices"}:
         raise DataError('a choice is asked as {"prompt": ..., "choices": [...]}')
-    choices = value["choices"]
-    if isinstance(choices, str) or not len(choices):
+    choices = texts_of(value["choices"], "choices")
+    if not choices:
         raise DataError("choices must be a list of at least one text")
-    return text_of(value["prompt"], "prompt"), [text_of(choice, "a choice") for choice in choices]
+    return text_of(value["prompt"], "prompt"), choices

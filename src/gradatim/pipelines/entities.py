@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from tokenizers import Tokenizer
 
-from gradatim.errors import ConfigError, DataError, did_you_mean
-from gradatim.pipelines.calls import all_read, text_of, told
+from gradatim.errors import ConfigError, did_you_mean
+from gradatim.pipelines.calls import all_read, text_of, texts_of, told
 from gradatim.pipelines.classification import softmax
 from gradatim.pipelines.reader import ReadingPipeline
 from gradatim.pipelines.unknown import unknown_token
@@ -20,6 +20,7 @@ from gradatim.pipelines.wholes import Wholes
 from gradatim.types import OUTSIDE, Array
 
 UNNAMED = -1  # stands for every token where there is no vocabulary
+AS_IOB2 = {"E-": "I-", "L-": "I-", "S-": "B-", "U-": "B-"}  # what BIOES and BILOU have beside it
 STRATEGIES = ("none", "simple", "first", "average", "max")
 
 
@@ -45,12 +46,18 @@ class TokenClassification(ReadingPipeline):
     are their mean over the windows that hold it. With `is_split_into_words` an input is a list of words, which are
     joined by `delimiter`.
 
+    Tags of BIOES and BILOU are joined as what they mean.
+
     Differs: white space at either end of a token or an entity is not part of it, where some tokenizers count it in.
     """
 
     def __call__(self, inputs: Any, **options: Any) -> Any:
         words = {**self.options, **options}.get("is_split_into_words")
-        if words and not all(isinstance(one, list) for one in inputs):
+        if (
+            words
+            and isinstance(inputs, list | tuple)
+            and not all(isinstance(one, list | tuple) for one in inputs)
+        ):
             inputs = [inputs]
         return super().__call__(inputs, **options)
 
@@ -61,7 +68,7 @@ class TokenClassification(ReadingPipeline):
         aggregation_strategy: str = "none",
         grouped_entities: bool | None = None,
         ignore_subwords: bool | None = None,
-        ignore_labels: Sequence[str] | None = None,
+        ignore_labels: str | Iterable[str] | None = None,
         stride: int | None = None,
         truncation: Any = None,
         max_length: int | None = None,
@@ -72,8 +79,11 @@ class TokenClassification(ReadingPipeline):
         if grouped_entities is not None or ignore_subwords is not None:
             aggregation_strategy = ("first" if ignore_subwords else "simple") if grouped_entities else "none"
         strategy = _strategy(aggregation_strategy)
-        ignored = {OUTSIDE} if ignore_labels is None else set(ignore_labels)
-        join = " " if delimiter is None else delimiter
+        ignored = {OUTSIDE}
+        if ignore_labels is not None:
+            names = [ignore_labels] if isinstance(ignore_labels, str) else ignore_labels
+            ignored = {*texts_of(names, "ignore_labels")}
+        join = " " if delimiter is None else text_of(delimiter, "delimiter")
         read = partial(_joined, delimiter=join) if is_split_into_words else text_of
         texts = all_read(inputs, read)
         answers = []
@@ -121,6 +131,8 @@ def _entities(
     pieces: list[Piece], strategy: str, labels: Sequence[str], tokenizer: Tokenizer | None
 ) -> list[dict[str, Any]]:
     """What a strategy makes of tokens."""
+    if strategy != "none":
+        labels = _as_iob2(labels)
     if strategy not in ("none", "simple"):
         pieces = [_word(group, strategy, tokenizer) for group in _words(pieces)]
     tagged = [(labels[int(piece.scores.argmax())], piece) for piece in pieces]
@@ -178,6 +190,13 @@ def _groups(tagged: list[tuple[str, Piece]]) -> Iterator[list[tuple[str, Piece]]
         yield group
 
 
+def _as_iob2(labels: Sequence[str]) -> Sequence[str]:
+    """The labels by which entities are joined: those of BIOES and BILOU as IOB2 has them, others as they are."""
+    if not all(label == OUTSIDE or label[:2] in ("B-", "I-", *AS_IOB2) for label in labels):
+        return labels
+    return [AS_IOB2.get(label[:2], label[:2]) + label[2:] for label in labels]
+
+
 def _bare(label: str) -> str:
     return label[2:] if label[:2] in ("B-", "I-") else label
 
@@ -206,6 +225,4 @@ def _strategy(name: Any) -> str:
 
 
 def _joined(words: Any, delimiter: str) -> str:
-    if not isinstance(words, list):
-        raise DataError(f"is_split_into_words needs a list of words, not {type(words).__name__}")
-    return delimiter.join(text_of(word, "a word") for word in words)
+    return delimiter.join(texts_of(words, "words"))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gradatim.errors import DataError
-from gradatim.pipelines.calls import all_read, text_of
+from gradatim.pipelines.calls import all_read, text_of, texts_of
 from gradatim.pipelines.reader import ReadingPipeline
 from gradatim.pipelines.wholes import Wholes
 from gradatim.types import Array, Encoded
@@ -74,9 +74,7 @@ def unit_vectors(states: Array, encoded: Encoded) -> Array:
 def _compared(value: Any) -> tuple[str, list[str]]:
     if not isinstance(value, Mapping) or set(value) != {"source_sentence", "sentences"}:
         raise DataError('sentences are compared as {"source_sentence": ..., "sentences": [...]}')
-    others = value["sentences"]
-    if isinstance(others, str) or not len(others):
+    others = texts_of(value["sentences"], "sentences")
+    if not others:
         raise DataError("sentences must be a list of at least one sentence")
-    return text_of(value["source_sentence"], "source_sentence"), [
-        text_of(one, "a sentence") for one in others
-    ]
+    return text_of(value["source_sentence"], "source_sentence"), others

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from gradatim.pipelines.calls import WHOLE, Pipeline, all_read, text_of, told
+from gradatim.errors import DataError
+from gradatim.pipelines.calls import Pipeline, all_read, text_of, told
 from gradatim.pipelines.language import LanguagePipeline
-from gradatim.pipelines.reader import clean
+from gradatim.pipelines.reader import clean, truncates
 from gradatim.pipelines.searches import OPTIONS, merged, to_search
 
 NEW_TOKENS = 50
@@ -19,8 +21,10 @@ class TextGeneration(Pipeline):
     """Continues prompts with a language model: a list of `{"generated_text": ...}` for each prompt, one for each of
     `num_return_sequences`. What is drawn for a prompt does not depend on the others.
 
-    Differs: nothing is drawn unless `do_sample` says so or more texts are asked for than there are beams. A prompt
-    longer than the model can read is read in windows, and `truncation` has nothing to leave out.
+    Of a prompt longer than a model can read at once, its last tokens are: how many have no part in what follows is
+    counted, told in the answer with `truncation`, and said as a warning without.
+
+    Differs: nothing is drawn unless `do_sample` says so or more texts are asked for than there are beams.
     """
 
     more = OPTIONS
@@ -47,7 +51,9 @@ class TextGeneration(Pipeline):
         **settings: Any,
     ) -> list[Any]:
         """The texts of each prompt."""
-        prompts = all_read(inputs, text_of)
+        prompts = all_read(inputs, _prompt)
+        truncate = truncates(truncation)
+        lost = self._unread(prompts, warn=not truncate)
         settings = merged(self.defaults, settings)
         count = settings.get("num_return_sequences", 1)
         if (
@@ -62,13 +68,13 @@ class TextGeneration(Pipeline):
         else:  # lengths that count the prompt are other searches for each
             found = [self._written([prompt], settings, count)[0] for prompt in prompts]
         answers = []
-        for prompt, begun, row in zip(prompts, plain, found, strict=True):
+        for prompt, begun, row, cut in zip(prompts, plain, found, lost, strict=True):
             texts = [text[len(begun) :] for text in row]
             if clean_up_tokenization_spaces:
                 texts = [clean(text) for text in texts]
             shown = prompt if return_full_text else ""
             answer = [{"generated_text": shown + text} for text in texts]
-            answers.append(told(answer, None if truncation in WHOLE else 0))
+            answers.append(told(answer, cut if truncate else None))
         return answers
 
     def stream(self, prompt: str, **settings: Any) -> Iterator[str]:
@@ -85,6 +91,25 @@ class TextGeneration(Pipeline):
             search = replace(search, best=1)
         return self.model.generate(prompts, search, count=count // search.best)
 
+    def _unread(self, prompts: Sequence[str], *, warn: bool) -> list[int]:
+        """Of each prompt how many tokens have no part in what follows it; counted, and perhaps said."""
+        lost = [self.model.unread(prompt) for prompt in prompts]
+        self.cut_tokens += sum(lost)
+        if warn and any(lost):
+            logging.getLogger("gradatim").warning(
+                "the model reads no more than the end of a prompt: %d tokens before it have no part in what follows",
+                sum(lost),
+            )
+        return lost
+
     def _read(self, prompt: str) -> int:
         """How many tokens a prompt has."""
         return len(self.model.tokens(prompt))
+
+
+def _prompt(value: Any) -> str:
+    if isinstance(value, Mapping | list):
+        raise DataError(
+            "a prompt is a text: put the messages of a chat into one, as the model was trained to read them"
+        )
+    return text_of(value)

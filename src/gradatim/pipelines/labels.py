@@ -59,7 +59,7 @@ class TextClassification(RowPipeline):
     ) -> list[Any]:
         """An answer for each text or pair."""
         function = _function(function_to_apply, self.reader)
-        unset = not (top_k is None or isinstance(top_k, int))
+        unset = top_k is UNSET or top_k == ""  # as transformers has it
         every = top_k is None or (unset and return_all_scores)
         count = None if every else 1 if unset else at_least("top_k", top_k, 1)
         answers: list[Any] = [None] * len(inputs)
@@ -107,7 +107,7 @@ def _pair(value: Any) -> tuple[str, str | None]:
     if isinstance(value, list) and len(value) == 1 and isinstance(value[0], list) and len(value[0]) == 2:
         value = {"text": value[0][0], "text_pair": value[0][1]}  # [[[text, pair]]], the oldest way
     if isinstance(value, Mapping):
-        if "text" not in value or set(value) > {"text", "text_pair"}:
+        if "text" not in value or not set(value) <= {"text", "text_pair"}:
             raise DataError(f'a pair is {{"text": ..., "text_pair": ...}}, not a dictionary of {list(value)}')
         pair = value.get("text_pair")
         return text_of(value["text"]), None if pair is None else text_of(pair, "text_pair")

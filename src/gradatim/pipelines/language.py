@@ -160,6 +160,11 @@ class LanguagePipeline:
         """The tokens that are read of a prompt."""
         return self._prompts([prompt])[0]
 
+    def unread(self, prompt: str) -> int:
+        """How many tokens of a prompt have no part in what follows: those before the last that can be read at once."""
+        longest = getattr(self.model.stepper, "longest", None)
+        return 0 if longest is None else max(0, len(self.tokens(prompt)) - longest)
+
     def _search(self, search: Search | None, count: int) -> Search:
         """The search, which never writes a word that has no letters, for so many texts."""
         search = search or Search(end=self.model.end)

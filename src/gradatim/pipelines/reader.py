@@ -79,14 +79,21 @@ class Reader:
     def encoder_for(self, max_length: int | None, stride: int | None, truncate: bool) -> Encoder:
         """The encoder with these settings, its own where they are None.
 
-        Rows are never longer than the model can read. A model without word pieces leaves nothing out.
+        Rows are never longer than the model can read, and share at most half of what they hold; more that is asked for
+        stands for that. A model without word pieces leaves nothing out.
         """
         own = self.encoder
         if not isinstance(own, PieceEncoder) or self.tokenizer is None:
             return own
         length = min(max_length or own.max_length, own.max_length)
         share = own.stride if length == own.max_length else shared(length)
-        settings = (length, share if stride is None else stride, truncate)
+        if stride is not None:
+            share = at_least("stride", stride, 0)
+            if share >= (room := own.room + length - own.max_length):
+                raise ConfigError(
+                    f"windows that hold {room} tokens cannot share {share}: stride must be less"
+                )
+        settings = (length, max(0, min(share, own.shareable(length))), truncate)
         if settings == (own.max_length, own.stride, own.truncate):
             return own
         if settings not in self.encoders:

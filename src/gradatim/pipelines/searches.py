@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from numbers import Real
 from typing import Any
 
 from gradatim.decode.search import Search
 from gradatim.errors import ConfigError
-from gradatim.pipelines.calls import at_least
+from gradatim.pipelines.calls import at_least, true_or_false
 
 # Theirs -> ours, where the value is the same.
 NAMES = {
@@ -48,6 +49,7 @@ def to_search(settings: Mapping[str, Any], *, end: int, read: int) -> Search:
     for name, least in WHOLE.items():
         if name in settings:
             at_least(name, settings[name], least)
+    true_or_false("do_sample", settings.get("do_sample"))
     for name in REAL:
         if isinstance(value := settings.get(name, 1.0), bool) or not isinstance(value, Real):
             raise ConfigError(f"{name} must be a number, not {value!r}")
@@ -65,7 +67,13 @@ def to_search(settings: Mapping[str, Any], *, end: int, read: int) -> Search:
     fields["min_length"] = max(0, fields.get("min_length", 0) + 1 - read)
     if "min_new_tokens" in settings:
         fields["min_length"] = settings["min_new_tokens"] + 1
-    fields["min_length"] = min(fields["min_length"], length + 1)  # at most, no end is written at all
+    if fields["min_length"] > length + 1:
+        logging.getLogger("gradatim").warning(
+            "at least %d new tokens are asked for and at most %d: that many are written",
+            fields["min_length"] - 1,
+            length,
+        )
+        fields["min_length"] = length + 1  # no end is written at all
     stop = settings.get("early_stopping")
     if stop not in STOPS:
         raise ConfigError(f"early_stopping is True, False or 'never', not {stop!r}")
@@ -86,6 +94,6 @@ def to_search(settings: Mapping[str, Any], *, end: int, read: int) -> Search:
 
 
 def _single(words: Any) -> int:
-    if not isinstance(words, list | tuple) or len(words) != 1:
+    if not isinstance(words, list | tuple) or len(words) != 1 or not isinstance(words[0], int):
         raise ConfigError(f"bad_words_ids may hold single tokens, not runs of them: {words!r}")
-    return int(words[0])
+    return words[0]

@@ -122,11 +122,7 @@ class TextToText:
 
     def first_part(self, text: str) -> tuple[str, int]:
         """As much of a text as can be read at once, and how many tokens that leaves out."""
-        room = self._room()
-        encoding = self.pieces.tokenizer.encode(text, add_special_tokens=False)
-        if len(encoding.ids) <= room:
-            return text, 0
-        return text[: encoding.offsets[room - 1][1]], len(encoding.ids) - room
+        return self.pieces.first_part(text, self._room())
 
     def unknown_to(self, text: str) -> list[str]:
         """What of a text the model has no token for, as of a script that it has never seen."""

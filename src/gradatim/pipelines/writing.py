@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from gradatim.pipelines.calls import WHOLE, Pipeline, all_read, text_of, told
-from gradatim.pipelines.reader import clean
+from gradatim.pipelines.calls import Pipeline, all_read, text_of, told
+from gradatim.pipelines.reader import clean, truncates
 from gradatim.pipelines.searches import OPTIONS, merged, to_search
 from gradatim.pipelines.text_to_text import TextToText
 
@@ -51,10 +51,11 @@ class Text2TextGeneration(Pipeline):
     ) -> list[Any]:
         """A list of dictionaries for each text; a model that knows two languages takes no others."""
         texts = all_read(inputs, text_of)
+        truncate = truncates(truncation)
         cut: list[int | None] = [None] * len(texts)
         settings = merged(self.defaults, settings)
         search = to_search(settings, end=self.model.end, read=START)
-        if truncation not in WHOLE:
+        if truncate:
             read = [self.model.first_part(text) for text in texts]
             texts, cut = [text for text, _ in read], [lost for _, lost in read]
             self.cut_tokens += sum(lost for _, lost in read)

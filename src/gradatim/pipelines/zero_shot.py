@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from gradatim.errors import ConfigError, DataError
-from gradatim.pipelines.calls import all_read, text_of, told
+from gradatim.pipelines.calls import all_read, text_of, texts_of, told
 from gradatim.pipelines.classification import softmax
 from gradatim.pipelines.features import unit_vectors
 from gradatim.pipelines.labels import RowPipeline
@@ -63,7 +63,7 @@ class ZeroShotClassification(RowPipeline):
         self,
         inputs: Sequence[Any],
         *,
-        candidate_labels: str | Sequence[str] = (),
+        candidate_labels: str | Iterable[str] = (),
         hypothesis_template: str | None = None,
         multi_label: bool = False,
         multi_class: bool | None = None,
@@ -71,8 +71,9 @@ class ZeroShotClassification(RowPipeline):
         max_length: int | None = None,
     ) -> list[Any]:
         """A dictionary for each text."""
-        template = hypothesis_template or (ALONE if self.compares else CLAIM)
-        labels, claims = _filled(candidate_labels, template)
+        template = (ALONE if self.compares else CLAIM) if hypothesis_template is None else hypothesis_template
+        labels = _labels(candidate_labels)
+        claims = _claims(labels, template)
         each = multi_label if multi_class is None else multi_class
         texts = all_read(inputs, text_of)
         judge = self._compared if self.compares else self._inferred
@@ -122,17 +123,23 @@ def _most(cuts: Sequence[int | None]) -> int | None:
     return max((cut for cut in cuts if cut is not None), default=None)
 
 
-def _filled(labels: Any, template: str) -> tuple[list[str], list[str]]:
-    """The labels, and what is claimed of a text by each."""
-    if isinstance(labels, str):
-        labels = [label.strip() for label in labels.split(",")]
-    labels = [text_of(label, "a label") for label in labels if label]
+def _labels(given: Any) -> list[str]:
+    """Labels as they are given, several or one text with commas, without those that say nothing."""
+    if isinstance(given, str):
+        given = [label.strip() for label in given.split(",")]
+    labels = [label for label in texts_of(given, "candidate_labels") if label.strip()]
     if not labels:
         raise DataError("candidate_labels are needed: a list of at least one label, or one text with commas")
+    return labels
+
+
+def _claims(labels: Sequence[str], template: str) -> list[str]:
+    """What is claimed of a text by each label."""
+    template = text_of(template, "hypothesis_template")
     try:
         claims = [template.format(label) for label in labels]
     except (IndexError, KeyError, ValueError) as error:
         raise ConfigError(f"hypothesis_template '{template}' cannot be filled: {error!r}") from error
     if claims[0] == template:
         raise ConfigError(f"hypothesis_template '{template}' has no {{}} where the label should go")
-    return labels, claims
+    return claims

@@ -193,10 +193,8 @@ def open_reader(folder: Path, *, bare: bool = False) -> Reader:
     fields = read_json(folder / "config.json")
     number = "gradatim" in fields and kind == "classification" and len(labels) == 1
     problem = fields.get("problem_type") or "regression" * number
-    paths = [folder / name for name in ("special_tokens_map.json", "tokenizer_config.json")]
-    told = {name: value for path in paths if path.is_file() for name, value in read_json(path).items()}
-    limit = told.get("model_max_length") or LONGEST
-    length = int(min(limit, config.longest or LONGEST))
+    told = _told(folder)
+    length = _readable(told, config.longest)
     tokenizer = tokenizer_json(folder)
     pieces = encoder_for(config, tokenizer, max_length=length, stride=shared(length))
     grids = grid = None
@@ -209,6 +207,19 @@ def open_reader(folder: Path, *, bare: bool = False) -> Reader:
         mask=_mask(told.get("mask_token"), pieces.tokenizer), cleans=bool(told.get("clean_up_tokenization_spaces")),
         grids=grids, grid=grid,
     )  # fmt: skip
+
+
+def _told(folder: Path) -> dict[str, Any]:
+    """What the files beside a tokenizer say of it."""
+    from gradatim.checkpoint.tensors import read_json
+
+    paths = [folder / name for name in ("special_tokens_map.json", "tokenizer_config.json")]
+    return {name: value for path in paths if path.is_file() for name, value in read_json(path).items()}
+
+
+def _readable(told: Mapping[str, Any], longest: int | None) -> int:
+    """How many tokens are read at once by a model that can read so many."""
+    return int(min(told.get("model_max_length") or LONGEST, longest or LONGEST))
 
 
 def _mask(named: Any, tokenizer: Any) -> str | None:
@@ -252,8 +263,8 @@ def read_writer(folder: Path) -> tuple[Any, str, dict[str, Any]]:
     if missing := {"start", "eos"} - config.special.keys():
         raise ConfigError(f"{folder}: config.json names no {' and '.join(sorted(missing))} in 'special'")
     settings = {
-        "max_length": config.body.longest or LONGEST, "start": config.special["start"], "end": config.special["eos"],
-        "longest": config.decoder.longest, "prefix": config.prefix,
+        "max_length": _readable(_told(folder), config.body.longest), "start": config.special["start"],
+        "end": config.special["eos"], "longest": config.decoder.longest, "prefix": config.prefix,
     }  # fmt: skip
     return read.model, tokenizer_json(folder), settings
 

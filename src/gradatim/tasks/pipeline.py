@@ -13,13 +13,16 @@ from gradatim.pipelines.calls import at_least
 from gradatim.tasks.open import open_file, open_folder
 from gradatim.tasks.table import JOBS, find_task, tasks_of
 
+DIRECTED = "translation_"  # begins the names of translations from one language to another
 FILES = (".gradatim", ".arpa", ".arpa.gz")
 # What transformers is told about a machine, and the values that say what is done here anyway.
 ANY = "any"
 HOST: Mapping[str, tuple[Any, ...]] = {
     "device": (None, -1, "cpu"), "device_map": (None, "auto", "cpu"), "framework": (None, "pt"),
     "torch_dtype": (ANY,), "dtype": (ANY,), "use_fast": (None, True), "trust_remote_code": (None, False),
-    "revision": (None,), "token": (None,), "config": (None,), "feature_extractor": (None,), "model_kwargs": (None, {}),
+    "revision": (None,), "token": (None,), "use_auth_token": (None,), "config": (None,), "feature_extractor": (None,),
+    "image_processor": (None,), "processor": (None,), "pipeline_class": (None,), "model_kwargs": (None, {}),
+    "binary_output": (None, False),
 }  # fmt: skip
 
 
@@ -63,6 +66,14 @@ def pipeline(
         raise ConfigError(
             f"{path} holds a model of kind '{opened.kind}', which can do: {', '.join(able) or 'none of the tasks'}"
             + (f". For '{task}' another is needed: {job.advice}" if job else "")
+        )
+    directions = [name for name in opened.by_task if name.startswith(DIRECTED)]
+    if directions and task.startswith(DIRECTED) and task not in directions:
+        logging.getLogger("gradatim").warning(
+            "%s says nothing of '%s', so that texts are read as they stand: it knows %s",
+            path,
+            task,
+            ", ".join(directions),
         )
     return job.build(opened.model, **opened.settings_for(task), **options)
 

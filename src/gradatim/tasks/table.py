@@ -22,7 +22,10 @@ from gradatim.pipelines.zero_shot import ZeroShotClassification
 _TRANSLATION = re.compile(r"translation_[A-Za-z]+_to_[A-Za-z]+")
 
 
-WRITER = "`gradatim fit` on pairs of texts makes one; 'google-t5/t5-small' is one"
+WRITER = (
+    "`gradatim train benchmarks/recipes/{}.toml` or `gradatim fit` on pairs of texts makes one; "
+    "'google-t5/t5-small' is one"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,20 +46,22 @@ class Job:
 JOBS: Mapping[str, Job] = {
     "text-classification": Job(
         TextClassification, ("classification",),
-        "`gradatim fit reviews.csv` makes one; 'distilbert/distilbert-base-uncased-finetuned-sst-2-english' is one",
+        "`gradatim train benchmarks/recipes/sst2.toml` or `gradatim fit reviews.csv` makes one; "
+        "'distilbert/distilbert-base-uncased-finetuned-sst-2-english' is one",
     ),
     "token-classification": Job(
         TokenClassification, ("tagging",),
-        "`gradatim fit train.txt` on words with tags makes one; 'dslim/bert-base-NER' is one",
+        "`gradatim train benchmarks/recipes/conll2003.toml` or `gradatim fit train.txt` on words with tags makes one; "
+        "'dslim/bert-base-NER' is one",
     ),
     "question-answering": Job(
         QuestionAnswering, ("span",),
-        "`gradatim fit` on questions with answers makes one; 'distilbert/distilbert-base-cased-distilled-squad' "
-        "is one",
+        "`gradatim train benchmarks/recipes/squad.toml` or `gradatim fit` on questions with answers makes one; "
+        "'distilbert/distilbert-base-cased-distilled-squad' is one",
     ),
     "fill-mask": Job(
         FillMask, ("masked", "pretraining"),
-        "`gradatim train` with a recipe of kind 'masked' makes one; 'google-bert/bert-base-uncased' is one",
+        "`gradatim train benchmarks/recipes/pretrain-bert.toml` makes one; 'google-bert/bert-base-uncased' is one",
     ),
     "feature-extraction": Job(
         FeatureExtraction, ("body",), "any encoder will do", default="minilm-l6", bare=True
@@ -71,18 +76,22 @@ JOBS: Mapping[str, Job] = {
         default="minilm-l6",
     ),
     "multiple-choice": Job(
-        MultipleChoice, ("choice",), "`gradatim fit` on questions with choices makes one"
+        MultipleChoice, ("choice",),
+        "`gradatim train benchmarks/recipes/dream.toml` or `gradatim fit` on questions with choices makes one",
     ),
     "table-question-answering": Job(
         TableQuestionAnswering, ("table",),
-        "`gradatim train` with a recipe of kind 'table' makes one; 'google/tapas-base-finetuned-wtq' is one",
+        "`gradatim train benchmarks/recipes/wikitablequestions.toml` makes one; "
+        "'google/tapas-base-finetuned-wtq' is one",
     ),
     "text-generation": Job(
-        TextGeneration, ("causal",), "`gradatim lm train corpus.txt` makes one; 'openai-community/gpt2' is one"
+        TextGeneration, ("causal",),
+        "`gradatim train benchmarks/recipes/pretrain-gpt.toml` or `gradatim lm train corpus.txt` makes one; "
+        "'openai-community/gpt2' is one",
     ),
-    "text2text-generation": Job(Text2TextGeneration, ("seq2seq",), WRITER),
-    "translation": Job(Translation, ("seq2seq",), WRITER),
-    "summarization": Job(Summarization, ("seq2seq",), WRITER),
+    "text2text-generation": Job(Text2TextGeneration, ("seq2seq",), WRITER.format("multi30k-transformer")),
+    "translation": Job(Translation, ("seq2seq",), WRITER.format("multi30k-transformer")),
+    "summarization": Job(Summarization, ("seq2seq",), WRITER.format("aeslc-minilm")),
 }  # fmt: skip
 ALIASES = {"sentiment-analysis": "text-classification", "ner": "token-classification"}
 

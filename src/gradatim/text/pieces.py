@@ -47,13 +47,13 @@ class PieceEncoder:
         self._single = Frame(self._tokenizer, pair=False)
         self._pair = Frame(self._tokenizer, pair=True)
         self._nothing = _nothing_id(self._tokenizer)
-        half = (max_length - self._pair.num_specials) // 2
-        if half < 1:
+        most = self.shareable(max_length)
+        if most < 0:
             raise ConfigError(f"max_length {max_length} leaves no room beside the special tokens of a pair")
-        if not 0 <= stride < half:
+        if not 0 <= stride <= most:
             raise ConfigError(
                 f"stride {stride} does not fit max_length {max_length}: it must be at least 0 and less than "
-                f"{half}, half of what the special tokens of a pair leave"
+                f"{most + 1}, half of what the special tokens of a pair leave"
             )
         self.max_length, self.stride, self.truncate = max_length, stride, truncate
 
@@ -71,6 +71,10 @@ class PieceEncoder:
     def around(self) -> tuple[list[int], list[int]]:
         """The special tokens before the first text of a pair, and those between both."""
         return self._pair.specials[0], self._pair.specials[1]
+
+    def shareable(self, max_length: int) -> int:
+        """How many tokens windows of this length may share: less than half of what special tokens of a pair leave."""
+        return (max_length - self._pair.num_specials) // 2 - 1
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any], tokenizer_json: str) -> PieceEncoder:
@@ -125,6 +129,12 @@ class PieceEncoder:
         lengths = np.fromiter(map(len, rows), np.int64, len(rows))
         ids = np.fromiter(chain.from_iterable(rows), np.int64, int(lengths.sum()))
         return Encoded({"ids": ids, "lengths": lengths}, np.arange(len(rows)), len(rows))
+
+    def first_part(self, text: str, room: int) -> tuple[str, int]:
+        """As much of a text as `room` tokens stand for, and how many tokens that leaves out."""
+        found = self.contents([text], spans=True)
+        lost = max(0, len(found["ids"][0]) - room)
+        return (text[: found["ends"][0][room - 1]] if lost else text), lost
 
     def _single_rows(self, lengths: Array) -> tuple[list[list[Row]], int]:
         room = self.max_length - self._single.num_specials

@@ -19,6 +19,7 @@ def test_all_forms_of_a_table_are_one(tmp_path: Path) -> None:
     columns: dict[str, list[Any]] = {"City": ["Paris", "Rome"], "1998": [37, None]}
     rows = [{"City": "Paris", "1998": "37"}, {"City": "Rome", "1998": None}]
     (tmp_path / "table.csv").write_text("City,1998\nParis,37\nRome,\n")
+    assert grid_of({"City": ["Paris", "Rome"], "1998": ["37", float("nan")]}) == GRID
     assert grid_of(columns) == grid_of(rows) == grid_of(tmp_path / "table.csv") == grid_of(GRID) == GRID
 
 

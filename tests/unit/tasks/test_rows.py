@@ -14,6 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from gradatim.cli import app
+from gradatim.cli.run import _option
 from gradatim.errors import ConfigError, DataError
 from gradatim.pipelines.calls import InputError
 from gradatim.tasks.rows import answer_rows, read_inputs, single
@@ -168,3 +169,10 @@ def test_the_command_answers_a_file(tiny_artifact: Path, tmp_path: Path) -> None
     rows = list(csv.DictReader(io.StringIO(out.read_text())))
     assert [row["text"] for row in rows] == ["a fine film", "a dull one"]
     assert all(row["label"] and 0 < float(row["score"]) <= 1 for row in rows)
+
+
+def test_options_on_the_command_line_are_what_they_are_in_python() -> None:
+    given = ["top_k=3", "top_k=None", "multi_label=False", "truncation=true", 'labels=["a"]', "name=a=b"]
+    assert [_option(one)[1] for one in given] == [3, None, False, True, ["a"], "a=b"]
+    with pytest.raises(ConfigError, match="name=value"):
+        _option("top_k")

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from gradatim.engine.lead import LeadStepper
 from gradatim.errors import ConfigError, DataError
+from gradatim.pipelines.causal import CausalLanguage
+from gradatim.pipelines.generation import TextGeneration
+from gradatim.pipelines.language import LanguagePipeline
 from gradatim.pipelines.searches import merged, to_search
 from gradatim.pipelines.text_to_text import TextToText
 from gradatim.pipelines.writing import Summarization, Text2TextGeneration, Translation
 from gradatim.text.pieces import PieceEncoder
 from gradatim.text.tokenizer import PRESETS, train_tokenizer
+from gradatim.types import Array
 
 WORDS = train_tokenizer(["the cat sat on a mat . who is it ?"] * 3, PRESETS["word"], size=40)
 END = WORDS.token_to_id("</s>")
@@ -83,6 +88,36 @@ def test_a_wrong_setting_is_told_by_the_name_it_was_given_by(wrong: dict[str, An
 
 def test_a_temperature_of_zero_is_the_likeliest_text() -> None:
     assert Text2TextGeneration(copies())("a cat", temperature=0.0) == [{"generated_text": "a cat"}]
+
+
+def test_more_text_than_there_may_be_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    assert Summarization(copies())("a cat", min_length=9, max_length=4)[0]["summary_text"].startswith("a cat")
+    assert "at least 8 new tokens" in caplog.text
+    with pytest.raises(ConfigError, match="do_sample is True or False"):
+        Summarization(copies())("a cat", do_sample="no")
+
+
+class Echo(LeadStepper):
+    """A language model of so many tokens that goes on with what it read."""
+
+    longest = 6
+
+    def log_probs(self, ids: Array, targets: Array, sizes: Array) -> Array:
+        return np.zeros(len(ids))
+
+
+def test_what_a_language_model_did_not_read_is_counted_and_said(caplog: pytest.LogCaptureFixture) -> None:
+    model = LanguagePipeline(CausalLanguage(Echo(40, end=END), WORDS.to_str(), end=END), opened=False)
+    go_on = TextGeneration(model, max_new_tokens=2)
+    assert "cut_tokens" not in go_on("the cat sat")[0]
+    assert (go_on.cut_tokens, caplog.text) == (0, "")
+    go_on("the cat sat on a mat . who is it ?")
+    assert go_on.cut_tokens == 5
+    assert "5 tokens" in caplog.text
+    short, long = go_on(["a cat", "the cat sat on a mat . who is it ?"], truncation=True)
+    assert [short[0]["cut_tokens"], long[0]["cut_tokens"]] == [0, 5]
+    with pytest.raises(DataError, match="messages of a chat"):
+        go_on([{"role": "user", "content": "who is it ?"}])
 
 
 def test_half_a_surrogate_pair_is_read_over() -> None:
