@@ -29,7 +29,7 @@ from gradatim.models.language import Seq2Seq, start_from
 from gradatim.objectives.base import Objective
 from gradatim.text.pieces import PieceEncoder
 from gradatim.text.tokenizer import parse_tokenizer, word_tokenizer
-from gradatim.train.architecture import STATIC, ModelSettings
+from gradatim.train.architecture import EVERY, STATIC, ModelSettings
 from gradatim.train.evaluation import held_out
 from gradatim.train.recipe import Recipe
 from gradatim.types import Encoded
@@ -61,6 +61,12 @@ class DataSettings:
     max_length: int = 256
     dev_share: float = 0.01
     lines: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.dev_share < 1:
+            raise ConfigError(f"dev_share is a share in [0, 1), not {self.dev_share}")
+        if self.max_length < 1:
+            raise ConfigError(f"max_length must be at least 1 token, not {self.max_length}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +161,10 @@ class Materials:
             )
         if not static:
             return None
+        if given := self.settings.given(EVERY):
+            raise ConfigError(
+                f'[model] {", ".join(given)}: preset "{STATIC}" has the width of its vectors, and no sizes'
+            )
         if self.data.tokenizer is not None:
             raise ConfigError(f'[data] tokenizer: the words of preset "{STATIC}" are those of its vectors')
         return load_vectors(resolve_data(str(self.settings.vectors), "vectors"))
