@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 from gradatim.engine.atomic import atomic_file
@@ -36,6 +37,7 @@ def run(recipe: RecipeFile, folder: Path, *, resume: bool = False) -> Trained:
         folder=folder,
         resume=resume,
         processes=processes,
+        said={name: part for name, part in asdict(recipe).items() if name in ("objective", "distillation")},
     )
     if processes.rank == 0:
         prepared.save(folder / MODEL)
