@@ -19,6 +19,7 @@ from gradatim.cli.target import check_target
 from gradatim.cli.writer import Model
 from gradatim.errors import ConfigError, DataError
 from gradatim.tasks.open import open_language, read_network
+from gradatim.text.spaced import spaced_words
 
 if TYPE_CHECKING:
     from gradatim.ngram.build import Built
@@ -181,7 +182,7 @@ def _lines(source: str, columns: Sequence[str]) -> list[str]:
 
 
 def _totals(scores: Scores, lines: Sequence[str]) -> dict[str, Any]:
-    words = sum(len(line.split()) + 1 for line in lines)
+    words = len(spaced_words("\n".join(lines).encode())) + len(lines)
     return {
         "sentences": len(scores.tokens),
         "words": words,
