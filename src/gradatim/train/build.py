@@ -35,6 +35,7 @@ from gradatim.train.recipe import Recipe
 from gradatim.types import Encoded
 from gradatim.vectors.files import load_vectors
 from gradatim.vectors.table import WordVectors
+from gradatim.wording import count
 
 CHUNK = 1000  # documents tokenised together: what a tokeniser returns is ten times the size of its ids
 
@@ -250,7 +251,7 @@ class Materials:
         model = self.build(config)
         held = objective(dev) if dev else None
         evaluate = (lambda: -held_out(model, held, self.recipe)) if held else None
-        notes = (f"{len(train):,} documents; score is minus the loss on {len(dev):,} others",)
+        notes = (f"{count(len(train), 'document')}; score is minus the loss on {len(dev):,} others",)
         return Prepared(model, config, objective(train), evaluate, self.tokenizer_json, notes)
 
 
