@@ -239,3 +239,16 @@ def test_an_output_matrix_of_its_own_is_read_and_written(tmp_path: Path, later: 
         pair = Pair(type(theirs).from_pretrained(folder).eval(), ours)
         with torch.no_grad():
             assert farthest(our_logits(pair), their_logits(pair, run_theirs(pair))) <= TOLERANCE
+
+
+def test_the_activation_that_the_reference_goes_by_is_ours_too(tmp_path: Path) -> None:
+    """Beside `feed_forward_proj` a T5's config.json holds what follows from it, and that decides."""
+    import json
+
+    theirs = reference("t5 v1.1")
+    theirs.save_pretrained(tmp_path)
+    fields = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**fields, "dense_act_fn": "silu"}))
+    pair = Pair(type(theirs).from_pretrained(tmp_path).eval(), read_model(tmp_path))
+    with torch.no_grad():
+        assert farthest(our_logits(pair), their_logits(pair, run_theirs(pair))) <= TOLERANCE

@@ -16,12 +16,12 @@ SETTINGS = (
     Setting("hidden_dim", "block.ffn_width"),
     Setting("max_position_embeddings", "embedding.max_length"),
     Setting("activation", "block.activation", default="gelu", values=ACTIVATIONS),
-    Setting("dropout", "embedding.dropout block.dropout", default=0.1),
-    Setting("attention_dropout", "block.attention_dropout", default=0.1),
+    Setting("dropout", "embedding.dropout block.dropout", default=0.1, form="real"),
+    Setting("attention_dropout", "block.attention_dropout", default=0.1, form="real"),
 )
 ACTIVATION = Setting("activation", "activation", default="gelu", values=ACTIVATIONS)
-BODY_DROPOUT = Setting("dropout", "dropout", default=None)
-OWN_DROPOUT = Setting("seq_classif_dropout", "dropout", default=None)
+BODY_DROPOUT = Setting("dropout", "dropout", default=None, form="real")
+OWN_DROPOUT = Setting("seq_classif_dropout", "dropout", default=None, form="real")
 LAYER: dict[str, Names] = {
     "attention.qkv": ("attention.q_lin", "attention.k_lin", "attention.v_lin"),
     "attention.out": "attention.out_lin",

@@ -17,9 +17,9 @@ SETTINGS = (
     Setting("intermediate_size", "block.ffn_width"),
     Setting("max_position_embeddings", "embedding.max_length"),
     Setting("hidden_act", "block.activation", default="gelu", values=ACTIVATIONS),
-    Setting("layer_norm_eps", "embedding.norm_eps block.norm_eps", default=1e-12),
-    Setting("hidden_dropout_prob", "embedding.dropout block.dropout", default=0.1),
-    Setting("attention_probs_dropout_prob", "block.attention_dropout", default=0.1),
+    Setting("layer_norm_eps", "embedding.norm_eps block.norm_eps", default=1e-12, form="real"),
+    Setting("hidden_dropout_prob", "embedding.dropout block.dropout", default=0.1, form="real"),
+    Setting("attention_probs_dropout_prob", "block.attention_dropout", default=0.1, form="real"),
 )
 # The reference cannot run without a segment.
 SEGMENTS = Setting("type_vocab_size", "embedding.num_segments", default=2, least=1)
@@ -31,9 +31,9 @@ ONLY = {
 }
 # Of a masked-word head; and of the others, whose dropout is the body's unless they have their own.
 ACTIVATION = Setting("hidden_act", "activation", default="gelu", values=ACTIVATIONS)
-NORM_EPS = Setting("layer_norm_eps", "norm_eps", default=1e-12)
-BODY_DROPOUT = Setting("hidden_dropout_prob", "dropout", default=None)
-OWN_DROPOUT = Setting("classifier_dropout", "dropout", default=None)
+NORM_EPS = Setting("layer_norm_eps", "norm_eps", default=1e-12, form="real")
+BODY_DROPOUT = Setting("hidden_dropout_prob", "dropout", default=None, form="real")
+OWN_DROPOUT = Setting("classifier_dropout", "dropout", default=None, form="real")
 
 SEGMENT_VECTORS = Same("embeddings.token_type_embeddings.weight", "embedding.segments.weight")
 EMBEDDING: list[Rule] = [

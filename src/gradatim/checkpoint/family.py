@@ -26,6 +26,28 @@ SPECIAL = {
 }  # fmt: skip
 OUTPUT = "lm_head.weight"
 REFUSED = ("quantization_config", "pruned_heads")
+# Keys that change nothing of what a model computes: of training, of writing, of the reference's own affairs.
+NEUTRAL = {
+    "_name_or_path", "add_bias_logits", "architectures", "chunk_size_feed_forward", "classif_dropout",
+    "classifier_dropout", "cross_attention_hidden_size", "decoder_layerdrop", "dense_act_fn",
+    "directionality", "dtype", "encoder_layerdrop", "extra_pos_embeddings", "finetuning_task",
+    "force_bos_token_to_be_generated", "gradient_checkpointing", "id2label", "init_std", "initializer_factor",
+    "initializer_range", "is_encoder_decoder", "is_gated_act", "label2id", "language", "layerdrop",
+    "model_type", "n_ctx", "n_special", "num_hidden_layers", "num_labels", "output_attentions",
+    "output_hidden_states", "output_past", "pooler_fc_size", "pooler_num_attention_heads",
+    "pooler_num_fc_layers", "pooler_size_per_head", "pooler_type", "predict_special_tokens", "prefix",
+    "problem_type", "qa_dropout", "reorder_and_upcast_attn", "return_dict", "sinusoidal_pos_embds",
+    "static_position_embeddings", "summary_activation", "summary_first_dropout", "summary_proj_to_labels",
+    "summary_type", "summary_use_proj", "task_specific_params", "tf_legacy_loss", "tie_encoder_decoder",
+    "tie_weights_", "tokenizer_class", "torch_dtype", "torchscript", "transformers_version", "use_bfloat16",
+    "use_cache",
+    "bad_words_ids", "begin_suppress_tokens", "diversity_penalty", "do_sample", "early_stopping",
+    "encoder_no_repeat_ngram_size", "exponential_decay_length_penalty", "forced_bos_token_id",
+    "forced_eos_token_id", "length_penalty", "max_length", "min_length", "no_repeat_ngram_size",
+    "num_beam_groups", "num_beams", "num_return_sequences", "output_scores", "remove_invalid_values",
+    "repetition_penalty", "return_dict_in_generate", "suppress_tokens", "temperature", "top_k", "top_p",
+    "typical_p",
+}  # fmt: skip
 LABELLED = ("classification", "tagging", "span")  # kinds whose outputs config.json counts and names
 REQUIRED = object()
 _ONE = Sizes(vocab_size=1, num_layers=1, width=1, num_heads=1, ffn_width=1)
@@ -38,7 +60,8 @@ class Setting:
     default      what it means when it is absent; None: its places keep what they have
     values       theirs -> ours, where they differ; a tuple holds one value for each place
     least        of a number
-    form         theirs is a "number", "numbers" for each of the places, or "names" by number
+    form         theirs is a whole "number", a "real" one, a "flag", "numbers" for each of the places, or "names" by
+                 number
     read, write  ours of (theirs, all fields), and the way back, of (ours, our record)
 
     Of two settings with one foreign name the later is the one that is written.
@@ -50,7 +73,7 @@ class Setting:
     default: Any = REQUIRED
     values: Mapping[str, Any] | None = None
     least: int = 0
-    form: Literal["number", "numbers", "names"] = "number"
+    form: Literal["number", "real", "flag", "numbers", "names"] = "number"
     read: Callable[[Any, Record], Any] = lambda value, fields: value
     write: Callable[[Any, Record], Any] = lambda value, record: value
 
@@ -69,11 +92,13 @@ class Setting:
             places = len(self.ours.split())
             if not isinstance(value, list | tuple) or len(value) != places:
                 yield f"lacks the {places} numbers {self.theirs}"
-            elif not all(isinstance(one, int | float) and one >= self.least for one in value):
+            elif not all(_is_a("number", one) and one >= self.least for one in value):
                 yield f"has {self.theirs} {value}; each must be at least {self.least}"
-        elif not isinstance(value, int | float):
-            yield f"lacks the number {self.theirs}"
-        elif value < self.least:
+        elif not _is_a(self.form, value):
+            yield f"lacks the {self.form} {self.theirs}" + f", which is no {value!r}" * (
+                value is not REQUIRED
+            )
+        elif not value >= self.least:  # so written, NaN is refused too
             yield f"has {self.theirs} {value}; it must be at least {self.least}"
 
     def put(self, fields: Record, record: dict[str, Any]) -> None:
@@ -100,6 +125,12 @@ class Setting:
         if self.values is None:
             return self.write(values[0], record)
         return next((name for name, ours in self.values.items() if ours in (values, values[0])), None)
+
+
+LABELS = (
+    Setting("num_labels", "num_outputs", default=2, least=1),
+    Setting("id2label", "labels", default=None, form="names"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +167,7 @@ class Family:
     name: str
     preset: Callable[[Sizes], BackboneConfig]
     settings: tuple[Setting, ...]
-    only: Record
+    only: dict[str, Any]
     prefix: str
     body: Callable[[ModelConfig], Sequence[Rule]]
     architectures: Mapping[str, Architecture]
@@ -144,14 +175,23 @@ class Family:
 
     def config(self, fields: Record, architecture: Architecture) -> ModelConfig:
         """Our record of a config.json; raises CheckpointError with all that cannot be expressed."""
-        known = [*architecture.settings, *self.settings]
+        own = (*architecture.settings, *(LABELS if architecture.kind in LABELLED else ()))
+        known = (*own, *self.settings)
         given = {name: value for name, value in fields.items() if value is not None}
         fields = {**{one.theirs: one.default for one in known}, **given}
         faults = [fault for one in known for fault in one.faults(fields)]
+        only = self.only | ({"is_encoder_decoder": True} if architecture.kind == "seq2seq" else {})
         faults += [
             f"has {name} {given[name]!r}; only {value!r} can be expressed"
-            for name, value in self.only.items()
+            for name, value in only.items()
             if given.get(name, value) != value
+        ]
+        tokens = {role: given[name] for role, name in SPECIAL.items() if name in given}
+        faults += [
+            f"has {SPECIAL[role]} {token!r}, which is not the number of one token"
+            for role, token in tokens.items()
+            if SPECIAL[role] not in {one.theirs for one in self.settings}
+            and not (_is_a("number", token) and token >= 0)
         ]
         faults += [f"has {name}, which cannot be expressed" for name in REFUSED if given.get(name)]
         if faults:
@@ -165,16 +205,19 @@ class Family:
             side["block"]["head_width"] = 0  # follows from the width
             for one in self.settings:
                 one.put(fields, side)
-        for one in architecture.settings:
+        for one in own:
             one.put(fields, record)
-        tokens = {role: given.get(name) for role, name in SPECIAL.items()}
-        record["special"] = {role: token for role, token in tokens.items() if isinstance(token, int)}
+        record["special"] = tokens
         if architecture.kind in LABELLED:
-            names = given.get("id2label", {})
-            labels = tuple(str(names[key]) for key in sorted(names, key=int))
-            record["num_outputs"] = count = len(labels) or given.get("num_labels", 2)
+            labels = tuple(record.get("labels", ()))
+            record["num_outputs"] = count = len(labels) or record["num_outputs"]
             record["labels"] = () if labels == _unnamed(count) else labels
         return ModelConfig.from_dict(record)
+
+    def unread(self, fields: Record) -> tuple[str, ...]:
+        """The keys of a config.json that no model of this family looks at, and that may mean something."""
+        own = {one.theirs for each in self.architectures.values() for one in (*each.settings, *self.settings)}
+        return tuple(sorted({*fields} - own - {*self.only, *SPECIAL.values(), *REFUSED} - NEUTRAL))
 
     def table(self, config: ModelConfig, architecture: Architecture, prefix: str | None = None) -> list[Rule]:
         """All rules of one model, the head's and the body's; a `prefix` is what a file has instead of its own."""
@@ -235,6 +278,12 @@ def _at(record: Record, place: str) -> Any:
     for name in place.split("."):
         found = found.get(name)
     return found
+
+
+def _is_a(form: str, value: Any) -> bool:
+    """Whether a value of JSON is a whole number, a real one, or a flag."""
+    kinds = {"number": int, "real": int | float, "flag": bool}
+    return isinstance(value, kinds[form]) and isinstance(value, bool) == (form == "flag")
 
 
 def _unnamed(count: int) -> tuple[str, ...]:

@@ -41,11 +41,13 @@ TOKENIZER_FILES = (
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A model that was read: what it is, and the stored tensors that it has no place for."""
+    """A model that was read: what it is, the stored tensors that it has no place for, and keys of its config.json
+    that nothing was made of."""
 
     model: nn.Module
     config: ModelConfig
     left_out: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
 
 
 def kind_of(folder: Path) -> str:
@@ -54,8 +56,7 @@ def kind_of(folder: Path) -> str:
     fields = read_json(path)
     if "gradatim" in fields:
         return _own_config(path, fields).kind
-    family, names = find_family(fields.get("model_type")), fields.get("architectures")
-    return _known("architecture", names[0], family.architectures).kind if names else family.bare.kind
+    return _architecture(find_family(fields.get("model_type")), fields).kind
 
 
 def read_model(folder: Path, *, bare: bool = False) -> Checkpoint:
@@ -69,15 +70,17 @@ def read_model(folder: Path, *, bare: bool = False) -> Checkpoint:
     if "gradatim" in fields:
         return _filled(_own_config(path, fields), None, read_tensors(folder))
     family = find_family(fields.get("model_type"))
-    architecture, names = family.bare, fields.get("architectures")
-    if names and not bare:
-        architecture = _known("architecture", names[0], family.architectures)
+    architecture = family.bare if bare else _architecture(family, fields)
     # The norms of the first released checkpoints are called gamma and beta.
     modern = {"LayerNorm.gamma": "LayerNorm.weight", "LayerNorm.beta": "LayerNorm.bias"}
     tensors = read_tensors(folder)
     for old, new in modern.items():
         tensors = {name.replace(old, new): tensor for name, tensor in tensors.items()}
-    return _foreign(family, architecture, fields, tensors)
+    try:
+        checkpoint = _foreign(family, architecture, fields, tensors)
+    except ConfigError as error:
+        raise CheckpointError(f"{path}: {error}") from error
+    return replace(checkpoint, unread=family.unread(fields))
 
 
 def load_backbone(folder: Path) -> Backbone:
@@ -166,10 +169,20 @@ def tokenizer_json(folder: Path) -> str:
 
 
 def _known(what: str, name: Any, known: Mapping[str, T]) -> T:
-    if name not in known:
+    if not isinstance(name, str) or name not in known:
         near = did_you_mean(str(name), known)
         raise CheckpointError(f"{what} '{name}' is not supported{near}; known: {', '.join(known)}")
     return known[name]
+
+
+def _architecture(family: Family, fields: Mapping[str, Any]) -> Architecture:
+    """The class that config.json names first; the body alone if it names none."""
+    names = fields.get("architectures") or []
+    if not isinstance(names, list):
+        raise CheckpointError(
+            f"config.json of a {family.name} model has architectures {names!r}; it must be a list"
+        )
+    return _known("architecture", names[0], family.architectures) if names else family.bare
 
 
 def _own_config(path: Path, fields: dict[str, Any]) -> ModelConfig:

@@ -14,10 +14,10 @@ SETTINGS = (
     Setting("n_embd", "embedding.width block.width"),
     Setting("n_head", "block.num_heads"),
     Setting("n_positions", "embedding.max_length"),
-    Setting("layer_norm_epsilon", "embedding.norm_eps block.norm_eps", default=1e-5),
-    Setting("embd_pdrop", "embedding.dropout", default=0.1),
-    Setting("resid_pdrop", "block.dropout", default=0.1),
-    Setting("attn_pdrop", "block.attention_dropout", default=0.1),
+    Setting("layer_norm_epsilon", "embedding.norm_eps block.norm_eps", default=1e-5, form="real"),
+    Setting("embd_pdrop", "embedding.dropout", default=0.1, form="real"),
+    Setting("resid_pdrop", "block.dropout", default=0.1, form="real"),
+    Setting("attn_pdrop", "block.attention_dropout", default=0.1, form="real"),
 )
 TANH = {"gelu": "gelu_tanh", "relu": "relu", "silu": "silu", "swish": "silu"}  # what GPT calls gelu
 MATRICES = {
@@ -43,7 +43,7 @@ def _body(words: str, positions: str, num_layers: int) -> list[Rule]:
 
 
 def _causal(words: str) -> Architecture:
-    tied = Setting("tie_word_embeddings", "tied", default=True)
+    tied = Setting("tie_word_embeddings", "tied", default=True, form="flag")
     return Architecture(kind="causal", head=lambda config: output(config, words), settings=(tied,))
 
 

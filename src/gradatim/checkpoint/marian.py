@@ -15,18 +15,18 @@ SETTINGS = (
     Setting("encoder_attention_heads", "block.num_heads"),
     Setting("encoder_ffn_dim", "block.ffn_width"),
     Setting("max_position_embeddings", "embedding.max_length"),
-    Setting("scale_embedding", "embedding.scaled", default=False),
+    Setting("scale_embedding", "embedding.scaled", default=False, form="flag"),
     Setting("activation_function", "block.activation", default="gelu", values=ACTIVATIONS),
-    Setting("dropout", "embedding.dropout block.dropout", default=0.1),
-    Setting("attention_dropout", "block.attention_dropout", default=0.0),
-    Setting("activation_dropout", "block.activation_dropout", default=0.0),
+    Setting("dropout", "embedding.dropout block.dropout", default=0.1, form="real"),
+    Setting("attention_dropout", "block.attention_dropout", default=0.0, form="real"),
+    Setting("activation_dropout", "block.activation_dropout", default=0.0, form="real"),
 )
 SHARED = "share_encoder_decoder_embeddings"
 SEQ2SEQ = (
     Setting("decoder_layers", "decoder.num_layers", default=None),
     Setting("decoder_attention_heads", "decoder.block.num_heads", default=None),
     Setting("decoder_ffn_dim", "decoder.block.ffn_width", default=None),
-    Setting(SHARED, "shared", default=True),
+    Setting(SHARED, "shared", default=True, form="flag"),
     Setting(
         "decoder_vocab_size",
         "decoder.embedding.vocab_size",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from gradatim.checkpoint.config import ModelConfig
 from gradatim.checkpoint.encoder import token_head
-from gradatim.checkpoint.family import Architecture, Family, Setting, output
+from gradatim.checkpoint.family import ACTIVATIONS, Architecture, Family, Setting, output
 from gradatim.checkpoint.rules import Drop, Names, Rule, Same, Tied, layers, repeat, within
+from gradatim.errors import CheckpointError
 from gradatim.models.backbone import BackboneConfig
 from gradatim.models.presets import t5
 
@@ -15,6 +17,18 @@ PROJECTIONS = {  # activation and gated
     "relu": ("relu", False), "gelu_new": ("gelu_tanh", False), "gelu": ("gelu", False), "silu": ("silu", False),
     "gated-gelu": ("gelu_tanh", True), "gated-silu": ("silu", True), "gated-relu": ("relu", True),
 }  # fmt: skip
+
+
+def _projection(said: tuple[str, bool], fields: Mapping[str, Any]) -> tuple[str, bool]:
+    """Activation and gate; what follows from them is written by the reference too, and it goes by that."""
+    name = str(fields.get("dense_act_fn", ""))
+    if name and name not in ACTIVATIONS:
+        raise CheckpointError(
+            f"config.json of a t5 model has dense_act_fn '{name}'; known: {', '.join(ACTIVATIONS)}"
+        )
+    return ACTIVATIONS.get(name, said[0]), fields.get("is_gated_act", said[1])
+
+
 DROPOUTS = "embedding.dropout block.dropout block.attention_dropout block.activation_dropout"
 SETTINGS = (
     Setting("vocab_size", "embedding.vocab_size"),
@@ -26,9 +40,15 @@ SETTINGS = (
     Setting("n_positions", "embedding.max_length", default=512),
     Setting("relative_attention_num_buckets", "buckets", default=32),
     Setting("relative_attention_max_distance", "max_distance", default=128),
-    Setting("layer_norm_epsilon", "embedding.norm_eps block.norm_eps", default=1e-6),
-    Setting("feed_forward_proj", "block.activation block.gated", default="relu", values=PROJECTIONS),
-    Setting("dropout_rate", DROPOUTS, default=0.1),
+    Setting("layer_norm_epsilon", "embedding.norm_eps block.norm_eps", default=1e-6, form="real"),
+    Setting(
+        "feed_forward_proj",
+        "block.activation block.gated",
+        default="relu",
+        values=PROJECTIONS,
+        read=_projection,
+    ),
+    Setting("dropout_rate", DROPOUTS, default=0.1, form="real"),
 )
 # Of the states before the output matrix: scaled down if it is tied, unless later versions say otherwise.
 SCALE: dict[str, Any] = {
@@ -37,9 +57,9 @@ SCALE: dict[str, Any] = {
 }
 SEQ2SEQ = (
     Setting("num_decoder_layers", "decoder.num_layers", default=None),
-    Setting("tie_word_embeddings", "scale", default=True, **SCALE),
-    Setting("scale_decoder_outputs", "scale", default=None, **SCALE),
-    Setting("tie_word_embeddings", "tied", default=True),
+    Setting("tie_word_embeddings", "scale", default=True, form="flag", **SCALE),
+    Setting("scale_decoder_outputs", "scale", default=None, form="flag", **SCALE),
+    Setting("tie_word_embeddings", "tied", default=True, form="flag"),
 )
 CROSS: dict[str, Names] = {
     "cross.q": "1.EncDecAttention.q",

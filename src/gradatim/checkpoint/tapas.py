@@ -26,7 +26,7 @@ AGGREGATION = layers(
 
 
 def _flag(theirs: str, ours: str, default: bool) -> Setting:
-    return Setting(theirs, ours, default=default, read=lambda value, fields: bool(value))
+    return Setting(theirs, ours, default=default, form="flag")
 
 
 def _head(config: ModelConfig) -> list[Rule]:
@@ -43,7 +43,7 @@ FAMILY = Family(
             default=(3, *SIZES.values()), least=1, form="numbers",
         ),
         Setting(
-            "reset_position_index_per_cell", "embedding.restart", default=True,
+            "reset_position_index_per_cell", "embedding.restart", default=True, form="flag",
             read=lambda value, fields: CELL if value else 0, write=lambda value, record: bool(value),
         ),
     ),
@@ -59,7 +59,7 @@ FAMILY = Family(
                 encoder.BODY_DROPOUT,
                 Setting("num_aggregation_labels", "num_outputs", default=0),
                 Setting("aggregation_labels", "labels", default=None, form="names"),
-                Setting("temperature", "grid.temperature", default=1.0),
+                Setting("temperature", "grid.temperature", default=1.0, form="real"),
                 _flag("select_one_column", "grid.one_column", True),
                 _flag("allow_empty_column_selection", "grid.no_column", False),
                 _flag("average_logits_per_cell", "grid.whole_cells", False),

@@ -24,7 +24,7 @@ def read_tensors(folder: Path) -> dict[str, Tensor]:
     """All tensors of a folder, shards joined; a pickle is never opened."""
     names = [SINGLE]
     if not (folder / SINGLE).is_file() and (folder / INDEX).is_file():
-        names = sorted(set(read_json(folder / INDEX)["weight_map"].values()))
+        names = _shards(folder / INDEX)
     tensors: dict[str, Tensor] = {}
     for path in (folder / name for name in names):
         if not path.is_file():
@@ -39,6 +39,15 @@ def read_tensors(folder: Path) -> dict[str, Tensor]:
         except SafetensorError as error:
             raise CheckpointError(f"{path} is not a valid safetensors file: {error}") from error
     return tensors
+
+
+def _shards(index: Path) -> list[str]:
+    """The files that an index names, all in its own folder."""
+    where = read_json(index).get("weight_map")
+    names = set(map(str, where.values())) if isinstance(where, dict) else set()
+    if not names or any(Path(name).name != name for name in names):
+        raise CheckpointError(f"{index}: weight_map must say which file of this folder holds each tensor")
+    return sorted(names)
 
 
 def shards(tensors: Mapping[str, Tensor], max_bytes: int) -> Iterator[tuple[str, bytes]]:

@@ -6,6 +6,7 @@ function, so that `gradatim predict` starts as fast as the runtime allows.
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -19,6 +20,7 @@ from typer.core import TyperGroup
 from gradatim.errors import GradatimError, did_you_mean
 
 INTERRUPTED = 130
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # of a write, whose error may name no file
 
 
 class _Home(NamedTuple):
@@ -83,9 +85,9 @@ class LazyGroup(TyperGroup):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(141) from None
         except OSError as error:  # a folder that may not be written into, a disk that is full
-            if error.filename is None:
+            if error.filename is None and error.errno not in FULL:
                 raise
-            complain(f"{error.filename}: {error.strerror}")
+            complain(": ".join(filter(None, (error.filename, error.strerror))))
             raise typer.Exit(GradatimError.exit_code) from None
         except KeyboardInterrupt:
             sys.exit(INTERRUPTED)

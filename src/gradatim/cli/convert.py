@@ -66,6 +66,10 @@ def command(
     print(f"{out}: {family or 'gradatim'}, {config.kind}, {params:,} weights")
     if checkpoint.left_out:
         print(f"left out, as this model has no place for them: {', '.join(checkpoint.left_out)}")
+    if checkpoint.unread:
+        print(
+            f"not looked at, as such a model has no such keys in config.json: {', '.join(checkpoint.unread)}"
+        )
     # It is the file that is compared, not what is in memory.
     _compare(*((checkpoint, out) if family else (read_model(out), source)))
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gradatim.wording import count
+
 if TYPE_CHECKING:
     from gradatim.types import Corpus, Examples
 
@@ -72,7 +74,7 @@ def show(
     corpus = load_corpus(source, text=text, text_pair=text_pair, label=label, seed=seed)
     several = ", several labels per text" * corpus.task.multi_label
     pairs = ", pairs of texts" * corpus.task.pairs
-    print(f"[bold]{escape(corpus.name)}[/]: {len(corpus.task.labels)} labels{several}{pairs}")
+    print(f"[bold]{escape(corpus.name)}[/]: {count(len(corpus.task.labels), 'label')}{several}{pairs}")
     print(escape(f"licence: {corpus.licence}"))
     if corpus.citation:
         print(escape(f"source: {corpus.citation}"))

@@ -19,6 +19,8 @@ from gradatim.cli.target import check_target
 from gradatim.cli.writer import Model
 from gradatim.errors import ConfigError, DataError
 from gradatim.tasks.open import open_language, read_network
+from gradatim.text.spaced import spaced_words
+from gradatim.wording import count
 
 if TYPE_CHECKING:
     from gradatim.ngram.build import Built
@@ -181,7 +183,7 @@ def _lines(source: str, columns: Sequence[str]) -> list[str]:
 
 
 def _totals(scores: Scores, lines: Sequence[str]) -> dict[str, Any]:
-    words = sum(len(line.split()) + 1 for line in lines)
+    words = len(spaced_words("\n".join(lines).encode())) + len(lines)
     return {
         "sentences": len(scores.tokens),
         "words": words,
@@ -196,14 +198,15 @@ def _totals(scores: Scores, lines: Sequence[str]) -> dict[str, Any]:
 
 def _print_scores(scores: Scores, lines: Sequence[str], where: str) -> None:
     totals = _totals(scores, lines)
-    print(f"{where}: {totals['sentences']:,} sentences, {totals['words']:,} words with sentence ends")
+    print(
+        f"{where}: {count(totals['sentences'], 'sentence')}, {count(totals['words'], 'word')} with sentence ends"
+    )
     print(f"perplexity {scores.perplexity:.2f}, {scores.bits_per_character:.3f} bits per character")
     if totals["tokens"] != totals["words"]:
         print(f"{totals['tokens']:,} tokens; perplexity of words {totals['word_perplexity']:.2f}")
     if totals["unknown"]:
-        print(
-            f"{totals['unknown']:,} tokens are unknown; perplexity of the others {scores.known_perplexity:.2f}"
-        )
+        unknown = count(totals["unknown"], "unknown token")
+        print(f"{unknown}; perplexity of the others {scores.known_perplexity:.2f}")
 
 
 def _report(model: NgramModel, built: Built, out: Path, spent: float) -> None:
@@ -226,7 +229,7 @@ def _report(model: NgramModel, built: Built, out: Path, spent: float) -> None:
         table.add_row(*cells, f"{kept:,}", f"{size / 1e6:.1f}", f"{size / max(1, kept):.1f}")
     Console(stderr=True).print(table)
     print(
-        f"{built.words:,} words of {built.sentences:,} sentences, {len(built.vocabulary):,} different, "
+        f"{count(built.words, 'word')} of {count(built.sentences, 'sentence')}, {len(built.vocabulary):,} different, "
         f"in {spent:.1f} s; written to {out} ({out.stat().st_size / 1e6:.1f} MB)",
         file=sys.stderr,
     )

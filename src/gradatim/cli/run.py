@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from gradatim.errors import ConfigError
+from gradatim.wording import count
 
 CONSTANTS = {"True": True, "False": False, "None": None}  # as the options are written in Python
 
@@ -53,7 +54,7 @@ def command(
     columns = (TextColumn(task), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         bar_task = bar.add_task(task, total=sum(1 for _ in inputs.table.scan()))
-        count = answer_rows(
+        answered = answer_rows(
             work.each,
             inputs,
             output,
@@ -61,7 +62,7 @@ def command(
             resume=resume,
             progress=lambda rows: bar.advance(bar_task, rows),
         )
-    print(f"{output}: {count:,} answers")
+    print(f"{output}: {count(answered, 'answer')}")
 
 
 def _option(given: str) -> tuple[str, Any]:

@@ -16,6 +16,7 @@ from gradatim.data.source import PathLike
 from gradatim.data.splits import content_key
 from gradatim.errors import DataError
 from gradatim.types import Corpus, Examples, Task
+from gradatim.wording import count
 
 ARTICLES = 10  # from which splits are made by article
 
@@ -65,7 +66,7 @@ def load_answered(
         notes += said
         none = sum(not question.answers for question in questions)
         if none:
-            notes.append(f"{split}: {none:,} of {len(questions):,} questions have no answer")
+            notes.append(f"{split}: {none:,} of {count(len(questions), 'question')} without an answer")
     if not any(map(_answers, examples["train"].targets)):
         raise DataError(f"{source}: no question to train on has an answer")
     return assembled(name_of(source), Task((), pairs=True, kind="span"), examples, notes)
@@ -122,7 +123,7 @@ def span_examples(questions: Sequence[Question], where: str = "") -> tuple[Examp
     targets = np.empty(len(kept), dtype=object)
     targets[:] = [json.dumps(one.answers) for one in kept]
     lost = len(questions) - len(kept)
-    notes = [f"{where}{lost:,} questions without text or context left out"] if lost else []
+    notes = [f"{where}{count(lost, 'question')} without text or context left out"] if lost else []
     return Examples([one.question for one in kept], [one.context for one in kept], targets), notes
 
 

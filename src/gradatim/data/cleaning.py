@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from gradatim.data.parallel import Parallel
 from gradatim.errors import DataError
+from gradatim.wording import count
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -38,8 +39,8 @@ def cleaned(pairs: Parallel) -> tuple[Parallel, list[str]]:
     kept = np.ones(len(pairs.sources), dtype=bool)
     notes = []
     for reason, found in reasons.items():
-        if count := int((found & kept).sum()):
-            notes.append(f"{count:,} pairs left out: {reason}")
+        if some := int((found & kept).sum()):
+            notes.append(f"{count(some, 'pair')} left out: {reason}")
         kept &= ~found
     if not kept.any():
         raise DataError(f"no pair is left to learn from: {'; '.join(notes)}")

@@ -20,6 +20,7 @@ from gradatim.data.tables import Table
 from gradatim.data.tagged import is_tag
 from gradatim.errors import DataError
 from gradatim.types import Corpus, Examples, Task
+from gradatim.wording import count
 
 HELD_OUT = 0.1  # share of the rows that a made dev or test split gets
 SMALLEST = 20  # rows of a made split that measure anything; else dev has twice the share, and test none
@@ -137,7 +138,7 @@ def load_examples(
         )
     if unknown:
         left = len(rows) - len(known)
-        notes.append(f"{left} rows left out, the model does not know their labels: {unknown}")
+        notes.append(f"{count(left, 'row')} left out, the model does not know their labels: {unknown}")
     return known.examples(task), tuple(notes)
 
 
@@ -231,10 +232,14 @@ def _explain_labels(train: Rows, reading: Reading, task: Task, notes: list[str])
     if task.multi_label:
         joined = f", joined by {reading.separator!r}" if reading.separator else ""
         average = sum(map(len, train.labels)) / len(train)
-        notes.append(f"several labels per text{joined}: {len(task.labels)} labels, {average:.2f} per text")
+        notes.append(
+            f"several labels per text{joined}: {count(len(task.labels), 'label')}, {average:.2f} per text"
+        )
     counts = Counter(chain.from_iterable(train.labels))
     if once := [name for name in task.labels if counts[name] == 1]:
-        notes.append(f"{len(once)} labels have one example only, which stays in train: {listed(once)}")
+        notes.append(
+            f"{count(len(once), 'label')} with one example only, which stays in train: {listed(once)}"
+        )
     folded = Counter(name.casefold() for name in task.labels)
     if alike := [name for name in task.labels if folded[name.casefold()] > 1]:
         notes.append(f"labels that differ only in case are kept apart: {listed(alike)}")
@@ -242,7 +247,7 @@ def _explain_labels(train: Rows, reading: Reading, task: Task, notes: list[str])
     for key, labels in zip(train.keys, train.labels, strict=True):
         labels_of[key].add(frozenset(labels))
     if torn := sum(len(sets) > 1 for sets in labels_of.values()):
-        notes.append(f"{torn} texts occur more than once with different labels")
+        notes.append(f"{count(torn, 'text')} found more than once, with different labels")
 
 
 def _drop_unseen(splits: dict[str, Rows], task: Task, notes: list[str]) -> None:
@@ -252,7 +257,9 @@ def _drop_unseen(splits: dict[str, Rows], task: Task, notes: list[str]) -> None:
         if not unseen:
             continue
         left_out = len(rows) - len(splits[name])
-        notes.append(f"{name}: {left_out} rows left out, their labels do not occur in train: {unseen}")
+        notes.append(
+            f"{name}: {count(left_out, 'row')} left out, their labels do not occur in train: {unseen}"
+        )
         if not len(splits[name]):
             if name == "dev":
                 raise DataError(f"no label of dev occurs in train: {unseen}")
@@ -266,7 +273,7 @@ def _hold_out(splits: dict[str, Rows], task: Task, missing: list[str], seed: int
     if HELD_OUT * len(whole) < SMALLEST:
         shares, missing = [2 * HELD_OUT], ["dev"]
         notes.append(
-            f"{len(whole)} rows are too few for a dev and a test split of a tenth each: dev has a fifth"
+            f"{count(len(whole), 'row')} are too few for a dev and a test split of a tenth each: dev has a fifth"
         )
     at = split_rows(whole.keys, strata(whole.labels), shares, seed)
     if not len(at[1]):
@@ -277,8 +284,10 @@ def _hold_out(splits: dict[str, Rows], task: Task, missing: list[str], seed: int
     made = dict(zip(["train", *missing], at, strict=True))
     splits |= {name: whole.take(rows) for name, rows in made.items() if len(rows)}
     sizes = ", ".join(f"{name} {len(rows)}" for name, rows in made.items())
-    notes.append(f"split made from {len(whole)} rows, stratified, seed {seed}: {sizes}")
+    notes.append(f"split made from {count(len(whole), 'row')}, stratified, seed {seed}: {sizes}")
     if repeated := len(whole) - len(set(whole.keys)):
-        notes.append(f"{repeated} rows repeat the text of another; equal texts are on one side of the split")
+        notes.append(
+            f"{count(repeated, 'row')} with the text of another; equal texts are on one side of the split"
+        )
     if absent := set(task.labels).difference(*splits["dev"].labels):
-        notes.append(f"dev has no example of {len(absent)} labels: {listed(sorted(absent))}")
+        notes.append(f"dev has no example of {count(len(absent), 'label')}: {listed(sorted(absent))}")

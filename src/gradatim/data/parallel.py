@@ -15,6 +15,7 @@ from gradatim.data.rows import arrow_rows
 from gradatim.data.source import find_source
 from gradatim.data.textfile import open_text
 from gradatim.errors import DataError
+from gradatim.wording import count
 
 BRACES = re.compile(r"\{([^{},]+),([^{},]+)\}")  # train.{en,de}.gz: the two files of a parallel text
 
@@ -55,7 +56,9 @@ def load_parallel(
         if not kept:
             raise DataError(f"{source}: {split} holds no pair of texts")
         if len(kept) < len(pairs.sources):
-            notes.append(f"{split}: {len(pairs.sources) - len(kept):,} pairs left out, one side is empty")
+            notes.append(
+                f"{split}: {count(len(pairs.sources) - len(kept), 'pair')} left out, one side is empty"
+            )
             splits[split] = pairs.take(kept)
     return splits, notes
 

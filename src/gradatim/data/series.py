@@ -12,6 +12,7 @@ from gradatim.data.catalog import resolve_data
 from gradatim.data.tables import Table, open_table
 from gradatim.errors import DataError, did_you_mean
 from gradatim.types import Array
+from gradatim.wording import count
 
 MISSING = ("", "na", "nan", "null", "none", ".")
 MOST_MISSING = 0.2
@@ -51,9 +52,9 @@ def load_series(source: str, column: str | None = None) -> Series:
     missing = np.isnan(values)
     if missing.mean() > MOST_MISSING:
         raise DataError(f"{table.where}: {missing.sum():,} of {len(values):,} values are missing")
-    notes: tuple[str, ...] = (f"{len(values):,} values of {table.columns[at]!r}",)
+    notes: tuple[str, ...] = (f"{count(len(values), 'value')} of {table.columns[at]!r}",)
     if ends:
-        notes += (f"{ends:,} rows without a value, before the first or after the last, were left off",)
+        notes += (f"{count(ends, 'row')} without a value, before the first or after the last, were left off",)
     if missing.any():
         moments = np.arange(len(values))
         values[missing] = np.interp(moments[missing], moments[~missing], values[~missing])

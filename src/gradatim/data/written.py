@@ -15,6 +15,7 @@ from gradatim.data.parallel import BRACES, Parallel, load_parallel
 from gradatim.data.source import PathLike, find_source
 from gradatim.data.splits import content_key, split_rows
 from gradatim.types import Corpus, Examples, Task
+from gradatim.wording import count
 
 HELD_OUT, MOST = 0.1, 2000  # share of the pairs that a made dev or test split gets, and the most of them
 
@@ -76,24 +77,21 @@ def _examples(pairs: Parallel) -> Examples:
 def _hold_out(splits: dict[str, Parallel], missing: list[str], seed: int) -> str:
     """Make the missing splits out of train, and say how."""
     whole = splits["train"]
-    count = len(whole.sources)
+    size = len(whole.sources)
     keys = [content_key(source, None) for source in whole.sources]
-    share = min(HELD_OUT, MOST / count)
-    at = split_rows(keys, [""] * count, [share] * len(missing), seed)
+    share = min(HELD_OUT, MOST / size)
+    at = split_rows(keys, [""] * size, [share] * len(missing), seed)
     made = dict(zip(["train", *missing], at, strict=True))
     splits |= {name: whole.take(rows.tolist()) for name, rows in made.items() if len(rows)}
     sizes = ", ".join(f"{name} {len(rows):,}" for name, rows in made.items())
-    return f"split made from {count:,} pairs, those of equal sources together, seed {seed}: {sizes}"
+    return f"split made from {count(size, 'pair')}, those of equal sources together, seed {seed}: {sizes}"
 
 
 def _shared(splits: Mapping[str, Parallel]) -> list[str]:
     """A note on every split of which pairs occur in train."""
     seen = set(zip(*splits["train"], strict=True))
-    notes = []
-    for name in sorted(splits.keys() - {"train"}):
-        count = sum(pair in seen for pair in zip(*splits[name], strict=True))
-        if count:
-            notes.append(
-                f"leak: {count:,} of {len(splits[name].sources):,} {name} pairs also occur in train; kept"
-            )
-    return notes
+    return [
+        f"leak: {twice:,} of {len(splits[name].sources):,} {name} pairs also in train; kept"
+        for name in sorted(splits.keys() - {"train"})
+        if (twice := sum(pair in seen for pair in zip(*splits[name], strict=True)))
+    ]

@@ -15,7 +15,7 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
     """Open a temporary file in the folder of `path` that becomes `path` when the block succeeds.
 
     Whatever goes wrong inside (disk full, Ctrl-C), the temporary file is removed and an older
-    file at `path` stays as it was. Raises the `OSError` of the failing call unchanged.
+    file at `path` stays as it was. Raises the `OSError` of the failing call; one without a name bears that of `path`.
     """
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
@@ -24,6 +24,8 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
             handle.flush()
             os.fsync(handle.fileno())
         os.replace(part, path)
-    except BaseException:
+    except BaseException as error:
         part.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = str(path)
         raise

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from gradatim.ladder.figures import count, metric_name, quality, seconds, short, span, thousands
+from gradatim.ladder.figures import metric_name, quality, seconds, short, span, thousands
 from gradatim.ladder.records import Story
 from gradatim.ladder.report.answer import answer, limits
 from gradatim.ladder.report.template import load_template
+from gradatim.wording import count
 
 LISTED = 30  # labels that are spelled out
 

@@ -96,8 +96,3 @@ def seconds(value: float) -> str:
     whole = round(value) if value < 3599.5 else 60 * round(value / 60)
     parts = {"h": whole // 3600, "min": whole // 60 % 60, "s": whole % 60}
     return " ".join(f"{number} {unit}" for unit, number in parts.items() if number)
-
-
-def count(number: int, noun: str) -> str:
-    """`1 text`, `1,234 texts`."""
-    return f"{number:,} {noun}{'s' * (number != 1)}"

@@ -29,6 +29,7 @@ from gradatim.objectives.tagging import Tagging
 from gradatim.train.loop import train
 from gradatim.train.recipe import Recipe
 from gradatim.types import Candidate
+from gradatim.wording import count
 
 MATCH = Match(temperature=2.0, soft=1.0, hard=0.2)
 POOLING: tuple[Pooling, ...] = ("mean",)  # of rows, where a text has one score
@@ -128,6 +129,6 @@ class ReaderStudent(EncoderStudent):
         )
         objective: Objective[Any] = Distillation[Any](lab.learned, MATCH, teacher=teacher)
         train(model, objective, recipe, progress=problem.progress)
-        notes = (f"imitates {source}, {epochs:.3g} epochs",)
+        notes = (f"imitates {source}, {count(epochs, 'epoch', '.3g')}",)
         made_s = time.perf_counter() - began
         return [lab.export(model, self.name, self.name, made_s, source=source, notes=notes)]

@@ -19,7 +19,10 @@ from gradatim.text.spaced import SpacedWords, hash_words, spaced_words
 from gradatim.text.vocabulary import RESERVED, START, Vocabulary
 
 LN10 = np.log(10.0)
-NEVER = -100.0  # log10 p of an unknown word, where the file has no <unk> (as KenLM)
+NEVER = (
+    -100.0
+)  # log10 p of an unknown word where the file has no <unk>: impossible (KenLM goes on with the number)
+CAPITAL = b"<UNK>"  # what some toolkits write for <unk>
 BLOCK = 1 << 18  # lines written together
 _MARK = re.compile(rb"^\\(data|[0-9]+-grams:|end)\\?[ \t\r]*$", re.MULTILINE)
 _COUNT = re.compile(rb"ngram ([0-9]+) ?= ?([0-9]+)")
@@ -152,6 +155,7 @@ class _Reader:
 
     def _unigrams(self, section: _Section, log_probs: Floats, backoffs: Floats) -> None:
         words = [section.fields.word(i) for i in (section.first + 1).tolist()]
+        words = [RESERVED[0] if word == CAPITAL else word for word in words]
         place = dict(
             zip(reversed(words), range(len(words) - 1, -1, -1), strict=True)
         )  # where each stands first
@@ -171,7 +175,7 @@ class _Reader:
 
     def _ngrams(self, section: _Section, n: int, log_probs: Floats, backoffs: Floats) -> None:
         assert self.vocabulary is not None
-        known = np.sort(hash_words(self.vocabulary.words))
+        known = np.sort(hash_words([*self.vocabulary.words, CAPITAL]))
         numbers = self.vocabulary.numbers(section.fields)
         ids = numbers[section.first[:, None] + np.arange(1, n + 1)]
         hashes = section.fields.hashes[section.first[:, None] + np.arange(1, n + 1)]

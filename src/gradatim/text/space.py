@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -25,11 +26,15 @@ class Space:
         self.block = block
 
     def zeros(self, size: int, dtype: npt.DTypeLike) -> Array:
-        """An array of this many zeros."""
+        """An array of this many zeros; raises OSError where the folder has no room for it."""
         if self.folder is None or size == 0:
             return np.zeros(size, dtype=dtype)
         with tempfile.TemporaryFile(dir=self.folder) as file:
-            return self._mapped(file, dtype, size, "w+")
+            if hasattr(
+                os, "posix_fallocate"
+            ):  # else a full disk would end the process when the map is written
+                os.posix_fallocate(file.fileno(), 0, size * np.dtype(dtype).itemsize)
+            return self._mapped(file, dtype, size, "r+")
 
     def joined(self, parts: Iterable[Array], dtype: npt.DTypeLike) -> Array:
         """Parts of unknown number one after the other."""

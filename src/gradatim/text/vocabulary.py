@@ -16,6 +16,7 @@ from gradatim.text.spaced import SpacedWords, hash_words, spaced_words
 
 UNKNOWN, START, END = range(3)
 RESERVED = (b"<unk>", b"<s>", b"</s>")  # their numbers are their places
+MARKS = hash_words([*RESERVED[1:]])
 
 
 class Vocabulary:
@@ -46,10 +47,14 @@ class Vocabulary:
         return numbers
 
     def sentences(self, lines: Sequence[str]) -> tuple[Ints, Ints]:
-        """The lines as ids, START before and END after each, and how many ids each has; a line may be empty."""
+        """The lines as ids, START before and END after each, and how many ids each has; a line may be empty.
+
+        Raises DataError, with the number of the sentence, for a line end or a mark within it.
+        """
         words = spaced_words("\n".join([*lines, ""]).encode())
         if words.num_lines != len(lines):
             raise DataError("a sentence holds a line end: give its lines one by one")
+        _refuse_marks(words, "sentence")
         return framed(self.numbers(words), words.lines, len(lines))
 
 
@@ -65,7 +70,7 @@ def framed(numbers: Ints, lines: Ints, num_lines: int) -> tuple[Ints, Ints]:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A corpus as ids, every line that has words between START and END, and what its words are."""
+    """A corpus as ids, every line between START and END, and what its words are."""
 
     vocabulary: Vocabulary
     ids: Ints
@@ -86,39 +91,45 @@ def read_text(
 ) -> Text:
     """Number the words of text that comes in whole lines, each part with the name of its source.
 
-    Words rarer than `min_count` become `<unk>`; with a `known` vocabulary, its numbers are used. Raises
-    DataError for text without words, and, with the line, for `<s>` or `</s>` among the words.
+    Every line is a sentence, one without words too, as KenLM counts them. Words rarer than `min_count` become
+    `<unk>`; with a `known` vocabulary, its numbers are used. Raises DataError for text without words, and, with the
+    line, for `<s>` or `</s>` among the words.
     """
     growing = _Growing()
     numbers = growing.numbers if known is None else known.numbers
     ids = space.joined(_sentences(blocks, numbers), np.int32)
-    if not len(ids):
-        raise DataError("the text has no words: there is nothing to count")
+    starts = sum(int(np.count_nonzero(ids[block] == START)) for block in space.blocks(len(ids)))
+    if len(ids) == 2 * starts:
+        what = "the corpus" if known is None else "the text held out"
+        raise DataError(f"{what} has no words: there is nothing to count")
     if known is None:
         words, renumbered = growing.kept(min_count)
         known = Vocabulary(words)
         for block in space.blocks(len(ids)):
             ids[block] = renumbered[ids[block]]
-    starts = sum(int(np.count_nonzero(ids[block] == START)) for block in space.blocks(len(ids)))
     return Text(known, ids, starts)
 
 
 def _sentences(blocks: Iterable[tuple[str, bytes]], numbers: Callable[[SpacedWords], Ints]) -> Iterator[Ints]:
-    """The ids of each part, framed, lines without words left out."""
-    marks = hash_words([*RESERVED[1:]])
+    """The ids of each part, framed."""
     source, line = "", 0
     for where, data in blocks:
         words = spaced_words(data)
         source, line = where, line if where == source else 0
-        if len(marked := np.flatnonzero(np.isin(words.hashes, marks))):
-            at = int(marked[0])
-            raise DataError(
-                f"{where}, line {line + int(words.lines[at]) + 1}: '{words.word(at).decode()}' marks where a sentence "
-                "begins or ends, it cannot be a word: remove it, lines are sentences already"
-            )
+        _refuse_marks(words, f"{where}, line", line)
         line += words.num_lines
-        used, lines = np.unique(words.lines, return_inverse=True)
-        yield framed(numbers(words), lines, len(used))[0]
+        yield framed(numbers(words), words.lines, words.num_lines)[0]
+
+
+def _refuse_marks(words: SpacedWords, where: str, before: int = 0) -> None:
+    """Raises DataError with the line, `before` lines counted already, for a mark among the words."""
+    if len(marked := np.flatnonzero(np.isin(words.hashes, MARKS))):
+        at = int(marked[0])
+        line, mark = before + int(words.lines[at]) + 1, words.word(at).decode()
+        raise DataError(
+            f"{where} {line}: '{mark}' marks where a sentence begins or ends, it cannot be a word: remove it, lines "
+            "are sentences already"
+        )
 
 
 class _Growing:

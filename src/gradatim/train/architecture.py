@@ -50,6 +50,7 @@ ATTENTION: dict[str, tuple[Place, Score]] = {  # where a recurrent decoder looks
     "luong-concat": ("after", "additive"),
 }
 AXES = ("activation", "gated", "norm", "norm_order", "rotary", "window")
+EVERY = tuple(dict.fromkeys((*SIZES, *AXES, *STEPPED, *WINDOWED, *CONVOLVED)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +91,10 @@ class ModelSettings:
     vectors: str | None = None
     pooling: Pooling | list[Pooling] = "mean"
 
+    def __post_init__(self) -> None:
+        if not self.pooling:
+            raise ConfigError("pooling must be at least one way: first, last, mean or max")
+
     def given(self, names: tuple[str, ...]) -> dict[str, Any]:
         """Those of these settings that were set."""
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
@@ -105,6 +110,7 @@ class ModelSettings:
             raise ConfigError(
                 f"[model] unknown preset '{name}'{did_you_mean(name, known)}; known: {', '.join(known)}"
             )
+        self._only(name, (*SIZES, *AXES))
         given: dict[str, Any] = {"vocab_size": vocab_size, **self.given(SIZES)}
         if name in presets.SIZES:
             chosen = replace(presets.SIZES[name], **given)
@@ -120,6 +126,10 @@ class ModelSettings:
 
     def sides(self, body: BodyConfig) -> tuple[BodyConfig, DecoderConfig]:
         """The body as an encoder, and the decoder that goes with it."""
+        if self.attention is not None and not isinstance(body, RecurrentConfig):
+            raise ConfigError(
+                "[model] attention is chosen for a recurrent encoder-decoder: this one has its own"
+            )
         match body:
             case RecurrentConfig():
                 return self._attentive(body)
@@ -144,22 +154,27 @@ class ModelSettings:
 
     def begun(self, body: BodyConfig) -> BodyConfig:
         """The body of `from`: as it is, but for the dropout that a recurrent one may have anew."""
-        given = self.given((*SIZES, *AXES, *STEPPED, "context", "kernel"))
+        given = self.given(EVERY)
         if not given:
             return body
         if not isinstance(body, RecurrentConfig) or given.keys() - set(DROPS):
             raise ConfigError(f"[model] {', '.join(given)}: sizes and axes come with the weights of `from`")
         return replace(body, **given)
 
+    def _only(self, name: str, takes: tuple[str, ...]) -> dict[str, Any]:
+        """The sizes and axes that were given; raises ConfigError for one that the preset does not take."""
+        given = self.given(EVERY)
+        if strange := [key for key in given if key not in takes]:
+            raise ConfigError(
+                f"[model] preset '{name}' has no {', '.join(strange)}; it has {', '.join(takes) or 'none'}"
+            )
+        return given
+
     def _before_attention(self, name: str, vocab_size: int) -> BodyConfig:
         """A recurrent body, a window of words, or convolutions."""
         takes = {WINDOW: WINDOWED, ELMO: LETTERED, CONV: CONVOLVED}.get(name, STEPPED)
         preset = presets.RECURRENT.get(name, {})
-        given = self.given(tuple(dict.fromkeys((*SIZES, *AXES, *STEPPED, *WINDOWED, *CONVOLVED))))
-        if strange := [key for key in given if key not in takes]:
-            raise ConfigError(
-                f"[model] preset '{name}' has no {', '.join(strange)}; it has {', '.join(takes)}"
-            )
+        given = self._only(name, takes)
         needed = [size for size in ("width", "hidden_width") if size in takes]
         if missing := [size for size in needed if size not in {**preset, **given}]:
             raise ConfigError(f"[model] preset '{name}' has no sizes of its own: give {', '.join(missing)}")

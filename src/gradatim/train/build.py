@@ -29,12 +29,13 @@ from gradatim.models.language import Seq2Seq, start_from
 from gradatim.objectives.base import Objective
 from gradatim.text.pieces import PieceEncoder
 from gradatim.text.tokenizer import parse_tokenizer, word_tokenizer
-from gradatim.train.architecture import STATIC, ModelSettings
+from gradatim.train.architecture import EVERY, STATIC, ModelSettings
 from gradatim.train.evaluation import held_out
 from gradatim.train.recipe import Recipe
 from gradatim.types import Encoded
 from gradatim.vectors.files import load_vectors
 from gradatim.vectors.table import WordVectors
+from gradatim.wording import count
 
 CHUNK = 1000  # documents tokenised together: what a tokeniser returns is ten times the size of its ids
 
@@ -65,6 +66,10 @@ class DataSettings:
     def __post_init__(self) -> None:
         for name in ("source", "dev", "test", "tokenizer"):
             object.__setattr__(self, name, _expanded(getattr(self, name)))
+        if not 0 <= self.dev_share < 1:
+            raise ConfigError(f"dev_share is a share in [0, 1), not {self.dev_share}")
+        if self.max_length < 1:
+            raise ConfigError(f"max_length must be at least 1 token, not {self.max_length}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +164,10 @@ class Materials:
             )
         if not static:
             return None
+        if given := self.settings.given(EVERY):
+            raise ConfigError(
+                f'[model] {", ".join(given)}: preset "{STATIC}" has the width of its vectors, and no sizes'
+            )
         if self.data.tokenizer is not None:
             raise ConfigError(f'[data] tokenizer: the words of preset "{STATIC}" are those of its vectors')
         return load_vectors(resolve_data(str(self.settings.vectors), "vectors"))
@@ -244,7 +253,7 @@ class Materials:
         model = self.build(config)
         held = objective(dev) if dev else None
         evaluate = (lambda: -held_out(model, held, self.recipe)) if held else None
-        notes = (f"{len(train):,} documents; score is minus the loss on {len(dev):,} others",)
+        notes = (f"{count(len(train), 'document')}; score is minus the loss on {len(dev):,} others",)
         return Prepared(model, config, objective(train), evaluate, self.tokenizer_json, notes)
 
 

@@ -27,11 +27,18 @@ class Checkpoints:
         self.keep = keep
 
     def save(self, step: int, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
-        """Write tensors and facts (JSON) as of after `step` steps; older checkpoints go last."""
+        """Write tensors and facts (JSON) as of after `step` steps; older checkpoints go last.
+
+        Raises CheckpointError if the file cannot be written, on a full disk for example.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         whole = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
-        with atomic_file(self.folder / f"step-{step:09}.safetensors") as handle:
-            save_file(whole, handle.name, {FACTS: json.dumps(facts)})
+        path = self.folder / f"step-{step:09}.safetensors"
+        try:
+            with atomic_file(path) as handle:
+                save_file(whole, handle.name, {FACTS: json.dumps(facts)})
+        except SafetensorError as error:
+            raise CheckpointError(f"{path} cannot be written: {error}; the one before it stays") from error
         for path in self._newest_first()[self.keep :]:
             path.unlink()
         for part in self.folder.glob(".*.part"):  # of a process that was killed while it wrote

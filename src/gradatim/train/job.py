@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 from gradatim.engine.atomic import atomic_file
@@ -12,6 +13,7 @@ from gradatim.train.build import Materials
 from gradatim.train.loop import CHECKPOINTS, Trained, train
 from gradatim.train.processes import Launched
 from gradatim.train.recipe_file import RecipeFile
+from gradatim.wording import count
 
 MODEL = "model"  # the folder of the finished model, in that of the run
 METRICS = "metrics.json"  # what it achieves on dev and test, beside it
@@ -36,13 +38,13 @@ def run(recipe: RecipeFile, folder: Path, *, resume: bool = False) -> Trained:
         folder=folder,
         resume=resume,
         processes=processes,
+        said={name: part for name, part in asdict(recipe).items() if name in ("objective", "distillation")},
     )
     if processes.rank == 0:
         prepared.save(folder / MODEL)
         score = "" if done.score is None else f", score {done.score:.4f}"
-        print(
-            f"{folder / MODEL}  {done.steps} steps, loss {done.loss:.4f}{score}, {done.tokens_per_s:,.0f} tokens/s"
-        )
+        steps = count(done.steps, "step")
+        print(f"{folder / MODEL}  {steps}, loss {done.loss:.4f}{score}, {done.tokens_per_s:,.0f} tokens/s")
         if prepared.metrics:
             metrics = dict(prepared.metrics())
             if prepared.test:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,14 +53,16 @@ def train(
     folder: Path | None = None,
     resume: bool = False,
     processes: Processes | None = None,
+    said: Mapping[str, Any] | None = None,
 ) -> Trained:
     """Train `model` in place; `progress` is called with the share of steps done.
 
     The same seed on the same machine gives the same weights, whatever `accumulate` and the number of
     processes are, up to rounding and the draws of dropout. `evaluate` scores the model as it stands, the
     higher the better; the best weights are kept. With a `folder` there are logs and checkpoints, from
-    the newest of which a run goes on with `resume`, bit for bit as if it had never stopped. Raises
-    GradatimError when the loss is no longer a number, ConfigError when it resumes another run.
+    the newest of which a run goes on with `resume`, bit for bit as if it had never stopped; `said` is what else
+    must then be as it was. Raises GradatimError when the loss is no longer a number, ConfigError when it resumes
+    another run.
     """
     processes = processes or Processes()
     torch.manual_seed(recipe.seed + processes.rank)
@@ -70,7 +72,7 @@ def train(
     else:
         plan = Plan.of(objective.sizes, recipe.epochs, recipe.batch_size, recipe.max_tokens, recipe.seed)
     stepper = Stepper(model, objective, recipe, processes)
-    run = Run(model, stepper.optimizer, recipe, plan, processes, carrying)
+    run = Run(model, stepper.optimizer, recipe, plan, processes, carrying, said or {})
     checkpoints = Checkpoints(folder / CHECKPOINTS) if folder else None
     if resume and checkpoints and (stored := checkpoints.load()):
         run.restore(*stored)

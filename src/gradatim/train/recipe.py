@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -66,6 +67,9 @@ class Recipe:
             value = getattr(self, name)
             if value is not None and not value > 0:  # so written, NaN is refused too
                 raise ConfigError(f"{name} must be above 0, not {value}")
+        for name in ("epochs", "rate", "head_rate", "layer_decay", "weight_decay"):
+            if getattr(self, name) == math.inf:
+                raise ConfigError(f"{name} must be a number with an end, not inf")
         for name in ("weight_decay", "trigger", "evaluate_every", "patience", "save_every", "seed"):
             if not getattr(self, name) >= 0:
                 raise ConfigError(f"{name} must be at least 0, not {getattr(self, name)}")

@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 from gradatim.errors import ConfigError, did_you_mean
 from gradatim.train.architecture import ModelSettings
 from gradatim.train.build import DataSettings
-from gradatim.train.kinds import KINDS, ObjectiveSettings
+from gradatim.train.kinds import KINDS, WRITING, ObjectiveSettings
 from gradatim.train.recipe import Recipe
 from gradatim.train.teaching import DistillationSettings
 
@@ -54,6 +54,11 @@ def read_recipe(path: Path, changes: Sequence[str] = ()) -> RecipeFile:
     if kind not in KINDS:
         near = did_you_mean(str(kind), KINDS) if kind else ""
         raise ConfigError(f"{path}: [objective] kind must be one of {', '.join(KINDS)}, not {kind!r}{near}")
+    alone = {"decoder_layers", "attention"} & {*sections.get("model", {})}
+    if alone and kind not in WRITING:
+        raise ConfigError(
+            f"{path}: [model] {', '.join(sorted(alone))}: a model of kind {kind} has no decoder; leave it out"
+        )
     taught = sections.get("distillation")
     return RecipeFile(
         record(ModelSettings, sections.get("model", {}), f"{path}: [model]"),

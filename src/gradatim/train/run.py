@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -48,11 +49,12 @@ class Run:
         recipe: Recipe,
         plan: Plan,
         processes: Processes,
-        carrying: Carrying[Any] | None = None,
+        carrying: Carrying[Any] | None,
+        said: Mapping[str, Any],
     ) -> None:
         self.model, self.optimizer, self.recipe = model, optimizer, recipe
         self.processes, self.plan, self.total = processes, plan, len(plan.batches)
-        self.carrying = carrying
+        self.carrying, self.said = carrying, said
         tail = self.total if recipe.ema else int(self.total * recipe.average)
         stride = 1 if recipe.ema or recipe.trigger else max(1, tail // AVERAGED)
         self.average = Average(model, start=self.total - tail, stride=stride, decay=recipe.ema)
@@ -200,9 +202,10 @@ class Run:
         for rows in self.plan.batches:
             plan.update(rows.astype("<i8").tobytes() + b"/")
         settings = {name: value for name, value in asdict(self.recipe).items() if name not in MAY_CHANGE}
+        said = json.loads(json.dumps({**settings, **self.said}))  # as it comes back from a file
         shapes = {name: list(tensor.shape) for name, tensor in weights(self.model).items()}
         return {
-            "recipe": settings,
+            "recipe": said,
             "model": hashlib.sha256(repr(shapes).encode()).hexdigest(),
             "examples and their lengths": plan.hexdigest(),
             "number of processes": self.processes.count,
@@ -213,7 +216,7 @@ class Run:
         changed = [
             f"{name} was {facts['recipe'].get(name)}, is {value}"
             for name, value in here["recipe"].items()
-            if facts["recipe"].get(name) != value
+            if facts["recipe"].get(name, value) != value  # what older versions did not store cannot differ
         ]
         changed += [f"the {name} changed" for name in here if name != "recipe" and facts[name] != here[name]]
         if changed:

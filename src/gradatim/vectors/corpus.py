@@ -31,8 +31,8 @@ class Words:
 def sentences(blocks: Blocks) -> Iterator[tuple[str, bytes]]:
     """Running text as lines of lower-case words, a sentence each."""
     for where, data in blocks:
-        parts = SENTENCE_END.split(data.decode().lower())
-        yield where, "\n".join([" ".join(WORD.findall(part)) for part in parts] + [""]).encode()
+        parts = (" ".join(WORD.findall(part)) for part in SENTENCE_END.split(data.decode().lower()))
+        yield where, "\n".join([*filter(None, parts), ""]).encode()
 
 
 def read_words(blocks: Blocks, *, min_count: int) -> Words:

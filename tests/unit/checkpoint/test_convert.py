@@ -94,3 +94,12 @@ def test_what_cannot_be_converted_is_refused_and_nothing_is_written(
     code, _ = convert(*arguments[wrong])
     assert code == 2
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_keys_that_nothing_was_made_of_are_said(folder: Path, tmp_path: Path) -> None:
+    fields = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**fields, "alibi": True, "use_cache": True}))
+    code, said = convert(folder, tmp_path / "own")
+    assert code == 0, said
+    assert "alibi" in said
+    assert "use_cache" not in said

@@ -87,6 +87,12 @@ def test_labels_stand_in_a_config_and_invented_ones_do_not_come_back() -> None:
         ("bert", {"is_decoder": True}, "is_decoder"),
         ("bert", {"type_vocab_size": 0}, "type_vocab_size"),
         ("bert", {"hidden_size": "768"}, "hidden_size"),
+        ("bert", {"hidden_size": 14.0}, r"hidden_size, which is no 14\.0"),
+        ("bert", {"num_hidden_layers": True}, "num_hidden_layers"),
+        ("bert", {"layer_norm_eps": float("nan")}, "layer_norm_eps"),
+        ("bert", {"pad_token_id": "[PAD]"}, "pad_token_id"),
+        ("gpt2", {"eos_token_id": [1, 2]}, "eos_token_id"),
+        ("t5", {"dense_act_fn": "mish"}, "dense_act_fn 'mish'"),
         ("bert", {"quantization_config": {"bits": 4}}, "quantization_config"),
         ("mpnet", {"relative_attention_num_buckets": 16}, "relative_attention_num_buckets"),
         ("gpt2", {"scale_attn_by_inverse_layer_idx": True}, "scale_attn_by_inverse_layer_idx"),
@@ -99,6 +105,33 @@ def test_what_cannot_be_expressed_is_refused(family: str, change: dict[str, Any]
     fields = known.fields(ModelConfig(kind="body", body=BODIES[family]))
     with pytest.raises(CheckpointError, match=named):
         known.config({**fields, **change}, known.bare)
+
+
+@pytest.mark.parametrize("names", [["a", "b"], {"x": "a", "y": "b"}, {"1": "a", "2": "b"}])
+def test_names_of_labels_that_are_not_counted_from_zero_are_refused(names: Any) -> None:
+    known = FAMILIES["bert"]
+    fields = known.fields(ModelConfig(kind="tagging", body=BODIES["bert"], num_outputs=2))
+    with pytest.raises(CheckpointError, match="id2label"):
+        known.config({**fields, "id2label": names}, known.architectures["BertForTokenClassification"])
+
+
+def test_keys_that_no_model_of_the_family_looks_at_are_known_by_name() -> None:
+    known = FAMILIES["bert"]
+    fields = known.fields(ModelConfig(kind="body", body=BODIES["bert"]))
+    assert known.unread({**fields, "use_cache": True, "num_beams": 4}) == ()
+    assert known.unread({**fields, "alibi": True, "layer_norm_epsilon": 0.1}) == (
+        "alibi",
+        "layer_norm_epsilon",
+    )
+
+
+def test_an_encoder_decoder_that_is_said_to_be_none_is_refused() -> None:
+    known = FAMILIES["t5"]
+    fields = known.fields(seq2seq(BODIES["t5"]))
+    with pytest.raises(CheckpointError, match="is_encoder_decoder"):
+        known.config(
+            {**fields, "is_encoder_decoder": False}, known.architectures["T5ForConditionalGeneration"]
+        )
 
 
 def test_all_faults_of_a_config_stand_in_one_error_and_null_is_absent() -> None:

@@ -246,3 +246,21 @@ def test_the_tokenizer_is_read_from_json_or_built_from_a_vocabulary(folder: Path
     assert cased.encode("Good films").tokens[1] == "Good"
     (folder / "tokenizer.json").write_text(lower.to_str(), encoding="utf-8")
     assert tokenizer_json(folder) == lower.to_str()
+
+
+@pytest.mark.parametrize(
+    "index", [{}, {"weight_map": []}, {"weight_map": {}}, {"weight_map": {"a": "../other.safetensors"}}]
+)
+def test_an_index_that_names_no_files_of_its_folder_is_refused(folder: Path, index: object) -> None:
+    (folder / "model.safetensors").unlink()
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    with pytest.raises(CheckpointError, match=r"index\.json: weight_map"):
+        read_model(folder)
+
+
+def test_what_a_config_cannot_mean_is_told_with_its_file(folder: Path) -> None:
+    fields = json.loads((folder / "config.json").read_text())
+    for change in ({"num_attention_heads": 4}, {"architectures": "BertModel"}):
+        (folder / "config.json").write_text(json.dumps({**fields, **change}))
+        with pytest.raises(CheckpointError, match=r"config\.json.*(num_heads 4|'BertModel')"):
+            read_model(folder)

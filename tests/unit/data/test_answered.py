@@ -53,7 +53,7 @@ def test_no_article_is_on_two_sides(tmp_path: Path) -> None:
     assert [len(one) for one in articles] == [16, 2, 2]
     assert sum(map(len, articles)) == len(set().union(*articles))
     assert any("those on one article together" in note for note in corpus.notes)
-    assert "train: 48 of 96 questions have no answer" in corpus.notes
+    assert "train: 48 of 96 questions without an answer" in corpus.notes
 
 
 def test_no_context_is_on_two_sides_of_few_articles(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_questions_without_words_are_left_out_and_counted(tmp_path: Path) -> Non
     path = lines(tmp_path / "a.jsonl", *rows, {"question": " ", "context": "a cat 1", "answers": []})
     corpus = load_answered(path, dev=lines(tmp_path / "b.jsonl", *rows[:3]))
     assert len(corpus.train) == 20
-    assert "train: 1 questions without text or context left out" in corpus.notes
+    assert "train: 1 question without text or context left out" in corpus.notes
     with pytest.raises(DataError, match="no question to train on has an answer"):
         load_answered(lines(tmp_path / "c.jsonl", {**rows[0], "answers": []}), dev=path)
 

@@ -117,7 +117,7 @@ def test_equal_texts_stay_on_one_side(tmp_path: Path) -> None:
         {content_key(text, None) for text in split.texts} for split in (corpus.train, corpus.dev, corpus.test)
     ]
     assert not keys[0] & keys[1] | keys[0] & keys[2] | keys[1] & keys[2]
-    assert said(corpus, "150 rows repeat")
+    assert said(corpus, "150 rows with the text of another")
 
 
 def test_rows_without_text_or_label_are_counted_with_their_lines(tmp_path: Path) -> None:
@@ -207,7 +207,7 @@ def test_one_class_only(tmp_path: Path) -> None:
 def test_contradicting_labels_are_counted(tmp_path: Path) -> None:
     rows = [*balanced(40), {"text": "text number 0", "label": "pos"}]
     assert said(
-        load_corpus(jsonl(tmp_path / "a.jsonl", rows)), "1 texts occur more than once with different labels"
+        load_corpus(jsonl(tmp_path / "a.jsonl", rows)), "1 text found more than once, with different labels"
     )
 
 

@@ -107,3 +107,13 @@ def test_marks_of_sentences_must_be_there(tmp_path: Path) -> None:
         read(tmp_path, FILE.replace("-99\t<s>\t-0.3\n", "").replace("1=5", "1=4"))
     with pytest.raises(DataError, match="no ARPA file"):
         read(tmp_path, "hello\n")
+
+
+def test_unknown_words_in_capitals_are_unknown_words(tmp_path: Path) -> None:
+    small, capital = tmp_path / "small.arpa", tmp_path / "capital.arpa"
+    small.write_text(FILE.replace("the cat", "the <unk>"))
+    capital.write_text(small.read_text().replace("<unk>", "<UNK>"))
+    tables = [read_arpa(path) for path in (small, capital)]
+    ids = np.array([START, 4, UNKNOWN, END])
+    assert tables[0][1].words == tables[1][1].words
+    assert tables[0][0].log_probs(ids).tolist() == tables[1][0].log_probs(ids).tolist()

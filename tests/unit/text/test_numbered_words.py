@@ -16,8 +16,8 @@ LINES = "the cat sat\n\n  on the  mat \nthe end"
 def test_lines_become_sentences_and_words_numbers() -> None:
     text = read_text([("here", LINES.encode())])
     assert text.vocabulary.strings == ["<unk>", "<s>", "</s>", "the", "cat", "sat", "on", "mat", "end"]
-    assert text.ids.tolist() == [1, 3, 4, 5, 2, 1, 6, 3, 7, 2, 1, 3, 8, 2]
-    assert (text.num_sentences, text.num_words) == (3, 11)
+    assert text.ids.tolist() == [1, 3, 4, 5, 2, 1, 2, 1, 6, 3, 7, 2, 1, 3, 8, 2]
+    assert (text.num_sentences, text.num_words) == (4, 12)
 
 
 def test_parts_and_files_on_disk_change_nothing() -> None:
@@ -49,12 +49,24 @@ def test_empty_sentences_are_scored_too() -> None:
     assert sizes.tolist() == [4, 2, 3]
     with pytest.raises(DataError, match="line end"):
         known.sentences(["a\nb"])
+    with pytest.raises(DataError, match="sentence 2: '<s>'"):
+        known.sentences(["a b", "<s> a b </s>"])
+
+
+def test_what_is_counted_is_what_is_scored() -> None:
+    """A line without words is an empty sentence to both, as it is to KenLM."""
+    text = read_text([("here", LINES.encode())])
+    ids, sizes = text.vocabulary.sentences(LINES.split("\n"))
+    assert text.ids.tolist() == ids.tolist()
+    assert text.num_sentences == len(sizes)
 
 
 @pytest.mark.parametrize("data", [b"", b"\n \n\t\n"])
 def test_text_without_words_is_refused(data: bytes) -> None:
-    with pytest.raises(DataError, match="no words"):
+    with pytest.raises(DataError, match="corpus has no words"):
         read_text([("here", data)])
+    with pytest.raises(DataError, match="held out has no words"):
+        read_text([("here", data)], known=Vocabulary([*RESERVED, b"a"]))
 
 
 def test_sentence_marks_in_the_text_are_refused_with_their_line() -> None:

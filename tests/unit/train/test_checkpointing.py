@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 
 from gradatim.errors import CheckpointError, ConfigError
@@ -191,3 +192,40 @@ def test_a_failed_write_leaves_the_one_before(tmp_path: Path, monkeypatch: pytes
     stored = kept.load()
     assert stored is not None
     assert stored[0]["a"].tolist() == [1, 1, 1]
+
+
+def test_a_full_disk_is_told_with_the_file_and_leaves_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save(1, {"x": torch.ones(2)}, {})
+
+    def full(*_: Any) -> None:
+        raise SafetensorError("No space left on device")
+
+    monkeypatch.setattr("gradatim.train.checkpointing.save_file", full)
+    with pytest.raises(CheckpointError, match=r"step-000000002\.safetensors cannot be written.*No space"):
+        checkpoints.save(2, {"x": torch.zeros(2)}, {})
+    assert [path.name for path in tmp_path.iterdir()] == ["step-000000001.safetensors"]
+
+
+def test_a_run_goes_on_towards_what_it_began_with(tmp_path: Path) -> None:
+    recipe = Recipe(epochs=1, batch_size=8, save_every=3, precision="fp32")
+    train(
+        build("lstm"),
+        objective(),
+        recipe,
+        folder=tmp_path,
+        said={"objective": {"smoothing": 0.0, "layers": (1, 2)}},
+    )
+    again = {"objective": {"smoothing": 0.0, "layers": (1, 2)}}
+    train(build("lstm"), objective(), recipe, folder=tmp_path, resume=True, said=again)
+    with pytest.raises(ConfigError, match=r"objective was .*0\.0.* is .*0\.1"):
+        train(
+            build("lstm"),
+            objective(),
+            recipe,
+            folder=tmp_path,
+            resume=True,
+            said={"objective": {"smoothing": 0.1}},
+        )

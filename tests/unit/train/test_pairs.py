@@ -91,7 +91,7 @@ def test_a_language_is_learned_and_the_model_is_a_pair(
     metrics = json.loads((folder / "run" / "metrics.json").read_text())
     assert metrics["bleu"] > 90
     said = capsys.readouterr()
-    assert "1 pairs left out, a side is longer than 12 tokens" in said.err
+    assert "1 pair left out, a side is longer than 12 tokens" in said.err
     assert "(wanted: " in said.out
     made = read_model(folder / "run" / "model")
     assert made.config.kind == "seq2seq"

@@ -19,7 +19,7 @@ from gradatim.train.recipe import Recipe
         ("head_rate", 0.0), ("head_rate", -1e-3), ("clip", 0.0), ("layer_decay", 0.0), ("warmup", 1.0),
         ("warmup", -0.1), ("average", 1.5), ("weight_decay", -0.01), ("accumulate", 0), ("ema", 1.0),
         ("patience", -1), ("save_every", -1), ("save_every_s", 0.0), ("log_every", 0), ("evaluate_every", -2),
-        ("seed", -1),
+        ("seed", -1), ("epochs", float("inf")), ("rate", float("inf")),
     ],
 )  # fmt: skip
 def test_a_value_out_of_range_is_refused_by_its_field(field: str, value: Any) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from gradatim.ladder.figures import count, metric_name, percent, quality, short, span
+from gradatim.ladder.figures import metric_name, percent, quality, short, span
 from gradatim.ladder.front import latency
 from gradatim.ladder.records import Story
 from gradatim.types import Budget
+from gradatim.wording import count
 
 
 def answer(story: Story) -> str:

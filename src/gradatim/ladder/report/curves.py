@@ -11,6 +11,7 @@ from gradatim.ladder.learning import expected_quality
 from gradatim.ladder.records import LearningPoint
 from gradatim.ladder.report.analysis import Bin
 from gradatim.ladder.report.canvas import SENTINELS, log_ticks, new_axes, to_svg
+from gradatim.wording import count
 
 SIZE = (4.6, 3.7)
 
@@ -46,5 +47,5 @@ def learning_svg(points: Sequence[LearningPoint], metric: str) -> str:
         onward = [scale * expected_quality(points, round(count)) for count in ahead]
         axes.plot(ahead, onward, color=colour, linewidth=1.6, linestyle=(0, (3, 2)))
     log_ticks(axes.xaxis, (1, 2, 5) if n[-1] / n[0] < 30 else (1, 3), ",.0f")
-    said = [f"{point.num_labels:,} labels {quality(point.quality.value, metric)}" for point in points]
+    said = [f"{count(point.num_labels, 'label')} {quality(point.quality.value, metric)}" for point in points]
     return to_svg(axes.figure, "learning", f"Learning curve. {'; '.join(said)}.")

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from gradatim.ladder.choice import excesses
-from gradatim.ladder.figures import PERCENT, POINTS, count, metric_name, quality, short, with_unit
+from gradatim.ladder.figures import PERCENT, POINTS, metric_name, quality, short, with_unit
 from gradatim.ladder.front import latency, pareto_front
 from gradatim.ladder.records import Row, Story
 from gradatim.ladder.report.answer import limits
 from gradatim.ladder.report.canvas import Figure, Palette, log_ticks, new_axes
 from gradatim.ladder.report.labels import Box, Spot, place_labels
+from gradatim.wording import count
 
 FASTEST_MS = 0.001  # what a clock can resolve; keeps a log axis possible
 LARGEST = 30.0  # diameter in points of the largest bubble

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from gradatim.ladder.figures import count, percent
+from gradatim.ladder.figures import percent
 from gradatim.ladder.mistakes import worst_mistakes
 from gradatim.ladder.records import Story
 from gradatim.ladder.report.analysis import Bin, confusion_matrix, most_confused, reliability
 from gradatim.ladder.report.curves import learning_svg, reliability_svg
 from gradatim.pipelines.metrics import ECE_BINS, label_f1, score
+from gradatim.wording import count
 
 HONEST = 0.01  # mean confidence this near to the accuracy is called honest
 

@@ -11,7 +11,6 @@ from gradatim.engine.atomic import atomic_file
 from gradatim.ladder.choice import excesses, purchases
 from gradatim.ladder.figures import (
     LIMITED,
-    count,
     metric_name,
     percent,
     quality,
@@ -30,6 +29,7 @@ from gradatim.ladder.report.canvas import PRINT, SENTINELS, to_png, to_svg
 from gradatim.ladder.report.front_picture import draw_front, front_alt
 from gradatim.ladder.report.template import load_template
 from gradatim.ladder.rung import Goal
+from gradatim.wording import count
 
 COMMON = ("front", "candidates", "budgets", "length", "manifest")  # sections of every report
 KEPT = 4_000  # characters of a long text in the file at all

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from gradatim.ladder.figures import count
 from gradatim.ladder.records import Story
 from gradatim.ladder.report.analysis import Confusion
 from gradatim.pipelines.matches import (
@@ -26,6 +25,7 @@ from gradatim.pipelines.matches import (
 )
 from gradatim.pipelines.tagging import chunks
 from gradatim.types import Array, Examples
+from gradatim.wording import count
 
 WORST, MOST = 20, 15  # sentences and confusions that are shown
 NOTHING, MOVED = "(nothing)", "(other borders)"

@@ -17,6 +17,7 @@ from gradatim.objectives.classification import Classification
 from gradatim.train.loop import train
 from gradatim.train.recipe import Recipe
 from gradatim.types import Candidate
+from gradatim.wording import count
 
 FEWEST, MOST = 2.0, 10.0  # epochs
 LARGE = 20_000  # texts from which batches are twice as large
@@ -69,7 +70,7 @@ class FinetunedRung:
         done = train(model, self.objective(lab), recipe, progress=problem.progress)
         self.finish(model, lab)
         self.keep(model, lab, problem)
-        notes = (f"{epochs:.3g} epochs at {done.tokens_per_s:,.0f} tokens/s",)
+        notes = (f"{count(epochs, 'epoch', '.3g')} at {done.tokens_per_s:,.0f} tokens/s",)
         return [lab.export(model, self.name, self.name, time.perf_counter() - began, notes=notes)]
 
     def recipe(self, problem: Problem, lab: Any, epochs: float) -> Recipe:

@@ -31,6 +31,7 @@ from gradatim.train.cost import dense_parameters
 from gradatim.train.loop import train
 from gradatim.train.recipe import Recipe
 from gradatim.types import Array, Candidate, Encoded, Examples
+from gradatim.wording import count
 
 TEXTS = 48_000  # texts a student sees in all; small data is seen more often, and edited
 FEWEST = 1.5  # times that large data is seen
@@ -176,7 +177,7 @@ class EncoderStudent:
         train(model, objective, recipe, progress=problem.progress)
         if self.num_layers is None:
             save_teacher(model, lab.tokenizer, problem.shared / STUDENT)
-        notes = (f"imitates {plan.source} on {len(plan.texts):,} texts, {epochs:.3g} times",)
+        notes = (f"imitates {plan.source} on {count(len(plan.texts), 'text')}, {epochs:.3g} times",)
         made_s = time.perf_counter() - began
         return [lab.export(model, self.name, self.name, made_s, source=plan.source, notes=notes)]
 
@@ -222,7 +223,7 @@ class LstmStudent:
         hard = Classification(plan.texts, problem.corpus.train.targets)
         objective = Distillation(hard, match, teacher_logits=plan.logits)
         train(model, objective, recipe, progress=problem.progress)
-        notes = (f"imitates {plan.source} on {len(plan.texts):,} texts, {epochs:.3g} times",)
+        notes = (f"imitates {plan.source} on {count(len(plan.texts), 'text')}, {epochs:.3g} times",)
         made_s = time.perf_counter() - began
         return [lab.export(model, self.name, self.name, made_s, source=plan.source, notes=notes)]
 

@@ -13,6 +13,7 @@ from gradatim.train.cost import dense_parameters
 from gradatim.train.loop import train
 from gradatim.train.recipe import Recipe
 from gradatim.types import Candidate
+from gradatim.wording import count
 
 EPOCHS = 10
 
@@ -39,5 +40,5 @@ class TagLstmRung:
             epochs=epochs, rate=2e-3, weight_decay=1e-4, average=0.2, seed=problem.seed, precision="fp32"
         )
         train(model, lab.learned, recipe, progress=problem.progress)
-        notes = (*notes, f"{epochs:.3g} epochs")
+        notes = (*notes, f"{count(epochs, 'epoch', '.3g')}")
         return [lab.export(model, self.name, self.name, time.perf_counter() - began, notes=notes)]

@@ -11,6 +11,7 @@ from gradatim.ladder.rung import Problem
 from gradatim.ladder.tagging.words import features, tag_ids, word_model
 from gradatim.text.contexts import ContextEncoder, ContextSettings
 from gradatim.types import Candidate
+from gradatim.wording import count
 
 
 class FrequentRung:
@@ -35,5 +36,5 @@ class FrequentRung:
         prior = unknown / unknown.sum()  # weighs as much as one word, for a tag that a word has never had
         known = np.log((counts + prior) / (counts.sum(axis=1, keepdims=True) + 1))
         session = ContextSession(keys, known - bias, bias, np.zeros((0, num_tags)))
-        note = f"{len(keys):,} words; one never seen is {task.labels[int(bias.argmax())]}"
+        note = f"{count(len(keys), 'word')}; one never seen is {task.labels[int(bias.argmax())]}"
         return [word_model(problem, self.name, encoder, session, began, [note])]

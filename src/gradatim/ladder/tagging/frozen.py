@@ -13,6 +13,7 @@ from gradatim.train.cost import dense_parameters
 from gradatim.train.loop import train
 from gradatim.train.recipe import Recipe
 from gradatim.types import Candidate
+from gradatim.wording import count
 
 LAST_FOUR: Layers = "concatenation of last four"
 WIDTH = 128  # of the LSTM in each direction
@@ -52,5 +53,5 @@ class TagFrozenRung:
             precision=problem.settings.precision,
         )  # fmt: skip
         train(model, lab.learned, recipe, progress=problem.progress)
-        notes = (f"{epochs:.3g} epochs",)
+        notes = (f"{count(epochs, 'epoch', '.3g')}",)
         return [lab.export(model, self.name, self.name, time.perf_counter() - began, notes=notes)]

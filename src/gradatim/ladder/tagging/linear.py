@@ -17,6 +17,7 @@ from gradatim.text.contexts import ContextEncoder
 from gradatim.train.loop import train
 from gradatim.train.recipe import Recipe
 from gradatim.types import Array, Candidate, Encoded
+from gradatim.wording import count
 
 MAX_FEATURES = 1_000_000
 SEEN, FEWEST, MOST = 120_000, 3.0, 20.0  # sentences seen in all, within so many epochs
@@ -63,7 +64,7 @@ class TagLinearRung:
         )
         kept = np.abs(weights).max(axis=1) >= SMALL
         session = ContextSession(keys[kept], weights[kept], bias, transitions)
-        note = f"{kept.sum():,} features, {epochs:.3g} epochs"
+        note = f"{count(kept.sum(), 'feature')}, {count(epochs, 'epoch', '.3g')}"
         return [word_model(problem, self.name, encoder, session, began, [note])]
 
     def _affordable(self, problem: Problem) -> float:

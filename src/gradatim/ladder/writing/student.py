@@ -22,6 +22,7 @@ from gradatim.objectives.match import Match
 from gradatim.pipelines.open import load_text_to_text
 from gradatim.train.loop import train
 from gradatim.types import Candidate
+from gradatim.wording import count
 
 BEAMS, MOST = 4, 60_000  # of the teacher's search; sources that it writes anew, at most,
 SHARE = 0.4  # and in this share of the rung's time
@@ -59,7 +60,7 @@ class StudentRung:
         small = _half(config)
         lab.keep(student, small, self.name)
         notes = (
-            f"imitates {source.name}, which wrote {len(rewritten):,} of its targets, {epochs:.3g} epochs",
+            f"imitates {source.name}, which wrote {len(rewritten):,} of its targets, {count(epochs, 'epoch', '.3g')}",
         )
         made_s = time.perf_counter() - began
         return [lab.export(student, small, self.name, made_s, source=source.name, notes=notes)]

@@ -10,6 +10,7 @@ from gradatim.ladder.writing.lab import WritingLab
 from gradatim.train.architecture import ModelSettings
 from gradatim.train.loop import train
 from gradatim.types import Candidate
+from gradatim.wording import count
 
 SEEN = 1_500_000  # pairs that are seen in all,
 FEWEST, MOST = 3.0, 40.0  # within sensible numbers of epochs
@@ -40,7 +41,7 @@ class WriterRung:
         epochs = lab.affordable(wanted, self.cost_s(problem) / wanted, spent_s=time.perf_counter() - began)
         done = train(model, lab.learned, lab.recipe(epochs, self.rate), progress=problem.progress)
         lab.keep(model, config, self.name)
-        notes = (f"{epochs:.3g} epochs at {done.tokens_per_s:,.0f} tokens/s, both sides counted",)
+        notes = (f"{count(epochs, 'epoch', '.3g')} at {done.tokens_per_s:,.0f} tokens/s, both sides counted",)
         return [lab.export(model, config, self.name, time.perf_counter() - began, notes=notes)]
 
 

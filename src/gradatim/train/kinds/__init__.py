@@ -28,6 +28,7 @@ class ObjectiveSettings(Protocol):
     def prepare(self, materials: Materials) -> Prepared: ...
 
 
+WRITING = ("span_corruption", "seq2seq")  # kinds with an encoder and a decoder
 KINDS: Mapping[str, type[ObjectiveSettings]] = {
     "classification": ClassificationSettings,
     "regression": RegressionSettings,

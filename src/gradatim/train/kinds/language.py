@@ -11,7 +11,6 @@ from gradatim.checkpoint.config import ModelConfig
 from gradatim.errors import ConfigError
 from gradatim.models.backbone import BackboneConfig
 from gradatim.models.elmo import ElmoConfig
-from gradatim.models.presets import decoder
 from gradatim.objectives.base import IGNORED
 from gradatim.objectives.both_ways import BothWays
 from gradatim.objectives.causal import CausalLanguage
@@ -185,7 +184,7 @@ class SpanCorruptionSettings:
             body.width**-0.5 if body.buckets and self.tied else 1.0
         )  # T5 scales what tied word vectors score
         config = ModelConfig(
-            kind="seq2seq", body=body, decoder=decoder(body), scale=scale, tied=self.tied,
+            kind="seq2seq", body=body, decoder=materials.settings.sides(body)[1], scale=scale, tied=self.tied,
             special={"pad": start, "start": start, "eos": end},
         )  # fmt: skip
 

@@ -23,6 +23,7 @@ from gradatim.pipelines.text_to_text import TextToText
 from gradatim.text.lattice import Lattice
 from gradatim.train.build import Materials, Prepared
 from gradatim.train.kinds.reading import one_source
+from gradatim.wording import count
 
 STARTS, ENDS = ("<s>", "<pad>", "[CLS]", "<|endoftext|>"), ("</s>", "[SEP]", "<|endoftext|>")
 MAIN = {"bleu": "bleu", "chrf": "chrf", "rouge": "rouge2"}
@@ -66,7 +67,9 @@ class Seq2SeqSettings:
         pieces = materials.encoder()
         train, targets = self._short(materials, train, notes)
         targets = targets.ended(end)
-        notes.append(f"{len(targets):,} pairs to train on, {len(splits['dev'].sources):,} to evaluate on")
+        notes.append(
+            f"{count(len(targets), 'pair')} to train on, {len(splits['dev'].sources):,} to evaluate on"
+        )
         model = cast(EncoderDecoder, materials.build(config))
         writer = TextToText(
             TorchStepper(model, start=start, bf16=materials.recipe.bf16()),
@@ -142,7 +145,9 @@ class Seq2SeqSettings:
             return pairs, targets
         if not len(short):
             raise ConfigError(f"[data] max_length {longest} is less than every pair has")
-        notes.append(f"{len(targets) - len(short):,} pairs left out, a side is longer than {longest} tokens")
+        notes.append(
+            f"{count(len(targets) - len(short), 'pair')} left out, a side is longer than {longest} tokens"
+        )
         pairs = pairs.take(short.tolist())
         return pairs, materials.plain(pairs.targets)
 

@@ -33,6 +33,7 @@ from gradatim.text.pieces import PieceEncoder
 from gradatim.train.build import Materials, Prepared
 from gradatim.train.kinds.reading import annotated, split
 from gradatim.types import Array, Encoded, Grid
+from gradatim.wording import count
 
 _WORD = re.compile(r"\w+")
 
@@ -74,10 +75,10 @@ class TableSettings:
         )
         notes = [
             note,
-            f"{len(train) - len(known):,} questions left out: answers neither in a column nor numbers",
+            f"{count(len(train) - len(known), 'question')} left out: answers neither in a column nor numbers",
         ]
         notes += (
-            [f"{inputs.cut + held.cut:,} tokens of cells too long are left out"]
+            [f"{count(inputs.cut + held.cut, 'token')} of cells too long left out"]
             if inputs.cut + held.cut
             else []
         )

@@ -25,6 +25,7 @@ from gradatim.pipelines.overlap import overlap
 from gradatim.text.pieces import PieceEncoder
 from gradatim.train.build import Materials, Prepared
 from gradatim.types import Array, Arrays
+from gradatim.wording import count
 
 SHOWN = 8  # examples at the end of a run
 JUDGED = 1000  # sentences decoded in an evaluation, at most
@@ -71,7 +72,9 @@ class VectorToTextSettings:
                 f"{text}\n  -> {said}" for text, said in zip(wanted[:SHOWN], written(SHOWN), strict=False)
             ]
 
-        notes = (f"{len(train):,} sentences and their vectors by {self.encoder}, {len(dev):,} held out",)
+        notes = (
+            f"{count(len(train), 'sentence')} and their vectors by {self.encoder}, {len(dev):,} held out",
+        )
         made = Prepared(model, config, objective, None, materials.tokenizer_json, notes, examples=examples)
         return made.judged(metrics, "bleu")
 
