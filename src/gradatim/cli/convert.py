@@ -64,14 +64,17 @@ def command(
     save_model(checkpoint.model, out, family=family, config=config, tokenizer=source, max_shard_bytes=shard)
     params = sum(parameter.numel() for parameter in checkpoint.model.parameters())
     print(f"{out}: {family or 'gradatim'}, {config.kind}, {params:,} weights")
-    if checkpoint.left_out:
-        print(f"left out, as this model has no place for them: {', '.join(checkpoint.left_out)}")
-    if checkpoint.unread:
-        print(
-            f"not looked at, as such a model has no such keys in config.json: {', '.join(checkpoint.unread)}"
-        )
+    _tell_rest(checkpoint)
     # It is the file that is compared, not what is in memory.
     _compare(*((checkpoint, out) if family else (read_model(out), source)))
+
+
+def _tell_rest(read: Checkpoint) -> None:
+    """Say what was in the folder and is not in the model."""
+    if read.left_out:
+        print(f"left out, as this model has no place for them: {', '.join(read.left_out)}")
+    if read.unread:
+        print(f"not looked at, as such a model has no such keys in config.json: {', '.join(read.unread)}")
 
 
 def _compare(ours: Checkpoint, reference: Path) -> None:

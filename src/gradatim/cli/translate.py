@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gradatim.errors import ConfigError, DataError
+from gradatim.wording import count
 
 if TYPE_CHECKING:
     from gradatim.decode.search import Search
@@ -108,8 +109,10 @@ def _warn(foreign: list[tuple[int, list[str]]]) -> None:
         return
     number, unknown = foreign[0]
     words = ", ".join(repr(word) for word in unknown[:SHOWN]) + ", ..." * (len(unknown) > SHOWN)
-    count = "1 text holds" if len(foreign) == 1 else f"{len(foreign):,} texts hold"
-    typer.echo(f"{count} what the model has no token for: text {number}, {words}", err=True)
+    typer.echo(
+        f"{count(len(foreign), 'text')} with what the model has no token for: text {number}, {words}",
+        err=True,
+    )
 
 
 def _texts(texts: list[str] | None, path: Path | None, size: int) -> Iterator[list[str]]:

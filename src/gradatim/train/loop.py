@@ -67,10 +67,8 @@ def train(
     processes = processes or Processes()
     torch.manual_seed(recipe.seed + processes.rank)
     carrying = objective if isinstance(objective, Carrying) else None
-    if carrying:
-        plan = Plan(*carrying.plan(recipe.epochs))
-    else:
-        plan = Plan.of(objective.sizes, recipe.epochs, recipe.batch_size, recipe.max_tokens, recipe.seed)
+    sizes = recipe.epochs, recipe.batch_size, recipe.max_tokens, recipe.seed
+    plan = Plan(*carrying.plan(recipe.epochs)) if carrying else Plan.of(objective.sizes, *sizes)
     stepper = Stepper(model, objective, recipe, processes)
     run = Run(model, stepper.optimizer, recipe, plan, processes, carrying, said or {})
     checkpoints = Checkpoints(folder / CHECKPOINTS) if folder else None
