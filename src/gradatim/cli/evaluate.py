@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
 from collections.abc import Mapping
@@ -11,12 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gradatim.data.textfile import decompressed
 from gradatim.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
+    from gradatim.data.parallel import Parallel
     from gradatim.pipelines.evaluation import Evaluation
 
-LANGUAGE = 2  # letters of its code
+LANGUAGE = re.compile(r"[.,-]([a-z]{2})\}?$")  # at the end of a name: test.de, train.{en,de}, multi30k/en-de
 
 
 def command(
@@ -27,19 +30,25 @@ def command(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Metric names to numbers, on stdout.")] = False,
     text: Annotated[str | None, typer.Option(help="Column of the texts.")] = None,
-    text_pair: Annotated[str | None, typer.Option(help="Column of the second texts.")] = None,
+    text_pair: Annotated[
+        str | None, typer.Option(help="Column of the second texts, or of what should be written.")
+    ] = None,
     label: Annotated[str | None, typer.Option(help="Column of the labels.")] = None,
     split: Annotated[str, typer.Option(help="Which split of the data.")] = "test",
     measure: Annotated[str, typer.Option(help="Of written texts: bleu (with chrF) or rouge.")] = "bleu",
     language: Annotated[
-        str | None, typer.Option(help="Of the targets, for tokenised BLEU; their suffix, if it is one.")
+        str | None,
+        typer.Option(help="Of the targets, for tokenised BLEU; else as names end, in .de or en-de."),
     ] = None,
     beams: Annotated[int, typer.Option(min=1, help="Texts kept side by side while one is written.")] = 4,
     threads: Annotated[int | None, typer.Option(min=1, help="Cores to use (default: all).")] = None,
 ) -> None:
-    """Measure a finished model on labelled data, or on two files of which it writes one from the other."""
-    if targets is not None:
-        figures = _written(model, Path(data), targets, measure, language, beams, threads)
+    """Measure a finished model on labelled data, or on pairs of which it writes the second texts: data or two files."""
+    if targets is not None or _writes(model):
+        pairs = _pairs(data, targets, split, text, text_pair)
+        found = LANGUAGE.search(str(decompressed(targets)) if targets else data)
+        language = language or (found[1] if found else None)
+        figures = _written(model, pairs, measure, language, beams, threads)
         print(json.dumps(figures, indent=1)) if as_json else _show_written(figures)
         return
     columns = {"text": text, "text_pair": text_pair, "label": label}
@@ -85,18 +94,35 @@ def _judged(
     return evaluation, notes
 
 
+def _writes(model: Path) -> bool:
+    """Whether a file holds a model that writes, which is all that is measured of a folder."""
+    from gradatim.engine.artifact import read_artifact
+
+    return model.is_dir() or read_artifact(model).task.writes
+
+
+def _pairs(data: str, targets: Path | None, split: str, text: str | None, text_pair: str | None) -> Parallel:
+    """Two files, or a split of the data, which is said."""
+    from gradatim.data.corpus import pick
+    from gradatim.data.parallel import load_parallel, read_pair
+
+    if targets is not None:
+        return read_pair(Path(data), targets)
+    splits, notes = load_parallel(data, text=text, text_pair=text_pair)
+    chosen, note = pick(data, splits, split)
+    print(*notes, note, sep="\n", file=sys.stderr)
+    return splits[chosen]
+
+
 def _written(
     model: Path,
-    sources: Path,
-    targets: Path,
+    pairs: Parallel,
     measure: str,
     language: str | None,
     beams: int,
     threads: int | None,
 ) -> dict[str, Any]:
-    """Scores of what the model writes for the lines of a file, and how fast it does."""
-    from gradatim.data.parallel import read_pair
-    from gradatim.data.textfile import decompressed
+    """Scores of what the model writes for the sources, and how fast it does."""
     from gradatim.decode.search import Search
     from gradatim.pipelines.overlap import MEASURES, overlap, signatures
     from gradatim.tasks.open import open_writer
@@ -105,9 +131,6 @@ def _written(
         raise ConfigError(
             f"--measure is {' or '.join(MEASURES)}, not '{measure}'{did_you_mean(measure, MEASURES)}"
         )
-    pairs = read_pair(sources, targets)
-    suffix = decompressed(targets).suffix.removeprefix(".")
-    language = language or (suffix if len(suffix) == LANGUAGE else None)
     writer = open_writer(model, threads)
     began = time.perf_counter()
     written = writer(pairs.sources, Search(end=writer.end, max_length=256, beams=beams))

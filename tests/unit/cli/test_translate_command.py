@@ -142,6 +142,15 @@ def test_eight_bits_say_nearly_the_same(folder: Path) -> None:
     assert rouge["rougeL"] > 90
 
 
+def test_what_is_written_is_judged_on_a_table_of_which_cells_may_have_lines(folder: Path) -> None:
+    rows = [{"said": "red cat", "wanted": "chat rouge"}, {"said": "old\nfish", "wanted": "poisson vieux"}]
+    (folder / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    columns = ("--text", "said", "--text-pair", "wanted", "--measure", "rouge", "--json")
+    found = json.loads(command("evaluate", folder / "run" / "model", folder / "pairs.jsonl", *columns))
+    assert found["texts"] == 2
+    assert found["rouge1"] > 90
+
+
 @pytest.mark.parametrize(("words", "said"), [
     (["translate", "MODEL", "red", "--input", "x"], "not both"),
     (["translate", "NONE.gradatim", "red"], "NONE.gradatim"),
