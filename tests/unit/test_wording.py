@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from gradatim.wording import count
@@ -13,6 +14,7 @@ from gradatim.wording import count
         (0, ",", "0 rows"),
         (1, ",", "1 row"),
         (1234, ",", "1,234 rows"),
+        (np.int64(2), ",", "2 rows"),
         (1.0, ".3g", "1 row"),
         (0.25, ".3g", "0.25 rows"),
     ],
