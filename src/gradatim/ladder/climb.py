@@ -17,7 +17,9 @@ from gradatim.ladder.state import ClimbFolder
 from gradatim.ladder.table import LadderTable
 from gradatim.types import Candidate
 
-SHORTEST = 0.25  # a rung that can do with fewer epochs is run with at least this share of them
+SHORTEST = (
+    0.25  # a rung that can do with fewer epochs is run with at least this share of them, or one of its own
+)
 
 
 @dataclass(slots=True)
@@ -98,7 +100,7 @@ def _run(
     if left is not None:
         limit, room = _share(problem, rungs, cost, left)
         if limit > room:
-            why = f"needs about {cost:.3g} s of training; {room:.3g} s of --max-train-min are left"
+            why = f"needs about {limit:,.0f} s of training; {room:,.0f} s of --max-train-min are left"
             yield Dropped(rung.name, why)
             return
     table.start(rung.name, cost if limit is None else limit)
@@ -130,7 +132,8 @@ def _share(problem: Problem, rungs: Sequence[Rung], cost: float, left: float) ->
         elif estimate <= room:  # else it will be skipped
             room -= estimate
     share = cost / flexible if flexible > 0 else 0.0
-    return min(cost, max(SHORTEST * cost, room * share)), room
+    shortest: float = getattr(first, "shortest", SHORTEST)
+    return min(cost, max(shortest * cost, room * share)), room
 
 
 def _can_shorten(rung: Rung) -> bool:

@@ -72,7 +72,8 @@ class Problem:
 class Rung(Protocol):
     """One step of the ladder: estimates its cost, trains, exports.
 
-    A rung that has `can_shorten = True` takes fewer epochs when `Problem.limit_s` asks for it.
+    A rung that has `can_shorten = True` takes fewer epochs when `Problem.limit_s` asks for it; `shortest`, if it has
+    one, is the share of them that it can do with.
     """
 
     @property

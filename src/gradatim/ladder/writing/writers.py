@@ -24,6 +24,7 @@ class WriterRung:
     model: ModelSettings
     rate: float
     can_shorten: bool = True
+    shortest: float = 0.1  # of so many pairs
 
     def epochs(self, problem: Problem) -> float:
         return min(MOST, max(FEWEST, SEEN / max(1, len(problem.corpus.train))))
