@@ -123,6 +123,22 @@ def test_what_cannot_be_shortened_is_run_whole_or_not_at_all(tmp_path: Path) -> 
     assert [d.name for d in found.dropped] == ["does-not"]
 
 
+@dataclass
+class Modest(Pretender):
+    """One that can do with less than others."""
+
+    can_shorten: bool = True
+    shortest: float = 0.1
+
+
+def test_a_rung_may_say_itself_how_little_it_can_do_with(tmp_path: Path) -> None:
+    rungs = [Pretender("usual", 100, True), Modest("modest", 100)]
+    found = go(tmp_path, rungs, max_train_s=15)
+    assert names(found) == ["modest"]
+    assert rungs[1].limits == [15]
+    assert [(d.name, "needs about 25 s" in d.why) for d in found.dropped] == [("usual", True)]
+
+
 def test_what_trains_nothing_is_run_even_when_others_took_too_long(tmp_path: Path) -> None:
     rungs = [Pretender("late", 10, True, overrun=5), Pretender("free", 0)]
     assert names(go(tmp_path, rungs, max_train_s=10)) == ["late", "free"]
