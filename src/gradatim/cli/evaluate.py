@@ -17,6 +17,7 @@ from gradatim.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
     from gradatim.data.parallel import Parallel
+    from gradatim.engine.artifact import Artifact
     from gradatim.pipelines.evaluation import Evaluation
 
 LANGUAGE = re.compile(r"[.,-]([a-z]{2})\}?$")  # at the end of a name: test.de, train.{en,de}, multi30k/en-de
@@ -44,7 +45,10 @@ def command(
     threads: Annotated[int | None, typer.Option(min=1, help="Cores to use (default: all).")] = None,
 ) -> None:
     """Measure a finished model on labelled data, or on pairs of which it writes the second texts: data or two files."""
-    if targets is not None or _writes(model):
+    from gradatim.engine.artifact import read_artifact
+
+    artifact = None if targets is not None or model.is_dir() else read_artifact(model)
+    if artifact is None or artifact.task.writes:
         pairs = _pairs(data, targets, split, text, text_pair)
         found = LANGUAGE.search(str(decompressed(targets)) if targets else data)
         language = language or (found[1] if found else None)
@@ -52,7 +56,7 @@ def command(
         print(json.dumps(figures, indent=1)) if as_json else _show_written(figures)
         return
     columns = {"text": text, "text_pair": text_pair, "label": label}
-    evaluation, notes = _judged(model, data, split, threads, columns)
+    evaluation, notes = _judged(artifact, data, split, threads, columns)
     for note in notes:
         print(note, file=sys.stderr)
     if as_json:
@@ -62,7 +66,7 @@ def command(
 
 
 def _judged(
-    model: Path, data: str, split: str, threads: int | None, columns: Mapping[str, str | None]
+    artifact: Artifact, data: str, split: str, threads: int | None, columns: Mapping[str, str | None]
 ) -> tuple[Evaluation, tuple[str, ...]]:
     """What a model that reads achieves on a split of the data, and notes on which."""
     from gradatim.data import (
@@ -71,13 +75,11 @@ def _judged(
         load_examples,
         load_tagged_examples,
     )
-    from gradatim.engine.artifact import read_artifact
     from gradatim.pipelines.evaluation import evaluate, evaluate_answers, evaluate_tags
     from gradatim.pipelines.judged import choice_metrics, span_metrics
     from gradatim.pipelines.open import open_artifact, open_tagger
     from gradatim.tasks.open import open_judged
 
-    artifact = read_artifact(model)
     task = artifact.task
     if task.kind == "tagging":
         examples, notes = load_tagged_examples(data, split, known=task.labels)
@@ -92,13 +94,6 @@ def _judged(
         examples, notes = load_examples(data, task, **columns, split=split, either=classifier.pairs is None)
         evaluation = evaluate(classifier, examples)
     return evaluation, notes
-
-
-def _writes(model: Path) -> bool:
-    """Whether a file holds a model that writes, which is all that is measured of a folder."""
-    from gradatim.engine.artifact import read_artifact
-
-    return model.is_dir() or read_artifact(model).task.writes
 
 
 def _pairs(data: str, targets: Path | None, split: str, text: str | None, text_pair: str | None) -> Parallel:

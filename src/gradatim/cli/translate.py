@@ -57,15 +57,15 @@ def command(
     writer = open_writer(model, threads)
     beams = max(beams or (1 if stream else writer.beams), best)
     search = Search(end=writer.end, max_length=longest, beams=beams, best=best, length_penalty=length_penalty)
-    if stream:
-        for [text] in _texts(texts, input, 1):
-            print_pieces(writer.stream(text, search, begin=begin))
-        return
-
     foreign: list[tuple[int, list[str]]] = []
-    found = _outputs(writer, _texts(texts, input, LINES), search, begin, foreign)
-    plain = ("\t".join(one.text for one in outputs) for _, outputs, _ in found)
-    _tell((_as_json(*one) for one in found) if as_json else plain, output)
+    batches = _noting(_texts(texts, input, 1 if stream else LINES), writer, foreign)
+    if stream:
+        for [(text, _)] in batches:
+            print_pieces(writer.stream(text, search, begin=begin))
+    else:
+        found = _outputs(writer, batches, search, begin)
+        plain = ("\t".join(one.text for one in outputs) for _, outputs, _ in found)
+        _tell((_as_json(*one) for one in found) if as_json else plain, output)
     _warn(foreign)
 
 
@@ -85,21 +85,25 @@ def _tell(lines: Iterator[str], output: Path | None) -> None:
         raise DataError(f"{output} was not written: {error.strerror or error}") from error
 
 
-def _outputs(
-    writer: TextToText,
-    batches: Iterator[list[str]],
-    search: Search,
-    begin: str,
-    foreign: list[tuple[int, list[str]]],
-) -> Iterator[tuple[str, list[Output], list[str]]]:
-    """Each text, what is written for it, and what of it the model has no token for, which `foreign` keeps."""
+def _noting(
+    batches: Iterator[list[str]], writer: TextToText, foreign: list[tuple[int, list[str]]]
+) -> Iterator[list[tuple[str, list[str]]]]:
+    """Texts, each with what of it the model has no token for; `foreign` keeps that with the text's number."""
     number = 0
     for some in batches:
-        given = [begin] * len(some) if begin else None
-        for text, outputs in zip(some, writer.outputs(some, search, begin=given), strict=True):
-            number += 1
-            if unknown := writer.unknown_to(text):
-                foreign.append((number, unknown))
+        read = [(text, writer.unknown_to(text)) for text in some]
+        foreign += [(at, unknown) for at, (_, unknown) in enumerate(read, number + 1) if unknown]
+        number += len(some)
+        yield read
+
+
+def _outputs(
+    writer: TextToText, batches: Iterator[list[tuple[str, list[str]]]], search: Search, begin: str
+) -> Iterator[tuple[str, list[Output], list[str]]]:
+    """Each text, what is written for it, and what of it is unknown."""
+    for some in batches:
+        texts, given = [text for text, _ in some], [begin] * len(some) if begin else None
+        for (text, unknown), outputs in zip(some, writer.outputs(texts, search, begin=given), strict=True):
             yield text, outputs, unknown
 
 

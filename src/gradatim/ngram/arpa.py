@@ -19,9 +19,8 @@ from gradatim.text.spaced import SpacedWords, hash_words, spaced_words
 from gradatim.text.vocabulary import RESERVED, START, Vocabulary
 
 LN10 = np.log(10.0)
-NEVER = (
-    -100.0
-)  # log10 p of an unknown word where the file has no <unk>: impossible (KenLM goes on with the number)
+# log10 p of an unknown word where the file has no <unk>: impossible (KenLM goes on with the number).
+NEVER = -100.0
 CAPITAL = b"<UNK>"  # what some toolkits write for <unk>
 BLOCK = 1 << 18  # lines written together
 _MARK = re.compile(rb"^\\(data|[0-9]+-grams:|end)\\?[ \t\r]*$", re.MULTILINE)

@@ -30,9 +30,8 @@ class Space:
         if self.folder is None or size == 0:
             return np.zeros(size, dtype=dtype)
         with tempfile.TemporaryFile(dir=self.folder) as file:
-            if hasattr(
-                os, "posix_fallocate"
-            ):  # else a full disk would end the process when the map is written
+            # Else a full disk would end the process when the map is written.
+            if hasattr(os, "posix_fallocate"):
                 os.posix_fallocate(file.fileno(), 0, size * np.dtype(dtype).itemsize)
             return self._mapped(file, dtype, size, "r+")
 

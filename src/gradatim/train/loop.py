@@ -67,8 +67,8 @@ def train(
     processes = processes or Processes()
     torch.manual_seed(recipe.seed + processes.rank)
     carrying = objective if isinstance(objective, Carrying) else None
-    sizes = recipe.epochs, recipe.batch_size, recipe.max_tokens, recipe.seed
-    plan = Plan(*carrying.plan(recipe.epochs)) if carrying else Plan.of(objective.sizes, *sizes)
+    limits = recipe.epochs, recipe.batch_size, recipe.max_tokens, recipe.seed
+    plan = Plan(*carrying.plan(recipe.epochs)) if carrying else Plan.of(objective.sizes, *limits)
     stepper = Stepper(model, objective, recipe, processes)
     run = Run(model, stepper.optimizer, recipe, plan, processes, carrying, said or {})
     checkpoints = Checkpoints(folder / CHECKPOINTS) if folder else None

@@ -108,6 +108,8 @@ def test_what_the_model_has_no_token_for_is_said(folder: Path) -> None:
     assert told.exit_code == 0
     assert len(told.stdout.splitlines()) == 2
     assert "text 2, 'собака'" in told.stderr
+    told = CliRunner().invoke(app, ["translate", str(model), "--stream", "red cat", "red собака"])
+    assert "text 2, 'собака'" in told.stderr
     found = json.loads(command("translate", model, "red собака", "--json"))
     assert found["unknown"] == ["собака"]
     assert "unknown" not in json.loads(command("translate", model, "red cat", "--json"))
