@@ -5,6 +5,7 @@ from __future__ import annotations
 import string
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -118,3 +119,23 @@ def tiny_artifact(tmp_path: Path, tokenizer_json: str, build_graph: Callable[...
         card="# Tiny\n\nFor tests only.",
     )
     return path
+
+
+@pytest.fixture(scope="session")
+def same() -> Callable[[Any, Any], None]:
+    """Asserts that two answers are equal in shape and words, and in numbers up to rounding."""
+    return _same
+
+
+def _same(mine: Any, known: Any) -> None:
+    assert type(mine) is type(known)
+    if isinstance(known, dict):
+        assert list(mine) == list(known)
+        for name in known:
+            _same(mine[name], known[name])
+    elif isinstance(known, list):
+        assert len(mine) == len(known)
+        for one, other in zip(mine, known, strict=True):
+            _same(one, other)
+    else:
+        assert mine == (pytest.approx(known, abs=1e-5) if isinstance(known, float) else known)

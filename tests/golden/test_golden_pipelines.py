@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from record import CASES
 
 import gradatim
 
+Same = Callable[[Any, Any], None]
 RECORDED = json.loads(Path(__file__).with_name("pipelines.json").read_text(encoding="utf-8"))
 
 
@@ -21,23 +23,8 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {name: getattr(tiny_folders, name)(root / name) for name in ("reader", "writer")}
 
 
-def same(mine: Any, known: Any) -> None:
-    """Equal in shape and words, and in numbers up to rounding."""
-    assert type(mine) is type(known)
-    if isinstance(known, dict):
-        assert list(mine) == list(known)
-        for name in known:
-            same(mine[name], known[name])
-    elif isinstance(known, list):
-        assert len(mine) == len(known)
-        for one, other in zip(mine, known, strict=True):
-            same(one, other)
-    else:
-        assert mine == (pytest.approx(known, abs=1e-5) if isinstance(known, float) else known)
-
-
 @pytest.mark.parametrize("number", range(len(CASES)))
-def test_answers_are_those_of_transformers_4(folders: dict[str, Path], number: int) -> None:
+def test_answers_are_those_of_transformers_4(folders: dict[str, Path], number: int, same: Same) -> None:
     task, name, inputs, options = CASES[number]
     same(gradatim.pipeline(task, folders[name])(inputs, **options), RECORDED[number])
     same(gradatim.pipeline(task, folders[name], **options)(inputs), RECORDED[number])

@@ -85,22 +85,8 @@ TASKS: dict[str, Any] = {
 }
 
 
-def same(one: Any, other: Any) -> None:
-    """Equal, and numbers up to rounding."""
-    assert type(one) is type(other)
-    if isinstance(one, dict):
-        assert list(one) == list(other)
-        same(list(one.values()), list(other.values()))
-    elif isinstance(one, list):
-        assert len(one) == len(other)
-        for part, its in zip(one, other, strict=True):
-            same(part, its)
-    else:
-        assert one == (pytest.approx(other, abs=1e-5) if isinstance(other, float) else other)
-
-
 @pytest.mark.parametrize("name", TASKS)
-def test_odd_texts_are_read_whole_alone_and_together(name: str) -> None:
+def test_odd_texts_are_read_whole_alone_and_together(name: str, same: Callable[[Any, Any], None]) -> None:
     task, asked = TASKS[name]
     inputs = [asked(text) for text in ODD]
     together = task(inputs)
