@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from gradatim.nn.axes import ACTIVATIONS
 from gradatim.nn.dropout import Dropout
 from gradatim.nn.initial import init_normal
+from gradatim.types import Array
 
 
 class LanguageHead(nn.Module):
@@ -31,6 +34,15 @@ class LanguageHead(nn.Module):
         init_normal(self)
         if words is not None:
             self.linear.weight = words.weight
+
+    @torch.no_grad()
+    def begin_at(self, predicted: Array) -> None:
+        """Know from the start how often each word is predicted, by these ids: bias = ln p(w), all counted once more.
+
+        A recurrent network learns it otherwise as a state that it goes into and does not leave.
+        """
+        counts = np.bincount(predicted, minlength=self.linear.out_features) + 1
+        self.linear.bias.copy_(torch.from_numpy(np.log(counts / counts.sum())))
 
     @property
     def output(self) -> nn.Linear:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -32,7 +32,7 @@ from gradatim.text.tokenizer import parse_tokenizer, word_tokenizer
 from gradatim.train.architecture import EVERY, STATIC, ModelSettings
 from gradatim.train.evaluation import held_out
 from gradatim.train.recipe import Recipe
-from gradatim.types import Encoded
+from gradatim.types import Array, Encoded
 from gradatim.vectors.files import load_vectors
 from gradatim.vectors.table import WordVectors
 from gradatim.wording import count
@@ -255,6 +255,11 @@ class Materials:
         evaluate = (lambda: -held_out(model, held, self.recipe)) if held else None
         notes = (f"{count(len(train), 'document')}; score is minus the loss on {len(dev):,} others",)
         return Prepared(model, config, objective(train), evaluate, self.tokenizer_json, notes)
+
+    def begin_at(self, model: nn.Module, predicted: Array) -> None:
+        """A fresh model of words knows how often each of these ids is predicted."""
+        if self.start is None:
+            cast(Any, model.head).begin_at(predicted)
 
 
 def _expanded(named: Any) -> Any:

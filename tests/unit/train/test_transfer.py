@@ -81,8 +81,8 @@ def here(tmp_path: Path, tokenizer_json: str, monkeypatch: pytest.MonkeyPatch) -
     return tmp_path
 
 
-def prepare(here: Path, *changes: str) -> Prepared:
-    read = read_recipe(here / "classify.toml", changes)
+def prepare(here: Path, *changes: str, recipe: str = "classify") -> Prepared:
+    read = read_recipe(here / f"{recipe}.toml", changes)
     return read.objective.prepare(Materials(read.model, read.data, read.train))
 
 
@@ -101,6 +101,23 @@ def test_a_language_model_becomes_a_classifier(here: Path) -> None:
     assert metrics["accuracy"] >= 0.95
     assert metrics["test_accuracy"] >= 0.9
     assert read_model(here / "run" / "model").config.pooling == ("last", "max", "mean")
+
+
+def test_a_fresh_language_model_knows_how_often_words_occur(here: Path) -> None:
+    made = prepare(here, recipe="language")
+    words, size = made.objective.ids, made.config.body.vocab_size  # type: ignore[attr-defined]
+    shares = (np.bincount(words, minlength=size) + 1) / (len(words) + size)
+    with torch.no_grad():
+        said = made.model.head(torch.zeros(1, made.config.body.width))  # type: ignore[operator]
+    np.testing.assert_allclose(said[0].softmax(-1).numpy(), shares, rtol=1e-5)
+
+
+def test_a_language_model_that_goes_on_keeps_what_it_knew(here: Path) -> None:
+    sizes = 'preset = "awd-lstm"\nnum_layers = 2\nwidth = 8\nhidden_width = 12'
+    recipe = here / "language.toml"
+    recipe.write_text(recipe.read_text().replace(sizes, 'from = "language/model"'))
+    learned = read_model(here / "language" / "model").model.head.output.bias  # type: ignore[union-attr]
+    assert torch.equal(prepare(here, recipe="language").model.head.output.bias, learned)  # type: ignore[union-attr,arg-type]
 
 
 def test_rates_and_thawing_go_by_layer(here: Path) -> None:

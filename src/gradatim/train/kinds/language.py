@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
@@ -60,9 +61,13 @@ class CausalSettings:
 
         tied = self.tied and materials.body.output_width == materials.body.width
         config = ModelConfig(
-            kind="causal", body=materials.body, tied=tied, special={} if end is None else {"eos": end}
-        )
-        return materials.language(config, objective)
+            kind="causal", body=materials.body, tied=tied, bias=not transformer,
+            special={} if end is None else {"eos": end},
+        )  # fmt: skip
+        made = materials.language(config, objective)
+        if config.bias:
+            materials.begin_at(made.model, cast(CausalLanguage | StreamedLanguage, made.objective).ids)
+        return made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,8 +100,10 @@ class BothWaysSettings:
             letters, length = letters_of(places), materials.data.max_length
             return BothWays(letters, np.concatenate(words), following, np.concatenate(sizes), length)
 
-        config = ModelConfig(kind="both_ways", body=materials.body)
-        return materials.language(config, objective)
+        made = materials.language(ModelConfig(kind="both_ways", body=materials.body), objective)
+        targets = cast(BothWays, made.objective).targets
+        materials.begin_at(made.model, targets[targets != IGNORED])
+        return made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -52,11 +52,12 @@ class VectorToTextSettings:
         bf16 = materials.recipe.bf16()
         vectors, held = (sentence_vectors(self.encoder, texts, bf16=bf16) for texts in (train, dev))
         config = ModelConfig(
-            kind="vector_to_text", body=materials.body, tied=self.tied, vector_width=vectors.shape[1],
-            special={"eos": end},
+            kind="vector_to_text", body=materials.body, tied=self.tied, bias=True,
+            vector_width=vectors.shape[1], special={"eos": end},
         )  # fmt: skip
         model = cast(VectorDecoder, materials.build(config))
         objective = TextFromVector(materials.plain(train), vectors, end_id=end)
+        materials.begin_at(model, objective.texts.ids)
         longest = int(objective.sizes.max())
         wanted = [materials.tokenizer.decode(ids) for ids in _ids(materials, dev[:JUDGED])]
 
