@@ -58,7 +58,7 @@ def load_series(source: str, column: str | None = None) -> Series:
     if missing.any():
         moments = np.arange(len(values))
         values[missing] = np.interp(moments[missing], moments[~missing], values[~missing])
-        notes += (f"{missing.sum():,} missing values were drawn as lines between their neighbours",)
+        notes += (f"{count(missing.sum(), 'missing value')}: lines between neighbours in their place",)
     labels = tuple(str(name) if label is not None else str(i) for i, (_, _, name) in enumerate(cells))
     return Series(table.columns[at], values, labels, notes)
 

@@ -135,3 +135,9 @@ class Story:
     manifest: Mapping[str, str]
     dropped: Sequence[Dropped]
     tests: Mapping[str, Interval]
+
+    def made_s(self, candidate: Candidate) -> float:
+        """Training seconds of a candidate and of all that it was made from."""
+        sources = {row.name: row.candidate for row in self.rows}
+        source = sources.get(candidate.source or "")
+        return candidate.made_s + (self.made_s(source) if source else 0.0)

@@ -50,3 +50,12 @@ def test_hostile_names_stay_on_their_line():
     card = model_card(replace(story, corpus=corpus))
     assert "\n# Heading" not in card
     assert "<script>" not in card
+
+
+def test_training_counts_all_that_a_model_was_made_from():
+    story = make_story()
+    made = {row.name: story.made_s(row.candidate) for row in story.rows}
+    assert made["fine-tuned"] == 262.0
+    assert made["student-3l-int8"] == 3.0 + 121.0 + 262.0
+    assert made["student-2l-int8"] == 3.0  # what it was made from was not measured
+    assert "- training: 3.0 s, of which this step 3.0 s" in model_card(story)

@@ -112,5 +112,5 @@ def _tiles(story: Story) -> list[tuple[str, str, str]]:
         ("throughput", f"{seen.texts_per_s:,.0f}", "texts per second"),
         ("file", f"{short(size(row))} MB", f"{thousands(row.candidate.params)} weights"),
         ("memory", f"{seen.peak_mb:,.0f} MB", f"starts in {seen.cold_start_s:.2f} s"),
-        ("training", seconds(row.candidate.made_s), f"from {source}" if source else ""),
+        ("training", seconds(story.made_s(row.candidate)), f"{source} included" if source else ""),
     ]
