@@ -5,11 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 
+from gradatim.data.divided import Form
+from gradatim.data.splits import content_key
 from gradatim.data.tables import delimited_table
 from gradatim.data.textfile import open_bytes
 from gradatim.errors import DataError
@@ -50,6 +53,20 @@ def read_table_questions(path: Path) -> list[TableQuestion]:
         values = tuple(_unescaped(value) for value in answers.split("|"))
         found.append(TableQuestion(_unescaped(question), grids[context], values))
     return found
+
+
+def _tables(questions: Sequence[TableQuestion]) -> list[bytes]:
+    return [content_key("\n".join(chain(one.grid.columns, *one.grid.rows)), None) for one in questions]
+
+
+ASKED = Form(
+    read_table_questions,
+    (".tsv",),
+    "questions",
+    "tables of questions",
+    _tables,
+    lambda questions: (_tables(questions), "those on one table"),
+)
 
 
 def _grid(folder: Path, name: str, where: str) -> Grid:

@@ -23,7 +23,7 @@ def _keys(sentences: Sequence[Sentence]) -> list[bytes]:
     return [content_key(" ".join(sentence.words), None) for sentence in sentences]
 
 
-FORM = Form(
+TAGGED = Form(
     read_tagged, SUFFIXES, "sentences", "sentences", _keys, lambda sentences: (_keys(sentences), "equal ones")
 )
 
@@ -41,7 +41,7 @@ def load_tagged(
     A missing dev is made from train (10 %), of a single file dev and test are (80/10/10); equal sentences stay
     together. Raises DataError for what cannot be used.
     """
-    splits, notes = divided(source, FORM, dev=dev, test=test, seed=seed)
+    splits, notes = divided(source, TAGGED, dev=dev, test=test, seed=seed)
     counts = Counter(tag for sentence in splits["train"] for tag in sentence.tags)
     task = Task(tag_names(counts), kind="tagging")
     if len(task.labels) < 2:
@@ -63,7 +63,7 @@ def load_tagged_examples(
 
     Raises DataError where the model has none of their tags but O.
     """
-    sentences, note = one_split(source, FORM, split)
+    sentences, note = one_split(source, TAGGED, split)
     tags = {tag for sentence in sentences for tag in sentence.tags} - {"O"}
     others = sorted(tags.difference(known)) if known else []
     if others and len(others) == len(tags):

@@ -11,12 +11,14 @@ import pytest
 import torch
 
 from gradatim.checkpoint.folder import read_model
+from gradatim.data.answered import SPANS
 from gradatim.data.questions import Question
 from gradatim.errors import ConfigError, DataError
 from gradatim.models.layers import FrozenReader
 from gradatim.text.pieces import PieceEncoder
 from gradatim.train.build import Materials, Prepared
 from gradatim.train.job import run
+from gradatim.train.kinds.reading import annotated
 from gradatim.train.kinds.spans import answer_rows
 from gradatim.train.kinds.tagging import together
 from gradatim.train.loop import train
@@ -75,14 +77,14 @@ def questions(rng: np.random.Generator) -> str:
 
 
 def choices(rng: np.random.Generator) -> str:
-    """Right is the choice that says good."""
+    """Right is the choice that says good, whatever the dialogue."""
     items = []
     for i in range(80):
         offered = [f"bad {rng.choice(list(LETTERS))}" for _ in range(2 + i % 2)]
         at = int(rng.integers(len(offered)))
         offered[at] = f"good {rng.choice(list(LETTERS))}"
         row = {"question": "not ?", "choice": offered, "answer": offered[at]}
-        items.append([["the film", "very a"], [row], str(i)])
+        items.append([["the film", " ".join(rng.permutation(list(LETTERS)))], [row], str(i)])
     return json.dumps(items)
 
 
@@ -295,3 +297,15 @@ def test_a_teacher_of_another_kind_cannot_teach(here: Path) -> None:
     recipe = read_recipe(here / "tagging.toml", ["distillation.teacher=teacher/model"])
     with pytest.raises(ConfigError, match="kind classification is not tagging; labels"):
         run(recipe, here / "student")
+
+
+def test_what_is_asked_on_one_context_stays_on_one_side(here: Path) -> None:
+    content = json.loads((here / "questions.json").read_text())
+    for paragraph in content["data"][0]["paragraphs"]:
+        paragraph["qas"] *= 5
+    (here / "questions.json").write_text(json.dumps(content))
+    read = read_recipe(here / "span.toml")
+    train, dev, note = annotated(Materials(read.model, read.data, read.train), SPANS)
+    assert (len(train), len(dev)) == (300, 100)
+    assert not {one.context for one in train} & {one.context for one in dev}
+    assert "one context together" in note

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any, Literal, TypeVar
 
 import numpy as np
 from torch import nn
 
 from gradatim.data.annotated import annotated_files
+from gradatim.data.divided import Form
+from gradatim.data.splits import split_rows
 from gradatim.errors import ConfigError, DataError
 from gradatim.models.session import TorchSession
 from gradatim.text.pieces import PieceEncoder
@@ -20,18 +21,17 @@ from gradatim.types import Arrays, Encoded
 T = TypeVar("T")
 
 
-def annotated(
-    materials: Materials, read: Callable[[Path], list[T]], what: str
-) -> tuple[list[T], list[T], str]:
+def annotated(materials: Materials, form: Form[T]) -> tuple[list[T], list[T], str]:
     """What to train on, what to evaluate on, and a note on both.
 
-    Evaluated is on `dev`, else on the dev splits of `source`, else on a share of train held out.
+    Evaluated is on `dev`, else on the dev splits of `source`, else on a share of train held out, in which what
+    belongs together stays so.
     """
     data = materials.data
     sources = [annotated_files(source) for source in materials.sources()]
     if missing := [i for i, files in enumerate(sources) if "train" not in files]:
         raise DataError(f"[data] source: {materials.sources()[missing[0]]!r} has nothing to train on")
-    train = [row for files in sources for path in files["train"] for row in read(path)]
+    train = [row for files in sources for path in files["train"] for row in form.read(path)]
     if data.dev:
         files = annotated_files(data.dev)
         paths, where = files.get("dev") or files.get("train") or [], data.dev
@@ -39,18 +39,20 @@ def annotated(
             raise DataError(f"[data] dev: {data.dev!r} has no dev split; name one, as {data.dev}/test")
     else:
         paths, where = [path for files in sources for path in files.get("dev", [])], "the dev split"
-    dev = [row for path in paths for row in read(path)]
+    dev = [row for path in paths for row in form.read(path)]
     if not dev:
-        held = max(1, round(data.dev_share * len(train)))
-        if held >= len(train):
-            raise DataError(f"[data] {len(train)} {what} are too few to hold out some: add more, or give dev")
-        kept, apart = materials.hold_out(len(train), held)
+        groups, how = form.together(train)
+        kept, apart = split_rows(groups, [""] * len(train), [data.dev_share], materials.recipe.seed)
+        if not len(apart):
+            raise DataError(
+                f"[data] {len(train)} {form.what} are too few to hold out some, {how} together: add more, or give dev"
+            )
         train, dev = [train[i] for i in kept], [train[i] for i in apart]
-        where = "those held out"
-    return train, dev, f"{len(train):,} {what} to train on, {len(dev):,} of {where} to evaluate on"
+        where = f"those held out, {how} together,"
+    return train, dev, f"{len(train):,} {form.what} to train on, {len(dev):,} of {where} to evaluate on"
 
 
-def split(materials: Materials, read: Callable[[Path], list[T]], name: Literal["test"]) -> list[T]:
+def split(materials: Materials, form: Form[T], name: Literal["test"]) -> list[T]:
     """A further split, of [data] or else of the sources; empty where there is none."""
     given = materials.data.test
     sources = [annotated_files(source) for source in ([given] if given else materials.sources())]
@@ -58,7 +60,7 @@ def split(materials: Materials, read: Callable[[Path], list[T]], name: Literal["
         row
         for files in sources
         for path in files.get(name, files["train"] if given else [])
-        for row in read(path)
+        for row in form.read(path)
     ]
 
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from gradatim.checkpoint.config import ModelConfig
-from gradatim.data.questions import Question, read_questions
+from gradatim.data.answered import SPANS
+from gradatim.data.questions import Question
 from gradatim.models.inputs import PackedTexts
 from gradatim.objectives.span import Span
 from gradatim.pipelines.spans import best_answers, best_threshold, squad_scores
@@ -35,7 +36,7 @@ class SpanSettings:
     threshold: float = 0.0
 
     def prepare(self, materials: Materials) -> Prepared:
-        train, dev, note = annotated(materials, read_questions, "questions")
+        train, dev, note = annotated(materials, SPANS)
         length = materials.data.max_length
         stride = length // 4 if self.stride is None else self.stride
         pieces = PieceEncoder(materials.tokenizer_json, max_length=length, stride=stride)

@@ -12,7 +12,7 @@ import numpy as np
 from torch import nn
 
 from gradatim.checkpoint.config import ModelConfig
-from gradatim.data.asked import TableQuestion, read_table_questions
+from gradatim.data.asked import ASKED, TableQuestion
 from gradatim.errors import ConfigError, DataError
 from gradatim.models.classifier import GridReader
 from gradatim.models.inputs import PackedTexts
@@ -55,8 +55,8 @@ class TableSettings:
     test: bool = False
 
     def prepare(self, materials: Materials) -> Prepared:
-        train, dev, note = annotated(materials, read_table_questions, "questions")
-        test = split(materials, read_table_questions, "test") if self.test else []
+        train, dev, note = annotated(materials, ASKED)
+        test = split(materials, ASKED, "test") if self.test else []
         if self.test and not test:
             raise ConfigError("[objective] test: the data has no test split")
         grid = GridConfig(temperature=self.temperature, plain=0)

@@ -10,7 +10,8 @@ from typing import Literal
 import numpy as np
 
 from gradatim.checkpoint.config import ModelConfig
-from gradatim.data.tagged import Sentence, read_tagged, tag_names
+from gradatim.data.sentences import TAGGED
+from gradatim.data.tagged import Sentence, tag_names
 from gradatim.errors import MissingExtraError
 from gradatim.models.inputs import PackedTexts
 from gradatim.models.layers import Layers
@@ -39,7 +40,7 @@ class TaggingSettings:
 
     def prepare(self, materials: Materials) -> Prepared:
         recipe = materials.recipe
-        train, dev, note = annotated(materials, read_tagged, "sentences")
+        train, dev, note = annotated(materials, TAGGED)
         labels = tag_names(tag for sentence in train for tag in sentence.tags)
         pieces = materials.encoder()
         inputs, words = self._tokens(pieces, train)
@@ -55,7 +56,7 @@ class TaggingSettings:
             rest = iter(tag_words(said, owners, sum(len(s.words) for s in sentences), labels)[0])
             return scores([s.tags for s in sentences], [list(islice(rest, len(s.tags))) for s in sentences])
 
-        test = split(materials, read_tagged, "test")
+        test = split(materials, TAGGED, "test")
         ids = {label: i for i, label in enumerate(labels)}
         tags = np.array([ids[tag] for sentence in train for tag in sentence.tags])
         objective = Tagging(PackedTexts(inputs), words, tags)

@@ -11,7 +11,8 @@ from torch import nn
 
 from gradatim.checkpoint.config import Kind, ModelConfig
 from gradatim.data import load_corpus
-from gradatim.data.choices import Choices, read_choices
+from gradatim.data.answered import CHOICES
+from gradatim.data.choices import Choices
 from gradatim.data.joined import join_corpora
 from gradatim.data.scored import load_scored
 from gradatim.errors import ConfigError
@@ -133,7 +134,7 @@ class ChoiceSettings:
     """
 
     def prepare(self, materials: Materials) -> Prepared:
-        train, dev, note = annotated(materials, read_choices, "questions")
+        train, dev, note = annotated(materials, CHOICES)
         pieces = materials.encoder()
         held = _read_together(pieces, dev)
         counts, answers = _counts(dev)
