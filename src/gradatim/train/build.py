@@ -48,8 +48,8 @@ class DataSettings:
                 language modelling one or several, and patterns: a text file is one document, a row of a table too
     tokenizer   a tokenizer.json, its folder, or a model's name; that of `from` unless given
     max_length  longest row in tokens; longer texts become several
-    dev_share   share of documents held out for evaluation, where `dev` is not given; of questions and tags all that
-                is asked on one context, article or table is on one side
+    dev_share   share of documents held out for evaluation, where `dev` is not given; questions on one context,
+                article or table stay together
     lines       each line of a text file is a document of its own
     """
 
