@@ -136,7 +136,7 @@ def prepare(here: Path, kind: str, *changes: str) -> tuple[Prepared, RecipeFile]
         ("tagging", ("objective.context=document",), "f1", 0.95),
         ("tagging", ("objective.layers=embeddings", "train.rate=0.1"), "f1", 0.95),
         ("tagging", ("objective.layers=scalar mix", "objective.recurrent_width=8"), "f1", 0.9),
-        ("span", (), "f1", 0.7),
+        ("span", (), "best_f1", 0.7),
         ("choice", (), "accuracy", 0.95),
         ("regression", (), "pearson", 0.95),
         ("regression", ("objective.metric=spearman",), "spearman", 0.95),

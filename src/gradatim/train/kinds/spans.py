@@ -21,7 +21,8 @@ from gradatim.types import Array, Encoded
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpanSettings:
-    """kind = "span": answers as spans of a context, judged by token F1 on dev (SQuAD).
+    """kind = "span": answers as spans of a context, judged by token F1 on dev (SQuAD), where there may be none at
+    the best threshold.
 
     stride     tokens that neighbouring windows of a context share, where `max_length` does not hold it; a quarter
                of that unless given
@@ -59,7 +60,7 @@ class SpanSettings:
 
         notes = (note, *lost(inputs, train, rows))
         made = Prepared(model, config, Span(PackedTexts(inputs), rows), None, materials.tokenizer_json, notes)
-        return made.judged(metrics, "f1")
+        return made.judged(metrics, "best_f1" if self.no_answer else "f1")
 
 
 def answer_rows(encoded: Encoded, questions: Sequence[Question]) -> Array:
