@@ -80,6 +80,13 @@ def one_split(source: PathLike, form: Form[T], split: str) -> tuple[list[T], str
     return _read(form, files[chosen]), note
 
 
+def apart(rows: Sequence[T], form: Form[T], shares: Sequence[float], seed: int) -> tuple[list[list[T]], str]:
+    """What remains and a part for each share, examples that belong together in one, and which these are."""
+    groups, how = form.together(rows)
+    parts = split_rows(groups, [""] * len(rows), shares, seed)
+    return [[rows[row] for row in part] for part in parts], how
+
+
 def name_of(source: PathLike) -> str:
     """What a source is called: a file without its suffixes, a folder, or the name itself."""
     path = Path(source).expanduser()
@@ -100,11 +107,10 @@ def _read(form: Form[T], files: Sequence[Path]) -> list[T]:
 def _hold_out(splits: dict[str, list[T]], missing: Sequence[str], form: Form[T], seed: int) -> str:
     """Make the missing splits out of train, and say how."""
     whole, what = splits["train"], form.what
-    groups, how = form.together(whole)
-    at = split_rows(groups, [""] * len(whole), [HELD_OUT] * len(missing), seed)
-    made = dict(zip(["train", *missing], at, strict=True))
-    if not len(made["dev"]):
+    parts, how = apart(whole, form, [HELD_OUT] * len(missing), seed)
+    made = dict(zip(["train", *missing], parts, strict=True))
+    if not made["dev"]:
         raise DataError(f"no {what} can be held out to measure on; add {what}, or give a dev file")
-    splits |= {name: [whole[row] for row in rows] for name, rows in made.items() if len(rows)}
+    splits |= {name: rows for name, rows in made.items() if rows}
     sizes = ", ".join(f"{name} {len(rows):,}" for name, rows in made.items())
     return f"split made from {len(whole):,} {what}, {how} together, seed {seed}: {sizes}"

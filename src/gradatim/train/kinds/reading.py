@@ -9,8 +9,7 @@ import numpy as np
 from torch import nn
 
 from gradatim.data.annotated import annotated_files
-from gradatim.data.divided import Form
-from gradatim.data.splits import split_rows
+from gradatim.data.divided import Form, apart
 from gradatim.errors import ConfigError, DataError
 from gradatim.models.session import TorchSession
 from gradatim.text.pieces import PieceEncoder
@@ -41,13 +40,11 @@ def annotated(materials: Materials, form: Form[T]) -> tuple[list[T], list[T], st
         paths, where = [path for files in sources for path in files.get("dev", [])], "the dev split"
     dev = [row for path in paths for row in form.read(path)]
     if not dev:
-        groups, how = form.together(train)
-        kept, apart = split_rows(groups, [""] * len(train), [data.dev_share], materials.recipe.seed)
-        if not len(apart):
+        (train, dev), how = apart(train, form, [data.dev_share], materials.recipe.seed)
+        if not dev:
             raise DataError(
                 f"[data] {len(train)} {form.what} are too few to hold out some, {how} together: add more, or give dev"
             )
-        train, dev = [train[i] for i in kept], [train[i] for i in apart]
         where = f"those held out, {how} together,"
     return train, dev, f"{len(train):,} {form.what} to train on, {len(dev):,} of {where} to evaluate on"
 
