@@ -10,6 +10,7 @@ import pytest
 
 from gradatim import pipeline
 from gradatim.data.asked import TableQuestion
+from gradatim.train.build import Materials
 from gradatim.train.job import run
 from gradatim.train.kinds.tables import target_of
 from gradatim.train.recipe_file import read_recipe
@@ -64,6 +65,28 @@ def test_what_an_answer_tells_of_cells(
 
 def test_an_answer_that_is_neither_cells_nor_a_number_teaches_nothing() -> None:
     assert target_of(TableQuestion("who?", GRID, ("Carl",))) is None
+
+
+def test_longer_tables_than_a_recipe_allows_are_not_learned_from(
+    tmp_path: Path, tokenizer_json: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = ["utterance\tcontext\ttargetValue"]
+    for number in range(12):
+        rows = 1 if number % 2 else 20
+        (tmp_path / f"{number}.csv").write_text("good,bad\n" + f"film,{number}\n" * rows)
+        lines.append(f"the film\t{number}.csv\tfilm")
+    (tmp_path / "asked.tsv").write_text("\n".join(lines) + "\n")
+    (tmp_path / "tokenizer.json").write_text(tokenizer_json)
+    (tmp_path / "recipe.toml").write_text(RECIPE)
+    monkeypatch.chdir(tmp_path)
+
+    def learned_from(windows: int) -> int:
+        found = read_recipe(tmp_path / "recipe.toml", [f"objective.max_windows={windows}"])
+        prepared = found.objective.prepare(Materials(found.model, found.data, found.train))
+        return len(prepared.objective.sizes)
+
+    assert learned_from(0) > learned_from(1) > 0
+    assert learned_from(0) == learned_from(100)
 
 
 def test_a_tiny_model_learns_by_its_name_which_column_to_read(

@@ -44,6 +44,7 @@ class TableSettings:
 
     temperature  logits of cells are divided by it
     preference, delta, cutoff, importance  of the loss, see `objectives.tables.Weak`
+    max_windows  tables that are read in more windows are not learned from (0: all are)
     test         whether to measure on the test split too, once, at the end
     """
 
@@ -52,6 +53,7 @@ class TableSettings:
     delta: float = PUBLISHED.delta
     cutoff: float = PUBLISHED.cutoff
     importance: float = PUBLISHED.importance
+    max_windows: int = 0
     test: bool = False
 
     def prepare(self, materials: Materials) -> Prepared:
@@ -64,7 +66,7 @@ class TableSettings:
         encoder = GridEncoder(pieces, SIZES, grid)
         found = [(question, target_of(question)) for question in train]
         known = [(question, target) for question, target in found if target is not None]
-        inputs, learned = _encoded(encoder, [question for question, _ in known])
+        inputs, learned = _encoded(encoder, [question for question, _ in known], self.max_windows)
         held, judged = _encoded(encoder, dev)
         model = self._model(materials, grid)
         targets = {id(question): target for question, target in known}
@@ -77,6 +79,10 @@ class TableSettings:
             note,
             f"{count(len(train) - len(known), 'question')} left out: answers neither in a column nor numbers",
         ]
+        if left := len(known) - len(learned):
+            notes.append(
+                f"{count(left, 'question')} left out: tables of more than {self.max_windows} windows"
+            )
         notes += (
             [f"{count(inputs.cut + held.cut, 'token')} of cells too long left out"]
             if inputs.cut + held.cut
@@ -156,22 +162,30 @@ def _held(
     return fit, cells
 
 
-def _encoded(encoder: GridEncoder, questions: Sequence[TableQuestion]) -> tuple[Encoded, list[TableQuestion]]:
+def _encoded(
+    encoder: GridEncoder, questions: Sequence[TableQuestion], most: int = 0
+) -> tuple[Encoded, list[TableQuestion]]:
     """Questions as rows, those about one table together, and the questions in that order.
 
-    A table with a row too long to be read is shortened, and the tokens that this costs are counted.
+    A table with a row too long to be read is shortened, and the tokens that this costs are counted; one that takes more
+    than `most` windows is left out, unless that is 0.
     """
     by_grid: dict[int, list[TableQuestion]] = {}
     for question in questions:
         by_grid.setdefault(id(question.grid), []).append(question)
-    parts = []
+    parts, read = [], []
     for some in by_grid.values():
         asked, grids = [one.question for one in some], [one.grid for one in some]
         try:
-            parts.append(encoder.encode(asked, grids))
+            part = encoder.encode(asked, grids)
         except DataError:
-            parts.append(encoder.encode(asked, grids, truncate=True))
-    return Encoded.together(parts), [one for some in by_grid.values() for one in some]
+            part = encoder.encode(asked, grids, truncate=True)
+        if not most or np.bincount(part.owners).max() <= most:
+            parts.append(part)
+            read += some
+    if not parts:
+        raise DataError("[data] no question is left: every answer or table says too little or is too long")
+    return Encoded.together(parts), read
 
 
 @cache
