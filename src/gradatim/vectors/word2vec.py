@@ -206,16 +206,18 @@ def _add(table: Floats32, rows: Ints, values: Floats32) -> None:
     """Add values to rows, of which some come more than once; no row goes further than `FAR`."""
     rows, step = summed_by_row(rows, values)
     length = np.sqrt(np.einsum("ij,ij->i", step, step))
-    step *= (FAR / np.maximum(length, FAR))[:, None]
+    far = np.flatnonzero(length > FAR)
+    step[far] *= (FAR / length[far])[:, None]
     table[rows] += step
 
 
 def _sigmoid(x: Array) -> Array:
-    """1 / (1 + exp(-x)), in the place of x."""
-    np.clip(x, -30, 30, out=x)
-    np.exp(np.negative(x, out=x), out=x)
+    """1 / (1 + exp(-x)) = (1 + tanh(x / 2)) / 2, in the place of x."""
+    x *= np.float32(0.5)
+    np.tanh(x, out=x)
     x += 1
-    return np.reciprocal(x, out=x)
+    x *= np.float32(0.5)
+    return x
 
 
 def _padded(array: Ints, fill: int, window: int) -> Ints:

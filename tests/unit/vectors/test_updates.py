@@ -20,3 +20,10 @@ def test_every_row_gets_the_sum_of_its_values(drawn: list[int]) -> None:
     np.add.at(expected, rows, values)
     np.testing.assert_array_equal(summed, expected[found])
     np.testing.assert_array_equal(values, before)
+
+
+def test_rows_that_fill_their_numbers_are_told_apart() -> None:
+    rows = np.array([2**31 - 1, 2**31 - 2, 2**31 - 1, 3], dtype=np.int32)
+    found, summed = summed_by_row(rows, np.ones((4, 1), dtype=np.float32))
+    assert found.tolist() == [3, 2**31 - 2, 2**31 - 1]
+    assert summed[:, 0].tolist() == [1, 1, 2]
