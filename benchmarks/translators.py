@@ -169,7 +169,7 @@ def _sources(out: Path, *, trained: bool) -> tuple[list[list[int]], list[str] | 
 def _gradatim_files(out: Path, sources: list[list[int]]) -> None:
     from gradatim.checkpoint.folder import read_model
     from gradatim.engine.artifact import write_artifact
-    from gradatim.export.text_to_text import KIND, decoder_graph, encoder_graph, in_int8
+    from gradatim.export.text_to_text import KIND, decoder_graph, encoder_graph, in_int8, members
     from gradatim.text.tokenizer import build_tokenizer, preset
     from gradatim.types import Task
 
@@ -195,10 +195,9 @@ def _gradatim_files(out: Path, sources: list[list[int]]) -> None:
         "prefix": "",
     }
     for name, graphs in (("fp32", exact), ("int8", in_int8(*exact, arrays, start=PAD, end=END))):
-        members = {f"{part}.onnx": graph for part, graph in zip(("encoder", "decoder"), graphs, strict=True)}
         write_artifact(
             out / f"gradatim-{name}.gradatim", kind=KIND, task=Task((), kind="seq2seq"), encoder=settings,
-            members={**members, "tokenizer.json": file.read_bytes()}, provenance={},
+            members={**members(*graphs), "tokenizer.json": file.read_bytes()}, provenance={},
         )  # fmt: skip
 
 

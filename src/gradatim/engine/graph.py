@@ -78,8 +78,10 @@ class OnnxGraph:
         return values
 
 
-def load_session(model: bytes, threads: int, precision: Precision = "int8") -> Any:
-    """ONNX Runtime's session of a graph."""
+def load_session(
+    model: bytes, threads: int, precision: Precision = "int8", shared: Mapping[str, bytes] | None = None
+) -> Any:
+    """ONNX Runtime's session of a graph; `shared` are the weights that it names and does not hold."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -88,6 +90,9 @@ def load_session(model: bytes, threads: int, precision: Precision = "int8") -> A
     options.log_severity_level = 3  # errors only
     # A memory pattern is kept for every shape seen: with free lengths that is memory without speed.
     options.enable_mem_pattern = False
+    if shared:
+        sizes = [len(weights) for weights in shared.values()]
+        options.add_external_initializers_from_files_in_memory(list(shared), list(shared.values()), sizes)
     if precision == "fp32":
         model += _IN_FP32
         # Weights are made float32 while loading, not in every call.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,19 +16,29 @@ from gradatim.types import Array
 
 CALL_TOKENS = 1024  # most padded tokens of a call of the encoder,
 START_TOKENS = 20  # and what a call costs by itself
+SHARED = ".weights"  # ends the names of members that hold a tensor of both graphs
 
 
 class GraphPair:
     """One graph that reads sources, and one that writes a token more for every row.
 
     What the encoder makes is handed to the decoder. Inputs of the decoder that come out of it again, renewed and with
-    `AFTER` behind their name, are `carried` from token to token. Raises `ArtifactError` if there are no such graphs.
+    `AFTER` behind their name, are `carried` from token to token. `shared` are weights that both name and do not hold.
+    Raises `ArtifactError` if there are no such graphs.
     """
 
-    def __init__(self, encoder: bytes, decoder: bytes, *, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        encoder: bytes,
+        decoder: bytes,
+        *,
+        threads: int | None = None,
+        shared: Mapping[str, bytes] | None = None,
+    ) -> None:
         try:
             self._encoder, self.decoder = (
-                load_session(model, threads or available_cores()) for model in (encoder, decoder)
+                load_session(model, threads or available_cores(), shared=shared)
+                for model in (encoder, decoder)
             )
             self.inputs = {node.name: node.shape for node in self.decoder.get_inputs()}
             self.outputs = [node.name for node in self.decoder.get_outputs()]

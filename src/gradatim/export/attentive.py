@@ -9,8 +9,9 @@ from gradatim.engine.names import AFTER, COUNT, READ, STATE, VOCABULARY
 from gradatim.engine.pair import GraphPair
 from gradatim.engine.recurrent_stepper import ATTENTION, RecurrentStepper
 from gradatim.export.graph import TOKENS, Axes, Graph
-from gradatim.export.head import candidates
-from gradatim.export.recurrent import parts, recurrent, step, words
+from gradatim.export.head import best, logits
+from gradatim.export.recurrent import parts, recurrent, step
+from gradatim.export.vocabulary import word_vectors
 from gradatim.models.attentive import RecurrentSeq2Seq
 from gradatim.nn.scorer import Scorer
 from gradatim.types import Array, Arrays
@@ -54,7 +55,7 @@ def decoder_graph(model: RecurrentSeq2Seq) -> bytes:
     graph, scorer, place = Graph(), model.scorer, model.config.place
     inputs: dict[str, Axes] = {"ids": ("rows",), COUNT: (1,)}
     carried = {f"{STATE}{i}": ("rows", size) for i, size in enumerate(model.sizes)}
-    x, context, weights = words(graph, model.words, model.scale), "", ""
+    x, context, weights = word_vectors(graph, model.words, model.scale), "", ""
     if scorer is not None and place == "before":
         above = len(model.sizes) - parts(model.config.cell)
         context, weights = _look(graph, scorer, f"{STATE}{above}")
@@ -75,7 +76,7 @@ def decoder_graph(model: RecurrentSeq2Seq) -> bytes:
     joined = graph.add("Tanh", graph.linear("join", x, model.join))
     return graph.build(
         {**inputs, **carried},
-        candidates(graph, model.head, joined) | outputs,
+        best(graph, logits(graph, model.head, joined, model.words)) | outputs,
         long=(COUNT, "best"),
         facts={VOCABULARY: str(model.head.linear.out_features)},
     )

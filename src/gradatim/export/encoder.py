@@ -17,6 +17,7 @@ from torch import nn
 
 from gradatim.errors import ConfigError
 from gradatim.export.graph import Graph, array
+from gradatim.export.vocabulary import word_vectors
 from gradatim.models.backbone import Backbone, BackboneConfig
 from gradatim.nn.axes import BlockConfig
 from gradatim.nn.block import Block, FeedForward
@@ -99,8 +100,7 @@ def _tables(embedding: Embedding) -> dict[str, Array]:
 def lookup(graph: Graph, embedding: Embedding, places: Callable[[], str], told: Collection[str] = ()) -> str:
     """The vectors of `ids`, with those of the places at which they stand, and of 0 for what is not told."""
     config = embedding.config
-    words = array(embedding.words.weight) * (np.float32(config.width**0.5) if config.scaled else 1)
-    x = graph.add("Gather", graph.weight("words", words), "ids", name="lookup")
+    x = word_vectors(graph, embedding.words, config.width**0.5 if config.scaled else 1.0)
     positions = np.zeros((config.max_length, config.width), np.float32)
     if config.positions == "learned":
         positions = positions + array(embedding.positions.weight)[config.first_position :]

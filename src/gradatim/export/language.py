@@ -12,8 +12,8 @@ from gradatim.engine.manifest import JSON
 from gradatim.engine.names import AFTER, ASKED, COUNT, STATE, VOCABULARY
 from gradatim.errors import ConfigError
 from gradatim.export.causal import causal, past_of
-from gradatim.export.graph import TOKENS, Axes, Graph, array
-from gradatim.export.head import best
+from gradatim.export.graph import TOKENS, Axes, Graph
+from gradatim.export.head import best, logits
 from gradatim.export.recurrent import recurrent, window
 from gradatim.models.backbone import Backbone
 from gradatim.models.heads import LanguageHead
@@ -59,8 +59,9 @@ def to_onnx(model: LanguageModel) -> bytes:
     else:
         x, after = window(graph, body, *states)
     flat = graph.add("Reshape", x, graph.constant("flat_states", [-1, body.config.output_width]))
-    logits = _head(graph, body, head, graph.add("Gather", flat, ASKED))
-    log_probs = graph.add("LogSoftmax", logits, axis=-1)
+    words = None if isinstance(body, WindowBackbone) else body.embedding.words
+    found = logits(graph, head, graph.add("Gather", flat, ASKED), words)
+    log_probs = graph.add("LogSoftmax", found, axis=-1)
     column = graph.add("Reshape", TARGETS, graph.constant("column", [-1, 1]))
     right = graph.add(
         "Squeeze", graph.add("GatherElements", log_probs, column, axis=1), graph.constant("last", [1])
@@ -69,7 +70,7 @@ def to_onnx(model: LanguageModel) -> bytes:
     outputs |= {f"{name}{AFTER}": (end, states[name]) for name, end in zip(states, after, strict=True)}
     return graph.build(
         {"ids": TOKENS, "lengths": (ROWS,), ASKED: (ASKED,), TARGETS: (ASKED,), COUNT: (1,), **states},
-        best(graph, logits, log_probs, ASKED) | outputs,
+        best(graph, found, log_probs, ASKED) | outputs,
         long=(ASKED, TARGETS, COUNT, "best"),
         facts={VOCABULARY: str(head.linear.out_features)},
     )
@@ -81,18 +82,3 @@ def _states(body: Any) -> list[Axes]:
         return past_of(body)
     parts = body.begin(1).tensors  # (directions, rows, width), or (rows, words)
     return [(len(part), ROWS, part.shape[-1]) for part in parts]
-
-
-def _head(graph: Graph, body: Any, head: LanguageHead, states: str) -> str:
-    """Scores of every word, by the table of word vectors itself where the graph has it as it is."""
-    if head.scale != 1.0:
-        states = graph.add("Mul", states, graph.number("head_scale", head.scale))
-    changed = (
-        isinstance(body, WindowBackbone)
-        or (isinstance(body, RecurrentBackbone) and body.config.scaled)
-        or (isinstance(body, Backbone) and body.config.embedding.scaled)
-    )
-    tied = head.linear.weight is body.embedding.words.weight and not changed
-    table = "words" if tied else graph.weight("head_w", array(head.linear.weight))
-    bias = () if head.linear.bias is None else (graph.weight("head_b", array(head.linear.bias)),)
-    return graph.add("Gemm", states, table, *bias, name="head", transB=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -95,6 +96,9 @@ class _Rounding:
         self.model, self.seen, self.rounded, self.unscaled = model, found, rounded, plain
         self.stored = stored
         self.weights = {weight.name: weight for weight in model.graph.initializer}
+        self.tied = {
+            node.input[1] for node in model.graph.node if _turned(node)
+        }  # tables of words that scores read
         self.eight: list[NodeProto] = []  # the nodes with products in int8
         self.plain: list[NodeProto] = []  # and those with the same weights in fp32
         self.levels: dict[str, tuple[float, int]] = {}
@@ -135,11 +139,16 @@ class _Rounding:
         graph.initializer.extend(weight for name, weight in self.weights.items() if name in used)
 
     def _product(self, node: NodeProto) -> None:
-        """x W + b = (step round(x / (c step))) (steps round(c W / steps)) + b, with the channels' divisors c."""
+        """x W + b = (step round(x / (c step))) (steps round(c W / steps)) + b, with the channels' divisors c.
+
+        A W that is a table of words, turned, stays as it is, so that words are looked up in the same one.
+        """
         x, weight, *bias = node.input
+        tied = weight in self.tied
         if node.name not in self.rounded:
+            w = numpy_helper.to_array(self.weights[weight])
             self.rounded[node.name] = best(
-                self.seen[x], numpy_helper.to_array(self.weights[weight]), self.unscaled
+                self.seen[x], w.T if tied else w, math.inf if tied else self.unscaled
             )
         found, name = self.rounded[node.name], node.name
         exact = numpy_helper.to_array(self.weights[bias[0]]) if bias else 0
@@ -150,7 +159,12 @@ class _Rounding:
             self._both(_node("Mul", [x, self._weight(f"{name}_channels", 1 / found.channels)], scaled))
         unit = self._weight(f"{name}_step", np.array(found.step, np.float32))
         origin = self._weight(f"{name}_zero", np.array(found.zero, np.uint8))
-        whole, steps = self._weight(f"{name}_int8", found.whole), self._weight(f"{name}_steps", found.steps)
+        whole, steps = f"{name}_int8", self._weight(f"{name}_steps", found.steps)
+        if tied:
+            table = self._weight(f"{weight}_int8", np.ascontiguousarray(found.whole.T))
+            self._both(helper.make_node("Transpose", [table], [whole], name=whole, perm=[1, 0]))
+        else:
+            self._weight(whole, found.whole)
         shifted = self._weight(f"{name}_bias", exact - found.shift)
         rounded = [f"{name}_levels", whole, unit, steps, origin, "", shifted]
         self.eight += [
@@ -165,7 +179,8 @@ class _Rounding:
     def _lookup(self, node: NodeProto, levels: int) -> None:
         """Word vectors with one step per word: most of the file and least of the error, so their steps are coarse."""
         table, ids = node.input
-        whole, steps = round_to_int8(numpy_helper.to_array(self.weights[table]), axis=1, most=levels)
+        most = 127 if table in self.tied else levels
+        whole, steps = round_to_int8(numpy_helper.to_array(self.weights[table]), axis=1, most=most)
         found, size, number = (f"{table}_{part}" for part in ("levels", "sizes", "numbers"))
         self._both(
             _node("Gather", [self._weight(f"{table}_int8", whole), ids], found),
@@ -199,6 +214,11 @@ class _Rounding:
         self.plain += nodes
 
 
+def _turned(node: NodeProto) -> bool:
+    """Whether a product reads its matrix (outputs, width)."""
+    return any(attribute.name == "transB" and attribute.i for attribute in node.attribute)
+
+
 def _node(op: str, inputs: list[str], output: str, *, domain: str = "", **attributes: int) -> NodeProto:
     return helper.make_node(op, inputs, [output], name=output, domain=domain, **attributes)
 
@@ -217,12 +237,13 @@ class Rounded(NamedTuple):
 def best(found: Seen, weight: Array, plain: float = 0.0) -> Rounded:
     """The rounding of a product whose result varies least from the exact one, over the samples.
 
-    One that leaves the channels as they are may vary `plain` times as much.
+    One that leaves the channels as they are may vary `plain` times as much; if that is infinite no other is tried.
     """
     exact = found.samples @ weight
     tried = []
     ones = np.ones(len(weight), dtype=np.float32)
-    for channels in [ones] * (plain > 0) + [_channels(found, weight, share) for share in SHARES]:
+    shares = SHARES if math.isfinite(plain) else ()
+    for channels in [ones] * (plain > 0) + [_channels(found, weight, share) for share in shares]:
         whole, steps = round_to_int8(weight * channels[:, None], axis=0)
         low = ROOM * min(0.0, float((found.low / channels).min()))
         high = ROOM * max(0.0, float((found.high / channels).max()))

@@ -22,7 +22,8 @@ from gradatim.export.elmo import elmo
 from gradatim.export.encoder import activated, encoder, norm
 from gradatim.export.graph import TOKENS, Axes, Graph
 from gradatim.export.quantise import Quantiser
-from gradatim.export.recurrent import layers, recurrent, words
+from gradatim.export.recurrent import layers, recurrent
+from gradatim.export.vocabulary import word_scores, word_vectors
 from gradatim.models.backbone import Backbone
 from gradatim.models.classifier import Classifier, GridReader, Tagger, WordVectors
 from gradatim.models.elmo import ElmoBackbone
@@ -110,7 +111,7 @@ def _body(graph: Graph, body: nn.Module, told: Collection[str]) -> str:
 
 
 def _vectors(graph: Graph, body: WordVectors, told: Collection[str]) -> str:
-    return words(graph, body.words)
+    return word_vectors(graph, body.words)
 
 
 def _recurrent(graph: Graph, body: RecurrentBackbone, told: Collection[str]) -> str:
@@ -186,7 +187,8 @@ def _words(graph: Graph, states: str, model: LanguageModel) -> tuple[str, Axes]:
     flat = graph.add("Reshape", states, graph.constant("flat_states", [-1, head.linear.in_features]))
     x = graph.linear("masked", graph.add("Gather", flat, ASKED), head.linear)
     x = norm(graph, "masked_norm", activated(graph, x, head.activation), head.norm)
-    return graph.linear("head", x, head.output), (ASKED, head.output.out_features)
+    body: Any = model.body
+    return word_scores(graph, x, head.output, body.embedding.words), (ASKED, head.output.out_features)
 
 
 def _pool(graph: Graph, states: str, how: Pooling) -> str:

@@ -1,4 +1,4 @@
-"""Word vectors, recurrent layers and windows of words as nodes of an ONNX graph."""
+"""Recurrent layers and windows of words as nodes of an ONNX graph."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from gradatim.export.graph import Graph, array
+from gradatim.export.vocabulary import word_vectors
 from gradatim.models.recurrent import RecurrentBackbone, WindowBackbone
 from gradatim.nn.recurrent import Cell, Recurrent
 from gradatim.types import Array
@@ -22,11 +23,6 @@ CELLS: dict[Cell, tuple[str, list[int], dict[str, Any]]] = {
 }
 
 
-def words(graph: Graph, table: nn.Embedding, scale: float = 1.0) -> str:
-    """Static vectors, (rows, tokens, width) or, of one token a row, (rows, width)."""
-    return graph.add("Gather", graph.weight("words", scale * array(table.weight)), "ids", name="lookup")
-
-
 def parts(cell: Cell) -> int:
     """How many tensors a layer is carried on by: h, and c of an LSTM."""
     return 2 if cell == "lstm" else 1
@@ -37,7 +33,7 @@ def recurrent(graph: Graph, body: RecurrentBackbone, states: Sequence[str] = ())
 
     `states` are the values that layers begin from, in the order of `RecurrentState.tensors`; zeros without them.
     """
-    return layers(graph, body.recurrent, words(graph, body.embedding.words, body.config.scale), states)
+    return layers(graph, body.recurrent, word_vectors(graph, body.embedding.words, body.config.scale), states)
 
 
 def layers(

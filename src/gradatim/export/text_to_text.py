@@ -27,8 +27,9 @@ from gradatim.export.encoder import (
     scale,
 )
 from gradatim.export.graph import TOKENS, Axes, Graph, array
-from gradatim.export.head import candidates
+from gradatim.export.head import best, logits
 from gradatim.export.quantise import LOOKUP, Quantiser
+from gradatim.export.shared import set_apart
 from gradatim.models.attentive import RecurrentSeq2Seq
 from gradatim.models.backbone import Backbone
 from gradatim.models.language import EncoderDecoder, Seq2Seq
@@ -68,14 +69,16 @@ def write_text_to_text(
         kind=KIND,
         task=Task((), kind="seq2seq"),
         encoder={"kind": "text2text", **settings},
-        members={
-            "encoder.onnx": encoder,
-            "decoder.onnx": decoder,
-            "tokenizer.json": tokenizer.encode(),
-        },
+        members={**members(encoder, decoder), "tokenizer.json": tokenizer.encode()},
         decision={"beams": beams},
         provenance=provenance,
     )
+
+
+def members(encoder: bytes, decoder: bytes) -> dict[str, bytes]:
+    """Both graphs as members of a file, with the weights that they share beside them."""
+    (encoder, decoder), apart = set_apart((encoder, decoder))
+    return {"encoder.onnx": encoder, "decoder.onnx": decoder, **apart}
 
 
 def graphs(model: EncoderDecoder) -> tuple[bytes, bytes]:
@@ -185,7 +188,7 @@ def decoder_graph(model: Seq2Seq) -> bytes:
         x = norm(graph, "final_norm", x, body.stack.norm)
     return graph.build(
         inputs,
-        candidates(graph, head, x) | outputs,
+        best(graph, logits(graph, head, x, body.embedding.words)) | outputs,
         long=(COUNT, "best"),
         facts={VOCABULARY: str(head.linear.out_features)},
     )

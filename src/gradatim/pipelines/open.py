@@ -184,11 +184,13 @@ def _stepper(artifact: Artifact, vocab_size: int, threads: int | None) -> Steppe
         from gradatim.engine.lead import LeadStepper
 
         return LeadStepper(vocab_size, end=settings["end"], count=settings["count"])
-    from gradatim.engine.pair import GraphPair
+    from gradatim.engine.pair import SHARED, GraphPair
     from gradatim.engine.recurrent_stepper import RecurrentStepper
     from gradatim.engine.stepper import OnnxStepper
 
-    pair = GraphPair(artifact.member("encoder.onnx"), artifact.member("decoder.onnx"), threads=threads)
+    shared = {name: artifact.member(name) for name in artifact.members if name.endswith(SHARED)}
+    graphs = artifact.member("encoder.onnx"), artifact.member("decoder.onnx")
+    pair = GraphPair(*graphs, threads=threads, shared=shared)
     return (RecurrentStepper if pair.carried else OnnxStepper)(pair, start=int(settings["start"]))
 
 
