@@ -45,9 +45,13 @@ def plain_texts(source: str, columns: Sequence[str] = ()) -> Iterator[tuple[str,
 def line_blocks(
     sources: Sequence[str], columns: Sequence[str] = (), size: int = 1 << 24
 ) -> Iterator[tuple[str, bytes]]:
-    """Where it stands, and whole lines of UTF-8, about `size` bytes at a time; a table's cell is a line or several."""
+    """Where it stands, and whole lines of UTF-8, about `size` bytes at a time; a table's cell is a line or several.
+
+    Raises DataError if no source holds any.
+    """
+    where = ""
     for source in sources:
-        where, lines, length = "", list[str](), 0
+        lines, length = list[str](), 0
         for origin, text in plain_texts(source, columns):
             if lines and (origin != where or length >= size):
                 yield where, "".join(lines).encode()
@@ -57,3 +61,5 @@ def line_blocks(
             length += len(text)
         if lines:
             yield where, "".join(lines).encode()
+    if not where:
+        raise DataError(f"{', '.join(sources)} holds no text")

@@ -1,0 +1,34 @@
+"""Plain text of files, tables and folders, as lines and as blocks of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gradatim.data.plain import line_blocks
+from gradatim.errors import DataError
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "a.txt").write_text("one\ntwo\n")
+    (tmp_path / "b.csv").write_text("text,label\nthree three three,1\nfour four four,0\n")
+    (tmp_path / "empty.txt").write_text("")
+    return tmp_path
+
+
+def test_blocks_are_whole_lines_with_the_file_that_they_are_from(folder: Path) -> None:
+    found = list(line_blocks([str(folder)]))
+    assert [(Path(where.split(",")[0]).name, data.decode()) for where, data in found] == [
+        ("a.txt", "one\ntwo\n"),
+        ("b.csv", "three three three\nfour four four\n"),
+    ]
+    assert [data for _, data in line_blocks([str(folder / "a.txt")], size=1)] == [b"one\n", b"two\n"]
+
+
+def test_an_empty_file_is_passed_over_beside_others_and_refused_by_its_name_alone(folder: Path) -> None:
+    empty = str(folder / "empty.txt")
+    assert [data for _, data in line_blocks([empty, str(folder / "a.txt")])] == [b"one\ntwo\n"]
+    with pytest.raises(DataError, match=r"empty\.txt holds no text"):
+        list(line_blocks([empty]))
