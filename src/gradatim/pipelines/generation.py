@@ -11,7 +11,7 @@ from gradatim.errors import DataError
 from gradatim.pipelines.calls import Pipeline, all_read, text_of, told
 from gradatim.pipelines.language import LanguagePipeline
 from gradatim.pipelines.reader import clean, truncates
-from gradatim.pipelines.searches import OPTIONS, merged, to_search
+from gradatim.pipelines.searches import OPTIONS, folder_settings, merged, to_search
 
 NEW_TOKENS = 50
 DRAWN_AT = 0.7  # the temperature of draws that were not asked for by name
@@ -33,8 +33,8 @@ class TextGeneration(Pipeline):
         self, model: LanguagePipeline, defaults: Mapping[str, Any] | None = None, **options: Any
     ) -> None:
         self.model = model
-        own = {name: value for name, value in (defaults or {}).items() if name in OPTIONS}
-        self.defaults = merged({"max_new_tokens": NEW_TOKENS}, {**own, "do_sample": None})
+        own = {**folder_settings(defaults or {}), "do_sample": None}
+        self.defaults = merged({"max_new_tokens": NEW_TOKENS}, own)
         super().__init__(**options)
 
     def __call__(self, inputs: Any = None, *, text_inputs: Any = None, **options: Any) -> Any:

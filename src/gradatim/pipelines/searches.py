@@ -24,7 +24,27 @@ WHOLE = {  # settings that are whole numbers, and the least of each
 REAL = ("temperature", "top_p", "repetition_penalty", "length_penalty")
 LENGTHS = ("max_length", "max_new_tokens", "min_new_tokens")
 OPTIONS = (*NAMES, *LENGTHS, "early_stopping", "bad_words_ids", "eos_token_id")
+NEUTRAL = (None, False, 0, 1, "", [], {})  # settings that say: as it would be without
+SILENT = (  # others that change no text
+    "transformers_version", "_from_model_config", "use_cache", "return_dict_in_generate", "prefix", "output_scores",
+    "output_attentions", "output_hidden_states", "bos_token_id", "pad_token_id", "decoder_start_token_id",
+    "forced_eos_token_id", "renormalize_logits",
+)  # fmt: skip
 STOPS = {True: "first", False: "likely", None: "likely", "never": "sure"}
+
+
+def folder_settings(said: Mapping[str, Any]) -> dict[str, Any]:
+    """What a model's folder says of a search, as far as it is known here; a warning names what is not."""
+    lost = [
+        f"{name} {value!r:.40}"
+        for name, value in said.items()
+        if name not in (*OPTIONS, *SILENT) and (value is True or value not in NEUTRAL)
+    ]
+    if lost:
+        logging.getLogger("gradatim").warning(
+            "the model's generation_config.json asks for what is not done here: %s", ", ".join(lost)
+        )
+    return {name: value for name, value in said.items() if name in OPTIONS}
 
 
 def merged(defaults: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:

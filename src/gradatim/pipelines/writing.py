@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from gradatim.pipelines.calls import Pipeline, all_read, text_of, told
 from gradatim.pipelines.reader import clean, truncates
-from gradatim.pipelines.searches import OPTIONS, merged, to_search
+from gradatim.pipelines.searches import OPTIONS, folder_settings, merged, to_search
 from gradatim.pipelines.text_to_text import TextToText
 
 NEW_TOKENS = 256  # written at most, unless something else is said
@@ -29,7 +29,7 @@ class Text2TextGeneration(Pipeline):
         self.model = model
         own = defaults or {}
         begun = {"num_beams": model.beams, "max_new_tokens": NEW_TOKENS}
-        self.defaults = merged(begun, {name: own[name] for name in OPTIONS if name in own})
+        self.defaults = merged(begun, folder_settings(own))
         model.prefix = own.get("prefix") or model.prefix
         super().__init__(**options)
 

@@ -97,6 +97,14 @@ def test_more_text_than_there_may_be_is_said(caplog: pytest.LogCaptureFixture) -
         Summarization(copies())("a cat", do_sample="no")
 
 
+def test_what_a_folder_asks_for_and_is_not_done_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    plain = {"pad_token_id": 3, "renormalize_logits": True, "diversity_penalty": 0.0, "min_length": 1}
+    assert Summarization(copies(), plain).defaults["min_length"] == 1
+    assert caplog.text == ""
+    Summarization(copies(), {**plain, "forced_bos_token_id": 7, "remove_invalid_values": True})
+    assert "forced_bos_token_id 7, remove_invalid_values True" in caplog.text
+
+
 class Echo(LeadStepper):
     """A language model of so many tokens that goes on with what it read."""
 
