@@ -24,7 +24,7 @@ WHOLE = {  # settings that are whole numbers, and the least of each
 REAL = ("temperature", "top_p", "repetition_penalty", "length_penalty")
 LENGTHS = ("max_length", "max_new_tokens", "min_new_tokens")
 OPTIONS = (*NAMES, *LENGTHS, "early_stopping", "bad_words_ids", "eos_token_id")
-NEUTRAL = (None, False, 0, 1, "", [], {})  # settings that say: as it would be without
+NEUTRAL: tuple[Any, ...] = (None, False, 0, 1, "", [], {})  # settings that say: as it would be without
 SILENT = (  # others that change no text
     "transformers_version", "_from_model_config", "use_cache", "return_dict_in_generate", "prefix", "output_scores",
     "output_attentions", "output_hidden_states", "bos_token_id", "pad_token_id", "decoder_start_token_id",
