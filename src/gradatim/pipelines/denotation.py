@@ -7,9 +7,12 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
 
 from gradatim.text.quantities import parse_date, parse_number, quantities
-from gradatim.types import Grid
+from gradatim.types import Array, Grid
 
 NONE, SUM, AVERAGE, COUNT = "NONE", "SUM", "AVERAGE", "COUNT"
 AGGREGATIONS = (NONE, SUM, AVERAGE, COUNT)
@@ -101,6 +104,13 @@ def denoted(grid: Grid, cells: Sequence[tuple[int, int]], aggregation: str) -> l
         return texts
     total = math.fsum(numbers)
     return [f"{total if aggregation == SUM else total / len(numbers):.10g}"]
+
+
+@cache
+def numbers(grid: Grid) -> Array:
+    """The first number in each cell (rows, columns), NaN where there is none."""
+    found = [[first_number(cell) for cell in row] for row in grid.rows]
+    return np.array([[np.nan if one is None else one for one in row] for row in found], dtype=np.float64)
 
 
 def first_number(text: str) -> float | None:

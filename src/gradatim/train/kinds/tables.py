@@ -21,18 +21,20 @@ from gradatim.objectives.tables import PUBLISHED, Target, Weak, WeakTables
 from gradatim.pipelines.cells import choose_cells
 from gradatim.pipelines.denotation import (
     AGGREGATIONS,
+    NONE,
     Value,
     denoted,
-    first_number,
     is_denoted,
+    numbers,
     said_value,
     wanted_value,
 )
 from gradatim.text.grids import CELL, SIZES, GridConfig, GridEncoder
 from gradatim.text.pieces import PieceEncoder
 from gradatim.train.build import Materials, Prepared
+from gradatim.train.kinds.posed import Posed, posed
 from gradatim.train.kinds.reading import annotated, split
-from gradatim.types import Array, Encoded, Grid
+from gradatim.types import Encoded, Grid
 from gradatim.wording import count
 
 _WORD = re.compile(r"\w+")
@@ -44,6 +46,9 @@ class TableSettings:
 
     temperature  logits of cells are divided by it
     preference, delta, cutoff, importance  of the loss, see `objectives.tables.Weak`
+    restart      whether a model that has read no tables before counts places anew in every cell, as TAPAS does; else a
+                 table is to it a text that goes on
+    posed        questions made up about the tables, to be learned beside the annotated ones, see `posed`
     max_windows  tables that are read in more windows are not learned from (0: all are)
     test         whether to measure on the test split too, once, at the end
     """
@@ -53,6 +58,8 @@ class TableSettings:
     delta: float = PUBLISHED.delta
     cutoff: float = PUBLISHED.cutoff
     importance: float = PUBLISHED.importance
+    restart: bool = True
+    posed: int = 0
     max_windows: int = 0
     test: bool = False
 
@@ -63,13 +70,20 @@ class TableSettings:
             raise ConfigError("[objective] test: the data has no test split")
         grid = GridConfig(temperature=self.temperature, plain=0)
         pieces = PieceEncoder(materials.tokenizer_json, max_length=materials.data.max_length)
-        encoder = GridEncoder(pieces, SIZES, grid)
+        encoder = GridEncoder(pieces, materials.transformer.embedding.marks or SIZES, grid)
         found = [(question, target_of(question)) for question in train]
         known = [(question, target) for question, target in found if target is not None]
         inputs, learned = _encoded(encoder, [question for question, _ in known], self.max_windows)
+        targets = {id(question): target for question, target in known}
+        made_up = posed(
+            list({id(one.grid): one.grid for one in learned}.values()), self.posed, materials.recipe.seed
+        )
+        if made_up:
+            targets |= {id(one.question): _target(one) for one in made_up}
+            more, also = _encoded(encoder, [one.question for one in made_up])
+            inputs, learned = Encoded.together([inputs, more]), [*learned, *also]
         held, judged = _encoded(encoder, dev)
         model = self._model(materials, grid)
-        targets = {id(question): target for question, target in known}
         objective = WeakTables(
             PackedTexts(inputs),
             [targets[id(question)] for question in learned],
@@ -79,7 +93,7 @@ class TableSettings:
             note,
             f"{count(len(train) - len(known), 'question')} left out: answers neither in a column nor numbers",
         ]
-        if left := len(known) - len(learned):
+        if left := len(known) + len(made_up) - len(learned):
             notes.append(
                 f"{count(left, 'question')} left out: tables of more than {self.max_windows} windows"
             )
@@ -100,11 +114,13 @@ class TableSettings:
 
     def _model(self, materials: Materials, grid: GridConfig) -> GridReader:
         """The body with marks; those that it did not have begin at zero, as the logits of cells do."""
-        body = materials.transformer
-        marked = replace(body, embedding=replace(body.embedding, marks=SIZES, restart=CELL))
-        config = ModelConfig(kind="table", body=marked, num_outputs=len(AGGREGATIONS), grid=grid)
+        body, fresh = materials.transformer, list[str]()
+        if not body.embedding.marks:
+            restart = CELL if self.restart else 0
+            body = replace(body, embedding=replace(body.embedding, marks=SIZES, restart=restart))
+            fresh = [f"body.embedding.marks.{name}.weight" for name in SIZES]
+        config = ModelConfig(kind="table", body=body, num_outputs=len(AGGREGATIONS), grid=grid)
         model = cast(GridReader, materials.build(config))
-        fresh = [] if body.embedding.marks else [f"body.embedding.marks.{name}.weight" for name in SIZES]
         for name in (*fresh, "head.linear.weight", "head.linear.bias"):
             nn.init.zeros_(model.get_parameter(name))
         return model
@@ -141,7 +157,16 @@ def target_of(question: TableQuestion) -> Target | None:
         cells[row, column] = True
     if not best[1] and number is None:
         return None
-    return Target(cells, _numbers(grid), np.nan if number is None else number)
+    return Target(cells, numbers(grid), np.nan if number is None else number)
+
+
+def _target(posed: Posed) -> Target:
+    """What is known of the answer to a question that was made up: its cells, or the number that they come to."""
+    grid, (answer, *_) = posed.question.grid, posed.question.answers
+    cells, plain = np.zeros((len(grid.rows), len(grid.columns)), dtype=bool), posed.aggregation == NONE
+    if plain:
+        cells[tuple(zip(*posed.cells, strict=True))] = True
+    return Target(cells, numbers(grid), np.nan if plain else float(answer))
 
 
 def _held(
@@ -191,12 +216,6 @@ def _encoded(
 @cache
 def _values(grid: Grid) -> list[list[Value]]:
     return [[said_value(cell) for cell in row] for row in grid.rows]
-
-
-@cache
-def _numbers(grid: Grid) -> Array:
-    found = [[first_number(cell) for cell in row] for row in grid.rows]
-    return np.array([[np.nan if one is None else one for one in row] for row in found], dtype=np.float64)
 
 
 @cache
