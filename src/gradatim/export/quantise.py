@@ -96,9 +96,8 @@ class _Rounding:
         self.model, self.seen, self.rounded, self.unscaled = model, found, rounded, plain
         self.stored = stored
         self.weights = {weight.name: weight for weight in model.graph.initializer}
-        self.tied = {
-            node.input[1] for node in model.graph.node if _turned(node)
-        }  # tables of words that scores read
+        # Tables of words by which they are scored too.
+        self.tied = {node.input[1] for node in model.graph.node if _turned(node)}
         self.eight: list[NodeProto] = []  # the nodes with products in int8
         self.plain: list[NodeProto] = []  # and those with the same weights in fp32
         self.levels: dict[str, tuple[float, int]] = {}

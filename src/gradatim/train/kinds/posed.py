@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from gradatim.data.asked import TableQuestion
 from gradatim.pipelines.denotation import AVERAGE, COUNT, NONE, SUM, denoted, numbers
 from gradatim.types import Grid
 
-LONGEST = 60  # letters of a value that a question names
+LONGEST = 240  # letters of a question
 MOST = (("highest", "most", "largest", "greatest"), ("lowest", "least", "smallest", "fewest"))
 MORE = (("more", "a higher", "a greater"), ("less", "a lower", "a smaller"))
 LOOKED_UP = (
@@ -75,13 +76,11 @@ class _Asker:
 
     def ask(self) -> Found | None:
         """A question of some pattern, or None if the table has no place for what was drawn."""
-        patterns: Sequence[tuple[float, Callable[[int, int, int], Found | None]]] = (
-            (0.25, self._looked_up), (0.2, self._extreme), (0.1, self._either), (0.1, self._end),
-            (0.15, self._beside), (0.08, self._counted), (0.05, self._beyond), (0.02, self._all),
-            (0.05, self._added),
+        patterns: Sequence[tuple[Callable[[int, int, int], Found | None], float]] = (
+            (self._looked_up, 0.25), (self._extreme, 0.2), (self._beside, 0.15), (self._either, 0.1),
+            (self._end, 0.1), (self._counted, 0.08), (self._beyond, 0.05), (self._added, 0.05), (self._all, 0.02),
         )  # fmt: skip
-        shares = np.array([share for share, _ in patterns])
-        pattern = patterns[self.rng.choice(len(patterns), p=shares / shares.sum())][1]
+        pattern = patterns[self.rng.choice(len(patterns), p=[share for _, share in patterns])][0]
         a, b = self.rng.permutation(len(self.grid.columns))[:2].tolist()
         return pattern(a, b, int(self.rng.integers(len(self.grid.rows))))
 
@@ -152,30 +151,28 @@ class _Asker:
         aggregation = (SUM, AVERAGE)[int(self.rng.integers(2))]
         if b not in self.numbers:
             return None
-        return (
-            self._say(ADDED[aggregation], a, b),
-            [(at, b) for at in range(len(self.grid.rows))],
-            aggregation,
-        )
+        cells = [(at, b) for at in range(len(self.grid.rows))]
+        return self._say(ADDED[aggregation], a, b), cells, aggregation
 
 
 def posed(grids: Sequence[Grid], count: int, seed: int) -> list[Posed]:
     """So many questions about these tables of two columns at least, small ones more often."""
     grids = [grid for grid in grids if len(grid.columns) > 1]
-    return [question for question, _ in zip(_drawn(grids, seed), range(count), strict=False)] if grids else []
+    return list(islice(_drawn(grids, seed), count)) if grids else []
 
 
 def _drawn(grids: Sequence[Grid], seed: int) -> Iterator[Posed]:
     rng = np.random.default_rng(seed)
     shares = np.array([1 / (len(grid.rows) * len(grid.columns)) for grid in grids])
+    shares /= shares.sum()
     askers: dict[int, _Asker] = {}
     while True:
-        at = int(rng.choice(len(grids), p=shares / shares.sum()))
+        at = int(rng.choice(len(grids), p=shares))
         asker = askers.setdefault(at, _Asker(grids[at], rng))
         found = asker.ask()
         if found is None:
             continue
         question, cells, aggregation = found
         answers = denoted(grids[at], cells, aggregation)
-        if all(answer.strip() for answer in answers) and len(question) < 4 * LONGEST:
+        if all(answer.strip() for answer in answers) and len(question) <= LONGEST:
             yield Posed(TableQuestion(question, grids[at], tuple(answers)), tuple(cells), aggregation)
