@@ -169,7 +169,8 @@ def _sources(out: Path, *, trained: bool) -> tuple[list[list[int]], list[str] | 
 def _gradatim_files(out: Path, sources: list[list[int]]) -> None:
     from gradatim.checkpoint.folder import read_model
     from gradatim.engine.artifact import write_artifact
-    from gradatim.export.text_to_text import KIND, decoder_graph, encoder_graph, in_int8, members
+    from gradatim.export.shared import members
+    from gradatim.export.text_to_text import KIND, decoder_graph, encoder_graph, in_int8
     from gradatim.text.tokenizer import build_tokenizer, preset
     from gradatim.types import Task
 

@@ -9,9 +9,8 @@ from gradatim.engine.names import AFTER, COUNT, READ, STATE, VOCABULARY
 from gradatim.engine.pair import GraphPair
 from gradatim.engine.recurrent_stepper import ATTENTION, RecurrentStepper
 from gradatim.export.graph import TOKENS, Axes, Graph
-from gradatim.export.head import best, logits
 from gradatim.export.recurrent import parts, recurrent, step
-from gradatim.export.vocabulary import word_vectors
+from gradatim.export.vocabulary import best, word_scores, word_vectors
 from gradatim.models.attentive import RecurrentSeq2Seq
 from gradatim.nn.scorer import Scorer
 from gradatim.types import Array, Arrays
@@ -76,7 +75,7 @@ def decoder_graph(model: RecurrentSeq2Seq) -> bytes:
     joined = graph.add("Tanh", graph.linear("join", x, model.join))
     return graph.build(
         {**inputs, **carried},
-        best(graph, logits(graph, model.head, joined, model.words)) | outputs,
+        best(graph, word_scores(graph, joined, model.head, model.words)) | outputs,
         long=(COUNT, "best"),
         facts={VOCABULARY: str(model.head.linear.out_features)},
     )

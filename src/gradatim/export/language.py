@@ -13,8 +13,8 @@ from gradatim.engine.names import AFTER, ASKED, COUNT, STATE, VOCABULARY
 from gradatim.errors import ConfigError
 from gradatim.export.causal import causal, past_of
 from gradatim.export.graph import TOKENS, Axes, Graph
-from gradatim.export.head import best, logits
 from gradatim.export.recurrent import recurrent, window
+from gradatim.export.vocabulary import best, word_scores
 from gradatim.models.backbone import Backbone
 from gradatim.models.heads import LanguageHead
 from gradatim.models.language import LanguageModel
@@ -60,8 +60,8 @@ def to_onnx(model: LanguageModel) -> bytes:
         x, after = window(graph, body, *states)
     flat = graph.add("Reshape", x, graph.constant("flat_states", [-1, body.config.output_width]))
     words = None if isinstance(body, WindowBackbone) else body.embedding.words
-    found = logits(graph, head, graph.add("Gather", flat, ASKED), words)
-    log_probs = graph.add("LogSoftmax", found, axis=-1)
+    logits = word_scores(graph, graph.add("Gather", flat, ASKED), head, words)
+    log_probs = graph.add("LogSoftmax", logits, axis=-1)
     column = graph.add("Reshape", TARGETS, graph.constant("column", [-1, 1]))
     right = graph.add(
         "Squeeze", graph.add("GatherElements", log_probs, column, axis=1), graph.constant("last", [1])
@@ -70,7 +70,7 @@ def to_onnx(model: LanguageModel) -> bytes:
     outputs |= {f"{name}{AFTER}": (end, states[name]) for name, end in zip(states, after, strict=True)}
     return graph.build(
         {"ids": TOKENS, "lengths": (ROWS,), ASKED: (ASKED,), TARGETS: (ASKED,), COUNT: (1,), **states},
-        best(graph, found, log_probs, ASKED) | outputs,
+        best(graph, logits, log_probs, ASKED) | outputs,
         long=(ASKED, TARGETS, COUNT, "best"),
         facts={VOCABULARY: str(head.linear.out_features)},
     )

@@ -161,7 +161,7 @@ class _Rounding:
         whole, steps = f"{name}_int8", self._weight(f"{name}_steps", found.steps)
         if tied:
             table = self._weight(f"{weight}_int8", np.ascontiguousarray(found.whole.T))
-            self._both(helper.make_node("Transpose", [table], [whole], name=whole, perm=[1, 0]))
+            self._both(_node("Transpose", [table], whole, perm=[1, 0]))
         else:
             self._weight(whole, found.whole)
         shifted = self._weight(f"{name}_bias", exact - found.shift)
@@ -218,7 +218,9 @@ def _turned(node: NodeProto) -> bool:
     return any(attribute.name == "transB" and attribute.i for attribute in node.attribute)
 
 
-def _node(op: str, inputs: list[str], output: str, *, domain: str = "", **attributes: int) -> NodeProto:
+def _node(
+    op: str, inputs: list[str], output: str, *, domain: str = "", **attributes: int | list[int]
+) -> NodeProto:
     return helper.make_node(op, inputs, [output], name=output, domain=domain, **attributes)
 
 

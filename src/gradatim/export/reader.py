@@ -188,7 +188,7 @@ def _words(graph: Graph, states: str, model: LanguageModel) -> tuple[str, Axes]:
     x = graph.linear("masked", graph.add("Gather", flat, ASKED), head.linear)
     x = norm(graph, "masked_norm", activated(graph, x, head.activation), head.norm)
     body: Any = model.body
-    return word_scores(graph, x, head.output, body.embedding.words), (ASKED, head.output.out_features)
+    return word_scores(graph, x, head.words, body.embedding.words), (ASKED, head.output.out_features)
 
 
 def _pool(graph: Graph, states: str, how: Pooling) -> str:

@@ -27,9 +27,9 @@ from gradatim.export.encoder import (
     scale,
 )
 from gradatim.export.graph import TOKENS, Axes, Graph, array
-from gradatim.export.head import best, logits
 from gradatim.export.quantise import LOOKUP, Quantiser
-from gradatim.export.shared import set_apart
+from gradatim.export.shared import members
+from gradatim.export.vocabulary import best, word_scores
 from gradatim.models.attentive import RecurrentSeq2Seq
 from gradatim.models.backbone import Backbone
 from gradatim.models.language import EncoderDecoder, Seq2Seq
@@ -73,12 +73,6 @@ def write_text_to_text(
         decision={"beams": beams},
         provenance=provenance,
     )
-
-
-def members(encoder: bytes, decoder: bytes) -> dict[str, bytes]:
-    """Both graphs as members of a file, with the weights that they share beside them."""
-    (encoder, decoder), apart = set_apart((encoder, decoder))
-    return {"encoder.onnx": encoder, "decoder.onnx": decoder, **apart}
 
 
 def graphs(model: EncoderDecoder) -> tuple[bytes, bytes]:
@@ -188,7 +182,7 @@ def decoder_graph(model: Seq2Seq) -> bytes:
         x = norm(graph, "final_norm", x, body.stack.norm)
     return graph.build(
         inputs,
-        best(graph, logits(graph, head, x, body.embedding.words)) | outputs,
+        best(graph, word_scores(graph, x, head, body.embedding.words)) | outputs,
         long=(COUNT, "best"),
         facts={VOCABULARY: str(head.linear.out_features)},
     )

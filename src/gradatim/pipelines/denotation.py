@@ -107,7 +107,7 @@ def denoted(grid: Grid, cells: Sequence[tuple[int, int]], aggregation: str) -> l
 
 
 @cache
-def numbers(grid: Grid) -> Array:
+def cell_numbers(grid: Grid) -> Array:
     """The first number in each cell (rows, columns), NaN where there is none."""
     found = [[first_number(cell) for cell in row] for row in grid.rows]
     return np.array([[np.nan if one is None else one for one in row] for row in found], dtype=np.float64)

@@ -16,7 +16,8 @@ from gradatim.engine.stepper import OnnxStepper
 from gradatim.errors import ArtifactError
 from gradatim.export.quantise import LOOKUP, Quantiser
 from gradatim.export.reader import to_onnx
-from gradatim.export.text_to_text import graphs, in_int8, members
+from gradatim.export.shared import members
+from gradatim.export.text_to_text import graphs, in_int8
 from gradatim.models.attentive import AttentiveConfig, RecurrentSeq2Seq
 from gradatim.models.classifier import num_parameters
 from gradatim.models.heads import MaskedHead

@@ -30,9 +30,9 @@ def test_answers_are_what_the_cells_say_whatever_the_table(
 
 
 def test_questions_of_every_kind_are_asked_and_the_same_seed_asks_the_same() -> None:
-    some = posed([GAMES], 400, seed=1)
+    some = posed([GAMES], 2000, seed=1)
     assert {one.aggregation for one in some} == {NONE, SUM, AVERAGE, COUNT}
-    assert [one.question for one in posed([GAMES], 400, seed=1)] == [one.question for one in some]
+    assert [one.question for one in posed([GAMES], 2000, seed=1)] == [one.question for one in some]
     answers = {one.question.question: one.question.answers for one in some}
     assert len(answers) > 100
     known = {
@@ -42,8 +42,7 @@ def test_questions_of_every_kind_are_asked_and_the_same_seed_asks_the_same() -> 
         "what is the first year listed?": ("1998",),
         "which year comes after 1998?": ("1999",),
     }
-    assert {question: answers.get(question, answer) for question, answer in known.items()} == known
-    assert sum(question in answers for question in known) >= 2
+    assert {question: answers.get(question) for question in known} == known
 
 
 def test_small_tables_are_asked_about_more_often_and_narrow_ones_never() -> None:

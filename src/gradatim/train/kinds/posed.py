@@ -12,7 +12,7 @@ from itertools import islice
 import numpy as np
 
 from gradatim.data.asked import TableQuestion
-from gradatim.pipelines.denotation import AVERAGE, COUNT, NONE, SUM, denoted, numbers
+from gradatim.pipelines.denotation import AVERAGE, COUNT, NONE, SUM, cell_numbers, denoted
 from gradatim.types import Grid
 
 LONGEST = 240  # letters of a question
@@ -68,7 +68,7 @@ class _Asker:
     numbers: dict[int, list[float]] = field(init=False)  # of the columns that hold one in every cell
 
     def __post_init__(self) -> None:
-        columns = enumerate(numbers(self.grid).T)
+        columns = enumerate(cell_numbers(self.grid).T)
         self.numbers = {at: column.tolist() for at, column in columns if not np.isnan(column).any()}
 
     def cells(self, column: int) -> list[str]:

@@ -23,9 +23,9 @@ from gradatim.pipelines.denotation import (
     AGGREGATIONS,
     NONE,
     Value,
+    cell_numbers,
     denoted,
     is_denoted,
-    numbers,
     said_value,
     wanted_value,
 )
@@ -157,16 +157,16 @@ def target_of(question: TableQuestion) -> Target | None:
         cells[row, column] = True
     if not best[1] and number is None:
         return None
-    return Target(cells, numbers(grid), np.nan if number is None else number)
+    return Target(cells, cell_numbers(grid), np.nan if number is None else number)
 
 
-def _target(posed: Posed) -> Target:
+def _target(made_up: Posed) -> Target:
     """What is known of the answer to a question that was made up: its cells, or the number that they come to."""
-    grid, (answer, *_) = posed.question.grid, posed.question.answers
-    cells, plain = np.zeros((len(grid.rows), len(grid.columns)), dtype=bool), posed.aggregation == NONE
+    grid, (answer, *_) = made_up.question.grid, made_up.question.answers
+    cells, plain = np.zeros((len(grid.rows), len(grid.columns)), dtype=bool), made_up.aggregation == NONE
     if plain:
-        cells[tuple(zip(*posed.cells, strict=True))] = True
-    return Target(cells, numbers(grid), np.nan if plain else float(answer))
+        cells[tuple(zip(*made_up.cells, strict=True))] = True
+    return Target(cells, cell_numbers(grid), np.nan if plain else float(answer))
 
 
 def _held(
