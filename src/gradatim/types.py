@@ -30,6 +30,7 @@ MARKS = (
     "inverse_ranks",
     "relations",
 )  # what is told of tokens of tables
+CAPITALS = "capitals"  # what is told of tokens whose tokenizer makes all letters small: which were not
 OUTSIDE = "O"  # the tag of a word that is in no entity
 
 

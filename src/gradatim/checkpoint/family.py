@@ -294,7 +294,7 @@ def _function(record: Record, path: str = "") -> dict[str, Any]:
     """What a model computes, by path: without what only training or a reader of its outputs looks at."""
     flat: dict[str, Any] = {}
     for name, value in record.items():
-        if name in ("special", "labels") or name.endswith("dropout"):
+        if name in ("special", "labels", "some") or name.endswith("dropout"):
             continue
         flat |= _function(value, f"{path}{name}.") if isinstance(value, Mapping) else {path + name: value}
     return flat

@@ -34,7 +34,7 @@ def command(
     from gradatim.data import resolve_model
     from gradatim.data.plain import plain_texts
     from gradatim.models.contexts import occurrences
-    from gradatim.models.elmo import encoder_for
+    from gradatim.models.encoders import encoder_for
 
     check_target(out, PICTURES)
     folder = resolve_model(model)

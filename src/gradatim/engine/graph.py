@@ -12,7 +12,7 @@ import onnxruntime as ort
 from gradatim.engine import processor
 from gradatim.engine.names import AGGREGATION, ASKED
 from gradatim.errors import ArtifactError
-from gradatim.types import MARKS, Array
+from gradatim.types import CAPITALS, MARKS, Array
 
 # Metadata of a graph whose answer for a row would depend on the other rows of a batch (recurrent int8).
 ALONE = "gradatim.alone"
@@ -31,7 +31,7 @@ DTYPES: Mapping[str, Any] = {
     "tensor(int32)": np.int32,
     "tensor(float)": np.float32,
 }
-_INPUTS = {"ids", "segments", "lengths", ASKED, *MARKS}
+_INPUTS = {"ids", "segments", "lengths", ASKED, CAPITALS, *MARKS}
 # ONNX Runtime would join Add and LayerNormalization, Add and Gelu: on a CPU the joined ones are slower.
 _SLOWER = ["SkipLayerNormFusion", "BiasGeluFusion"]
 

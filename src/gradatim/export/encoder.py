@@ -17,7 +17,7 @@ from torch import nn
 
 from gradatim.errors import ConfigError
 from gradatim.export.graph import Graph, array
-from gradatim.export.vocabulary import word_vectors
+from gradatim.export.vocabulary import marked, word_vectors
 from gradatim.models.backbone import Backbone, BackboneConfig
 from gradatim.nn.axes import BlockConfig
 from gradatim.nn.block import Block, FeedForward
@@ -86,8 +86,7 @@ def _embedding(graph: Graph, embedding: Embedding, places: Callable[[], str], to
     x = lookup(graph, embedding, places, told)
     for name, table in _tables(embedding).items():
         if name in told:
-            vectors = graph.weight(f"{name}_vectors", table)
-            x = graph.add("Add", x, graph.add("Gather", vectors, name, name=f"{name}_lookup"))
+            x = marked(graph, x, name, table)
     return norm(graph, "embedding_norm", x, embedding.norm) if embedding.config.norm else x
 
 

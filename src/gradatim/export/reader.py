@@ -20,10 +20,10 @@ from gradatim.errors import ConfigError
 from gradatim.export.calibration import rows_alone
 from gradatim.export.elmo import elmo
 from gradatim.export.encoder import activated, encoder, norm
-from gradatim.export.graph import TOKENS, Axes, Graph
+from gradatim.export.graph import TOKENS, Axes, Graph, array
 from gradatim.export.quantise import Quantiser
 from gradatim.export.recurrent import layers, recurrent
-from gradatim.export.vocabulary import word_scores, word_vectors
+from gradatim.export.vocabulary import marked, word_scores, word_vectors
 from gradatim.models.backbone import Backbone
 from gradatim.models.classifier import Classifier, GridReader, Tagger, WordVectors
 from gradatim.models.elmo import ElmoBackbone
@@ -33,7 +33,7 @@ from gradatim.models.layers import READ, FrozenReader
 from gradatim.models.recurrent import RecurrentBackbone
 from gradatim.nn.pooling import Pooling
 from gradatim.text.characters import LETTERS
-from gradatim.types import Encoded, Task
+from gradatim.types import CAPITALS, Encoded, Task
 
 
 def to_onnx(model: nn.Module, *, segments: bool = False) -> bytes:
@@ -48,7 +48,8 @@ def to_onnx(model: nn.Module, *, segments: bool = False) -> bytes:
     told: list[str] = []
     if isinstance(inner, Backbone):
         told += ["segments"] * (segments and inner.config.embedding.num_segments > 0)
-        told += inner.config.embedding.marks if isinstance(model, GridReader) else []
+    if isinstance(inner, Backbone | RecurrentBackbone):
+        told += [name for name in inner.config.marks if name == CAPITALS or isinstance(model, GridReader)]
     graph = Graph()
     states = _body(graph, body, told)
     ids: Axes = (*TOKENS, LETTERS) if isinstance(inner, ElmoBackbone) else TOKENS
@@ -115,7 +116,7 @@ def _vectors(graph: Graph, body: WordVectors, told: Collection[str]) -> str:
 
 
 def _recurrent(graph: Graph, body: RecurrentBackbone, told: Collection[str]) -> str:
-    return recurrent(graph, body)[0]
+    return recurrent(graph, body, told=told)[0]
 
 
 def _frozen(graph: Graph, body: FrozenReader, told: Collection[str]) -> str:
@@ -123,13 +124,15 @@ def _frozen(graph: Graph, body: FrozenReader, told: Collection[str]) -> str:
     hidden: list[str] = []
     match body.body:
         case Backbone():
-            last = encoder(graph, body.body, told, hidden)
+            last = encoder(graph, body.body, set(told) - {*body.marks}, hidden)
             hidden[-1] = last  # the last norm of a pre-norm stack is part of its last layer
         case ElmoBackbone():
             hidden = elmo(graph, body.body)
         case other:
             raise ConfigError(f"of a {type(other).__name__} no single layers can be exported")
     states = _layers(graph, body, hidden)
+    for name, table in body.marks.items():
+        states = marked(graph, states, name, array(table.weight))
     return states if body.recurrent is None else layers(graph, body.recurrent, states)[0]
 
 

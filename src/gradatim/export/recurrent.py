@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
 from torch import Tensor, nn
 
 from gradatim.export.graph import Graph, array
-from gradatim.export.vocabulary import word_vectors
+from gradatim.export.vocabulary import marked, word_vectors
 from gradatim.models.recurrent import RecurrentBackbone, WindowBackbone
 from gradatim.nn.recurrent import Cell, Recurrent
 from gradatim.types import Array
@@ -28,12 +28,18 @@ def parts(cell: Cell) -> int:
     return 2 if cell == "lstm" else 1
 
 
-def recurrent(graph: Graph, body: RecurrentBackbone, states: Sequence[str] = ()) -> tuple[str, list[str]]:
+def recurrent(
+    graph: Graph, body: RecurrentBackbone, states: Sequence[str] = (), *, told: Collection[str] = ()
+) -> tuple[str, list[str]]:
     """(rows, tokens, directions * hidden) states of all tokens, and what each layer has come to at the end of each row.
 
-    `states` are the values that layers begin from, in the order of `RecurrentState.tensors`; zeros without them.
+    `states` are the values that layers begin from, in the order of `RecurrentState.tensors`; zeros without them. `told`
+    names the inputs, marks, that say more of tokens than their ids.
     """
-    return layers(graph, body.recurrent, word_vectors(graph, body.embedding.words, body.config.scale), states)
+    x = word_vectors(graph, body.embedding.words, body.config.scale)
+    for name in told:
+        x = marked(graph, x, name, array(body.embedding.marks[name].weight))
+    return layers(graph, body.recurrent, x, states)
 
 
 def layers(

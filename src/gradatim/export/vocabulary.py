@@ -8,6 +8,7 @@ from gradatim.engine.names import COUNT
 from gradatim.export.graph import Axes, Graph, array
 from gradatim.export.quantise import LOOKUP
 from gradatim.models.heads import LanguageHead
+from gradatim.types import Array
 
 WORDS = "words"  # the table of vectors, as the model has them
 SCORES = "vocabulary"
@@ -17,6 +18,12 @@ def word_vectors(graph: Graph, words: nn.Embedding, scale: float = 1.0) -> str:
     """Those of `ids`, (rows, tokens, width) or, of one token a row, (rows, width)."""
     found = graph.add("Gather", graph.weight(WORDS, array(words.weight)), "ids", name=LOOKUP)
     return found if scale == 1.0 else graph.add("Mul", found, graph.number("word_scale", scale))
+
+
+def marked(graph: Graph, x: str, name: str, table: Array) -> str:
+    """x (rows, tokens, width) with the vectors of an input of that name, (rows, tokens), which says more of tokens."""
+    vectors = graph.weight(f"{name}_vectors", table)
+    return graph.add("Add", x, graph.add("Gather", vectors, name, name=f"{name}_lookup"))
 
 
 def word_scores(graph: Graph, x: str, head: LanguageHead, words: nn.Embedding | None) -> str:

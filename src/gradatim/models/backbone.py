@@ -61,6 +61,10 @@ class BackboneConfig:
         return self.embedding.vocab_size
 
     @property
+    def marks(self) -> Mapping[str, int]:
+        return self.embedding.marks
+
+    @property
     def output_width(self) -> int:
         """Of the states that a head reads."""
         return self.width

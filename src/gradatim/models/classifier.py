@@ -42,7 +42,7 @@ class Classifier(nn.Module):
 
     def features(self, inputs: Inputs, trace: Trace | None = None) -> Float[Tensor, "rows width"]:
         """The pooled vector of each row."""
-        states = self.body(inputs.ids, inputs.layout, inputs.segments, trace)
+        states = self.body(inputs.ids, inputs.layout, inputs.segments, trace, **inputs.told)
         pooled = torch.cat([pool(states, inputs.layout, how) for how in self.pooling], dim=-1)
         return pooled[: len(inputs.owners)]  # without the rows that only fill the batch
 
@@ -60,7 +60,7 @@ class Tagger(nn.Module):
 
     def forward(self, inputs: Inputs, trace: Trace | None = None) -> Float[Tensor, "tokens outputs"]:
         """Without the tokens that only fill the batch."""
-        states = self.body(inputs.ids, inputs.layout, inputs.segments, trace)
+        states = self.body(inputs.ids, inputs.layout, inputs.segments, trace, **inputs.told)
         return self.head(states[: inputs.num_tokens])  # type: ignore[no-any-return]
 
 
@@ -84,7 +84,7 @@ class GridReader(nn.Module):
         self, inputs: Inputs, trace: Trace | None = None
     ) -> tuple[Float[Tensor, "tokens 2"], Float[Tensor, "rows aggregations"] | None]:
         """Without the tokens and rows that only fill the batch."""
-        states = self.body(inputs.ids, inputs.layout, inputs.segments, trace, marks=inputs.marks)
+        states = self.body(inputs.ids, inputs.layout, inputs.segments, trace, **inputs.told)
         logits = self.head(states[: inputs.num_tokens])
         logits = logits / logits.new_tensor([self.config.temperature, 1.0])
         if self.aggregation is None:

@@ -16,8 +16,7 @@ from gradatim.nn.dropout import Dropout
 from gradatim.nn.packed import Layout
 from gradatim.nn.recurrent import Recurrent
 from gradatim.nn.stack import Trace
-from gradatim.text.characters import SYMBOLS, CharacterEncoder
-from gradatim.text.pieces import PieceEncoder
+from gradatim.text.characters import SYMBOLS
 
 FILTERS = ((1, 32), (2, 32), (3, 64), (4, 128), (5, 128))
 
@@ -60,12 +59,6 @@ class ElmoConfig:
     def from_dict(cls, fields: Mapping[str, Any]) -> ElmoConfig:
         """From its fields after JSON, where filters are lists."""
         return cls(**{**fields, "filters": tuple((size, count) for size, count in fields["filters"])})
-
-
-def encoder_for(config: object, tokenizer_json: str, *, max_length: int, stride: int = 0) -> PieceEncoder:
-    """What makes texts readable for a body of this configuration: the letters of words for ELMo, else pieces."""
-    kind = CharacterEncoder if isinstance(config, ElmoConfig) else PieceEncoder
-    return kind(tokenizer_json, max_length=max_length, stride=stride)
 
 
 class ElmoBackbone(nn.Module):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,9 +13,9 @@ from torch import Tensor
 
 from gradatim.nn.packed import Layout, moved
 from gradatim.text.windows import ragged
-from gradatim.types import MARKS, Array, Arrays, Encoded
+from gradatim.types import CAPITALS, MARKS, Array, Arrays, Encoded
 
-TOLD = (*MARKS, "cells")  # what is told of the tokens of tables
+TOLD = (*MARKS, "cells", CAPITALS)  # what may be told of tokens besides
 READ = ("ids", "segments", *TOLD)  # arrays of an encoder that a model, or its objective, reads
 FILL = 64  # a batch has a multiple of so many tokens
 
@@ -22,7 +23,7 @@ FILL = 64  # a batch has a multiple of so many tokens
 @dataclass(frozen=True, slots=True)
 class Inputs:
     """A packed batch: flat ids (of models that read letters, a row of them a word), optional segments, the layout,
-    which text owns each row, and what else is told of the tokens of tables (`marks`).
+    which text owns each row, and what else is told of tokens (`marks`).
 
     Last rows that no text owns, none longer than the longest that has an owner, may fill the batch up
     to a multiple of `FILL` tokens: matrix kernels are prepared per shape, and shapes that come back
@@ -59,6 +60,11 @@ class Inputs:
             num_tokens,
             {name: columns[name] for name in TOLD if name in columns},
         )
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What a body is called with by name: marks, where there are any, as not all bodies know them."""
+        return {"marks": self.marks} if self.marks else {}
 
     def to(self, device: torch.device) -> Inputs:
         """The same batch on `device`."""

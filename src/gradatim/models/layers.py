@@ -11,10 +11,12 @@ from torch import Tensor, nn
 
 from gradatim.errors import ConfigError
 from gradatim.nn.dropout import Dropout
+from gradatim.nn.embedding import Marks
 from gradatim.nn.packed import Layout
 from gradatim.nn.pooling import ScalarMix
 from gradatim.nn.recurrent import Recurrent
 from gradatim.nn.stack import Trace
+from gradatim.types import CAPITALS
 
 Layers = Literal[
     "embeddings", "last", "second-to-last", "sum of all", "sum of last four", "concatenation of last four",
@@ -45,7 +47,8 @@ class FrozenReader(nn.Module):
 
     `layers` chooses what is read: "sum of all" is over the blocks, the "scalar mix" is learned and over
     the embeddings too (Peters et al. 2018, eq. 1). With a `recurrent_width` two layers of a BiLSTM, so
-    wide in each direction, read it, as in the paper's table 7. Raises ConfigError when the body has too few layers
+    wide in each direction, read it, as in the paper's table 7. What a body is told of capitals is told again to what
+    reads it, as the body learns nothing more. Raises ConfigError when the body has too few layers
     for the choice.
     """
 
@@ -68,6 +71,8 @@ class FrozenReader(nn.Module):
         self.layers, self.recurrent_width = layers, recurrent_width
         self.mix = ScalarMix(depth + 1) if layers == "scalar mix" else None
         width *= 4 if layers == "concatenation of last four" else 1
+        known: Mapping[str, int] = getattr(getattr(body, "config", None), "marks", {})
+        self.marks = Marks({CAPITALS: known[CAPITALS]} if CAPITALS in known else {}, width)
         self.dropout = Dropout(dropout)
         self.recurrent = (
             Recurrent("lstm", width, recurrent_width, num_layers=2, bidirectional=True, dropout=dropout)
@@ -88,12 +93,13 @@ class FrozenReader(nn.Module):
         layout: Layout,
         segments: Tensor | None = None,
         trace: Trace | None = None,
+        marks: Mapping[str, Tensor] | None = None,
     ) -> Float[Tensor, "tokens width"]:
         trace = trace or Trace([])
         with torch.no_grad():
             last = self.body(ids, layout, segments, trace)
         # The last norm of a pre-norm stack is part of its last layer.
-        states = self._features([*trace.hidden[:-1], last])
+        states = self.marks.added(self._features([*trace.hidden[:-1], last]), ids, marks)
         return states if self.recurrent is None else self.recurrent(self.dropout(states), layout)
 
     def _features(self, hidden: Sequence[Tensor]) -> Tensor:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import ClassVar, get_args
 
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 
 from gradatim.errors import ConfigError
 from gradatim.nn.dropout import Dropout, LockedDropout, WordDropout
+from gradatim.nn.embedding import Marks
 from gradatim.nn.packed import Layout
 from gradatim.nn.recurrent import Cell, Recurrent, RecurrentState
 from gradatim.nn.stack import Trace
@@ -44,7 +46,8 @@ class RecurrentConfig(_OneWay):
     way in all layers. `scaled` vectors are multiplied by sqrt(width) when they are read, so that a table small enough
     to be an output too is large enough to be an input (Vaswani et al. 2017, section 3.4). `dropout` is that of word
     vectors and of what the head reads, `hidden_dropout` that between layers, `word_dropout` that of whole words; all
-    are `locked` over a row unless told otherwise.
+    are `locked` over a row unless told otherwise. `marks` are what is told of words besides, each with its number of
+    values.
     """
 
     vocab_size: int
@@ -60,6 +63,7 @@ class RecurrentConfig(_OneWay):
     bidirectional: bool = False
     locked: bool = True
     scaled: bool = False
+    marks: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.cell not in get_args(Cell):
@@ -92,7 +96,7 @@ class RecurrentBackbone(nn.Module):
     def __init__(self, config: RecurrentConfig) -> None:
         super().__init__()
         self.config = config
-        self.embedding = _Words(config.vocab_size, config.width, config.init)
+        self.embedding = _Words(config.vocab_size, config.width, config.init, config.marks)
         self.word_dropout = WordDropout(config.word_dropout)
         self.dropout = LockedDropout(config.dropout) if config.locked else Dropout(config.dropout)
         self.recurrent = Recurrent(
@@ -109,9 +113,11 @@ class RecurrentBackbone(nn.Module):
         trace: Trace | None = None,
         *,
         state: RecurrentState | None = None,
+        marks: Mapping[str, Tensor] | None = None,
     ) -> Float[Tensor, "tokens width"]:
         """States of all tokens of a packed batch; with a `state` rows go on from it, and it is set to their ends."""
-        x = self._drop(self.word_dropout(self.embedding.words(ids) * self.config.scale, ids), layout)
+        words = self.word_dropout(self.embedding.words(ids) * self.config.scale, ids)
+        x = self._drop(self.embedding.marks.added(words, ids, marks), layout)
         if trace is not None:
             trace.hidden.append(x)
         x = self.recurrent(x, layout, state)
@@ -229,7 +235,10 @@ class WindowBackbone(nn.Module):
 class _Words(nn.Module):
     """The table of word vectors, under the name that all bodies give it."""
 
-    def __init__(self, vocab_size: int, width: int, init: float) -> None:
+    def __init__(
+        self, vocab_size: int, width: int, init: float, marks: Mapping[str, int] | None = None
+    ) -> None:
         super().__init__()
         self.words = nn.Embedding(vocab_size, width)
+        self.marks = Marks(marks or {}, width, std=init)
         nn.init.uniform_(self.words.weight, -init, init)

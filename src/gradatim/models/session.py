@@ -61,8 +61,7 @@ class TorchSession:
             features = model.features(inputs)
             return {"logits": model.head(features), "features": features}
         body = model.body if isinstance(model, LanguageModel) else model
-        marks = {"marks": inputs.marks} if inputs.marks else {}  # which not all bodies know
-        states = body(inputs.ids, inputs.layout, inputs.segments, **marks)[: inputs.num_tokens]
+        states = body(inputs.ids, inputs.layout, inputs.segments, **inputs.told)[: inputs.num_tokens]
         if not isinstance(model, LanguageModel):
             return {"states": states}
         return {"logits": model.head(states if asked is None else states[torch.from_numpy(asked)])}

@@ -57,6 +57,29 @@ class EmbeddingConfig:
             raise ConfigError(f"positions cannot restart by {self.restart} of {len(self.marks)} marks")
 
 
+class Marks(nn.ModuleDict):
+    """Vectors of what is told of tokens besides what they are, one table for each mark."""
+
+    def __init__(self, sizes: Mapping[str, int], width: int, *, std: float = 0.02) -> None:
+        super().__init__({name: nn.Embedding(size, width) for name, size in sizes.items()})
+        for table in self.parameters():
+            nn.init.normal_(table, std=std)
+
+    def silence(self) -> None:
+        """Add nothing for 0, so that a body to which they are new says what it said where nothing is told."""
+        with torch.no_grad():
+            for table in self.parameters():
+                table[0] = 0
+
+    def added(
+        self, x: Float[Tensor, "tokens width"], ids: Tensor, marks: Mapping[str, Tensor] | None
+    ) -> Float[Tensor, "tokens width"]:
+        """The sum; a mark that is not told is 0."""
+        for name, table in self.items():
+            x = x + table(marks[name] if marks and name in marks else torch.zeros_like(ids))
+        return x
+
+
 class Embedding(nn.Module):
     """word + position + segment (Devlin et al. 2019, figure 2) + marks, each of them as the configuration says.
 
@@ -76,9 +99,7 @@ class Embedding(nn.Module):
             self.register_buffer("sinusoids", table, persistent=False)
         if config.num_segments:
             self.segments = nn.Embedding(config.num_segments, config.width)
-        self.marks = nn.ModuleDict(
-            {name: nn.Embedding(size, config.width) for name, size in config.marks.items()}
-        )
+        self.marks = Marks(config.marks, config.width)
         self.norm = nn.LayerNorm(config.width, eps=config.norm_eps) if config.norm else nn.Identity()
         self.dropout = Dropout(config.dropout)
 
@@ -122,6 +143,5 @@ class Embedding(nn.Module):
             x = x + self.sinusoids[positions]
         if config.num_segments:
             x = x + (self.segments.weight[0] if segments is None else self.segments(segments))
-        for name, table in self.marks.items():
-            x = x + table(marks[name] if marks and name in marks else torch.zeros_like(ids))
+        x = self.marks.added(x, ids, marks)
         return self.dropout(self.norm(x))  # type: ignore[no-any-return]

@@ -15,15 +15,22 @@ LIKELY = 0.5  # a cell that is likelier is chosen
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The probability of every cell, (rows, columns), 0 for one that was not read; and the aggregation's logits."""
+    """The probability of every cell, (rows, columns), 0 for one that was not read; and the aggregation's logits.
+
+    With `some` the likeliest is chosen where none is likely.
+    """
 
     probabilities: Array
     aggregation: Array | None = None
+    some: bool = False
 
     @property
     def cells(self) -> list[tuple[int, int]]:
         """Row and column of those that are chosen, in order."""
-        return [(int(row), int(column)) for row, column in np.argwhere(self.probabilities > LIKELY)]
+        found = np.argwhere(self.probabilities > LIKELY)
+        if self.some and not len(found) and self.probabilities.any():
+            found = np.argwhere(self.probabilities == self.probabilities.max())[:1]
+        return [(int(row), int(column)) for row, column in found]
 
 
 def choose_cells(
@@ -51,7 +58,7 @@ def choose_cells(
         pooled = None
         if aggregation is not None:
             pooled = np.average(aggregation[first:last], axis=0, weights=lengths[first:last])
-        found.append(Chosen(probabilities, pooled))
+        found.append(Chosen(probabilities, pooled, config.some))
     return found
 
 

@@ -17,7 +17,7 @@ from gradatim.pipelines.classification import softmax
 from gradatim.pipelines.reader import ReadingPipeline
 from gradatim.pipelines.unknown import unknown_token
 from gradatim.pipelines.wholes import Wholes
-from gradatim.types import OUTSIDE, Array
+from gradatim.types import CAPITALS, OUTSIDE, Array
 
 UNNAMED = -1  # stands for every token where there is no vocabulary
 AS_IOB2 = {"E-": "I-", "L-": "I-", "S-": "B-", "U-": "B-"}  # what BIOES and BILOU have beside it
@@ -99,7 +99,9 @@ class TokenClassification(ReadingPipeline):
     @property
     def _tokenizer(self) -> Tokenizer | None:
         """None for a model of words, whole or letter by letter: each is one token, unknown to any vocabulary."""
-        return self.vocabulary() if getattr(self.reader.encoder, "kind", None) == "pieces" else None
+        return (
+            self.vocabulary() if getattr(self.reader.encoder, "kind", None) in ("pieces", CAPITALS) else None
+        )
 
     def _pieces(self, texts: list[str], reading: dict[str, Any]) -> Iterator[tuple[list[Piece], int | None]]:
         """The tokens of each text, and how many were left out."""

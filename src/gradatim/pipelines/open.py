@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from gradatim.text.grids import GridConfig, GridEncoder
 
 _KINDS = (
-    ("pieces", "letters", "features", "words", "contexts", "overlap", "none"),
+    ("pieces", "capitals", "letters", "features", "words", "contexts", "overlap", "none"),
     ("onnx", "linear", "ngram", "constant", "contexts", "overlap"),
 )
 
@@ -202,6 +202,10 @@ def _encoder(artifact: Artifact) -> Encoder:
             from gradatim.text.pieces import PieceEncoder
 
             return PieceEncoder.from_settings(settings, artifact.member("tokenizer.json").decode("utf-8"))
+        case "capitals":
+            from gradatim.text.capitals import CapitalEncoder
+
+            return CapitalEncoder.from_settings(settings, artifact.member("tokenizer.json").decode("utf-8"))
         case "letters":
             from gradatim.text.characters import CharacterEncoder
 

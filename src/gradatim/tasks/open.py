@@ -176,7 +176,7 @@ def open_reader(folder: Path, *, bare: bool = False) -> Reader:
     """The model of a folder that reads, with its encoder; `bare`: its body alone."""
     from gradatim.checkpoint.folder import load_body, read_model, tokenizer_json
     from gradatim.checkpoint.tensors import read_json
-    from gradatim.models.elmo import encoder_for
+    from gradatim.models.encoders import encoder_for
     from gradatim.models.session import TorchSession
     from gradatim.pipelines.reader import Reader, shared
     from gradatim.text.grids import GridEncoder

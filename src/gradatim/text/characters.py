@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from gradatim.text.pieces import PieceEncoder
+from gradatim.text.pieces import PieceEncoder, without_spans, written
 from gradatim.types import Array, Encoded
 
 LETTERS = 50  # symbols of a word, what opens and closes it included; longer ones lose their middle
@@ -28,22 +29,10 @@ class CharacterEncoder(PieceEncoder):
         places: bool = False,
     ) -> Encoded:
         found = super().encode(texts, pairs, spans=True, places=places)
-        arrays = dict(found.arrays)
-        sides = (texts, pairs or texts)
-        owners = np.repeat(found.owners, arrays["lengths"])
-        words = [
-            sides[origin][owner][start:end] if origin < 2 else ""
-            for origin, owner, start, end in zip(
-                *(array.tolist() for array in (arrays["origins"], owners, arrays["starts"], arrays["ends"])),
-                strict=True,
-            )
-        ]
         known: dict[str, int] = {}
-        numbers = number_words(words, known)
-        arrays["ids"] = letters_of(known)[numbers]
-        if not spans:
-            arrays = {name: arrays[name] for name in ("ids", "segments", "lengths")}
-        return Encoded(arrays, found.owners, found.num_texts, found.cut)
+        numbers = number_words(written(found, texts, pairs), known)
+        arrays = {**(found if spans else without_spans(found)).arrays, "ids": letters_of(known)[numbers]}
+        return replace(found, arrays=arrays)
 
 
 def number_words(words: Sequence[str], places: dict[str, int]) -> Array:

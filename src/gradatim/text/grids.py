@@ -35,6 +35,7 @@ class GridConfig:
     one_column   all cells that are chosen are of one column
     no_column    that this is no column at all may be likeliest
     whole_cells  of a cell's tokens logits are averaged; without it probabilities are. With `one_column` it is so anyway
+    some         a cell is chosen even where none is likely: the likeliest; an encoder that is small is seldom sure
     max_rows, max_columns  rows and columns that are told apart, one more than are read at once
     plain        the aggregation that is none, if any is
     """
@@ -43,6 +44,7 @@ class GridConfig:
     one_column: bool = True
     no_column: bool = False
     whole_cells: bool = False
+    some: bool = False
     max_rows: int = 64
     max_columns: int = 32
     plain: int | None = None

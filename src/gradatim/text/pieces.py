@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 from typing import Any
 
@@ -207,6 +208,22 @@ class PieceEncoder:
             known = [name for name in PER_TOKEN if name in contents[0]]
             arrays |= {name: frame.offsets(held(name), total) for name in known}
         return Encoded(arrays, owners, num_texts, cut)
+
+
+def written(encoded: Encoded, texts: Sequence[str], pairs: Sequence[str] | None = None) -> list[str]:
+    """What each token stands for in its text, nothing for special ones; of texts encoded with `spans`."""
+    sides, arrays = (texts, pairs or texts), encoded.arrays
+    owners = np.repeat(encoded.owners, arrays["lengths"])
+    columns = (arrays["origins"], owners, arrays["starts"], arrays["ends"])
+    return [
+        sides[origin][owner][start:end] if origin < 2 else ""
+        for origin, owner, start, end in zip(*(column.tolist() for column in columns), strict=True)
+    ]
+
+
+def without_spans(encoded: Encoded) -> Encoded:
+    """What `encode` gives where no spans are asked for."""
+    return replace(encoded, arrays={name: encoded.arrays[name] for name in ("ids", "segments", "lengths")})
 
 
 def _share(a: int, b: int, room: int) -> tuple[int, int]:

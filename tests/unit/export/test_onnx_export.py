@@ -21,6 +21,7 @@ from gradatim.export.quantise import Quantiser, best, round_to_int8
 from gradatim.export.reader import to_onnx
 from gradatim.models.backbone import Backbone, BackboneConfig
 from gradatim.models.classifier import Classifier, Tagger, WordVectors
+from gradatim.models.encoders import told_of_capitals
 from gradatim.models.heads import MaskedHead
 from gradatim.models.language import LanguageModel
 from gradatim.models.layers import FrozenReader, Layers
@@ -164,6 +165,56 @@ def test_what_is_said_of_tokens_is_exported_too(name: str) -> None:
         for output, wanted in TorchSession(net).run(some).items():
             assert wanted.std(axis=0).min() > 0.001
             np.testing.assert_allclose(exported.run(some)[output], wanted, atol=1e-4)
+
+
+CAPITALIZED = {
+    "tagger": lambda: Tagger(told_of_capitals(body()), WIDTH, LABELS),
+    "classifier": lambda: Classifier(told_of_capitals(body()), WIDTH, LABELS),
+    "frozen": lambda: Tagger(FrozenReader(told_of_capitals(body()), "last", 4, WIDTH), WIDTH, LABELS),
+    "frozen, bilstm": lambda: Tagger(
+        FrozenReader(told_of_capitals(body()), "concatenation of last four", 4, WIDTH, recurrent_width=11),
+        22,
+        LABELS,
+    ),
+    "bilstm": lambda: Tagger(
+        RecurrentConfig(
+            vocab_size=VOCABULARY, width=24, hidden_width=11, bidirectional=True, marks={"capitals": 4}
+        ).build(),
+        22,
+        LABELS,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CAPITALIZED)
+@pytest.mark.parametrize("exact", [True, False], ids=["fp32", "int8"])
+def test_what_is_told_of_capitals_reaches_the_exported_graph(name: str, exact: bool) -> None:
+    torch.manual_seed(0)
+    net, whole = CAPITALIZED[name](), arrays()
+    for part in net.modules():
+        if isinstance(part, torch.nn.Linear | torch.nn.Embedding):
+            torch.nn.init.normal_(part.weight, std=0.2)
+    whole["capitals"] = np.random.default_rng(1).integers(0, 4, len(whole["ids"]))
+    graph = to_onnx(net, segments=True)
+    if not exact:
+        graph = Quantiser(graph, rows_alone(whole)).convert()
+    exported = OnnxSession(graph, threads=2)
+    wanted = TorchSession(net).run(whole)["logits"]
+    error = np.abs(exported.run(whole)["logits"] - wanted)
+    assert error.max() < 1e-4 if exact else error.mean() < 0.1 * wanted.std()
+    untold = {**whole, "capitals": np.zeros_like(whole["capitals"])}
+    assert np.abs(exported.run(untold)["logits"] - wanted).mean() > 0.2 * wanted.std()
+
+
+def test_a_body_says_what_it_said_where_there_are_no_capitals() -> None:
+    torch.manual_seed(0)
+    plain, whole = body(), arrays()
+    told = told_of_capitals(plain)
+    wanted = TorchSession(plain).run(whole)["states"]
+    for none in (whole, {**whole, "capitals": np.zeros_like(whole["ids"])}):
+        np.testing.assert_array_equal(TorchSession(told).run(none)["states"], wanted)
+    capitals = {**whole, "capitals": np.ones_like(whole["ids"])}
+    assert np.abs(TorchSession(told).run(capitals)["states"] - wanted).max() > 0.01
 
 
 def test_missing_words_are_asked_for_by_their_places() -> None:

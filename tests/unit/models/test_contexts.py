@@ -14,7 +14,8 @@ from gradatim.checkpoint.folder import save_model
 from gradatim.cli.vectors import app
 from gradatim.errors import ConfigError, DataError
 from gradatim.models.contexts import occurrences
-from gradatim.models.elmo import ElmoConfig, encoder_for
+from gradatim.models.elmo import ElmoConfig
+from gradatim.models.encoders import encoder_for
 from gradatim.models.inputs import Inputs
 from gradatim.models.presets import Sizes, bert
 from gradatim.nn.stack import Trace

@@ -73,3 +73,7 @@ def test_one_column_is_chosen_for_all_windows_of_a_table() -> None:
     logits[[0, 5], 1] = 50.0  # of the question
     assert choose_cells(logits, encoded, [(3, 2)], GridConfig(no_column=True))[0].cells == []
     assert len(choose_cells(logits, encoded, [(3, 2)], GridConfig())[0].cells) == 3
+    unsure = logits - [50.0, 0.0]
+    assert choose_cells(unsure, encoded, [(3, 2)], GridConfig())[0].cells == []
+    (some,) = choose_cells(unsure, encoded, [(3, 2)], GridConfig(some=True))
+    assert some.cells == [np.unravel_index(some.probabilities.argmax(), (3, 2))]

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from gradatim.checkpoint.folder import read_model
+import gradatim
+from gradatim.checkpoint.folder import family_of, read_model
 from gradatim.data.answered import SPANS
 from gradatim.data.questions import Question
-from gradatim.errors import ConfigError, DataError
+from gradatim.errors import CheckpointError, ConfigError, DataError
 from gradatim.models.layers import FrozenReader
 from gradatim.text.pieces import PieceEncoder
 from gradatim.train.build import Materials, Prepared
@@ -161,6 +162,32 @@ def test_a_kind_is_learned_and_scored_on_what_was_held_out(
         assert torch.equal(tensor, stored.model.state_dict()[name])
 
 
+def capitalized(rng: np.random.Generator) -> str:
+    """Entities are the words that begin with a capital, whatever these are."""
+    words = [f"{rng.choice(list(LETTERS))} X O" for _ in range(320)]
+    words = [f"{word[0].upper()} X I-PER" if rng.random() < 0.3 else word for word in words]
+    return "\n\n".join("\n".join(words[i : i + 4]) for i in range(0, 320, 4)) + "\n"
+
+
+@pytest.mark.parametrize("how", ["fine-tuned", "layers"])
+def test_a_model_is_told_of_capitals_that_its_tokenizer_loses(here: Path, how: str) -> None:
+    (here / "tags.txt").write_text(capitalized(np.random.default_rng(0)))
+    more = ["objective.layers=last", "objective.recurrent_width=8"] if how == "layers" else []
+    reached = {}
+    for told in ("true", "false"):
+        made, read = prepare(here, "tagging", f"objective.capitals={told}", *more)
+        assert made.evaluate is not None
+        reached[told] = train(made.model, made.objective, read.train, evaluate=made.evaluate).score
+        made.save(here / told)
+    assert reached["true"] == 1
+    assert reached["false"] < 0.7
+    tagger = gradatim.pipeline("ner", here / "true")
+    assert [(one["start"], one["end"], one["entity"]) for one in tagger("a B c")] == [(2, 3, "B-PER")]
+    assert tagger("a b c") == []
+    with pytest.raises(CheckpointError):  # no published family tells its models of capitals
+        family_of(read_model(here / "true").config)
+
+
 @pytest.mark.parametrize(
     "path",
     sorted((Path(__file__).parents[3] / "benchmarks/recipes").glob("*.toml")),
@@ -188,7 +215,7 @@ def test_a_frozen_body_stays_as_it_is(here: Path) -> None:
     changed = {
         name for name, tensor in made.model.state_dict().items() if not torch.equal(tensor, before[name])
     }
-    assert changed == {"head.linear.weight", "head.linear.bias"}
+    assert changed == {"head.linear.weight", "head.linear.bias", "body.marks.capitals.weight"}
 
 
 @pytest.mark.parametrize(

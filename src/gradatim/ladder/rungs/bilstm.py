@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
 from torch import Tensor
 
@@ -31,11 +32,17 @@ def build_bilstm(
     return Classifier(body, 2 * HIDDEN, num_labels, pooling=("max", "mean"), dropout=0.3)
 
 
-def lstm_body(vocab_size: int, width: int = WIDTH, vectors: Tensor | None = None) -> RecurrentBackbone:
-    """Embedding (from `vectors` (vocabulary, width) if given) and BiLSTM."""
+def lstm_body(
+    vocab_size: int,
+    width: int = WIDTH,
+    vectors: Tensor | None = None,
+    *,
+    marks: Mapping[str, int] | None = None,
+) -> RecurrentBackbone:
+    """Embedding (from `vectors` (vocabulary, width) if given, with what `marks` tell) and BiLSTM."""
     body = RecurrentConfig(
         vocab_size=vocab_size, width=width, hidden_width=HIDDEN, bidirectional=True, dropout=0.3, locked=False,
-        init=0.17,
+        init=0.17, marks=marks or {},
     ).build()  # fmt: skip
     if vectors is not None:
         body.embedding.words.weight.data.copy_(vectors)

@@ -33,7 +33,7 @@ class TagLstmRung:
         began = time.perf_counter()
         lab = TaggingLab.of(problem)
         notes, width, vectors = start_from(problem.settings.vectors, lab.tokenizer, WIDTH)
-        body = lstm_body(lab.config.vocab_size, width, vectors)
+        body = lstm_body(lab.config.vocab_size, width, vectors, marks=lab.marks)
         model = Tagger(body, 2 * HIDDEN, len(problem.corpus.task.labels), dropout=0.3)
         epochs = lab.affordable(EPOCHS, SLOWER * lab.seconds(dense_parameters(model), 1))
         recipe = Recipe(

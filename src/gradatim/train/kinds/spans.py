@@ -10,6 +10,7 @@ import numpy as np
 from gradatim.checkpoint.config import ModelConfig
 from gradatim.data.answered import SPANS
 from gradatim.data.questions import Question
+from gradatim.models.encoders import encoder_for
 from gradatim.models.inputs import PackedTexts
 from gradatim.objectives.span import Span
 from gradatim.pipelines.spans import best_answers, best_threshold, squad_scores
@@ -40,7 +41,7 @@ class SpanSettings:
         train, dev, note = annotated(materials, SPANS)
         length = materials.data.max_length
         stride = length // 4 if self.stride is None else self.stride
-        pieces = PieceEncoder(materials.tokenizer_json, max_length=length, stride=stride)
+        pieces = encoder_for(materials.body, materials.tokenizer_json, max_length=length, stride=stride)
         inputs, held = _tokens(pieces, train), _tokens(pieces, dev)
         rows = answer_rows(inputs, train)
         config = ModelConfig(kind="span", body=materials.body, num_outputs=2)

@@ -14,6 +14,7 @@ from torch import nn
 from gradatim.checkpoint.config import ModelConfig
 from gradatim.data.asked import ASKED, TableQuestion
 from gradatim.errors import ConfigError, DataError
+from gradatim.models.backbone import BackboneConfig
 from gradatim.models.classifier import GridReader
 from gradatim.models.inputs import PackedTexts
 from gradatim.models.session import TorchSession
@@ -34,7 +35,7 @@ from gradatim.text.pieces import PieceEncoder
 from gradatim.train.build import Materials, Prepared
 from gradatim.train.kinds.posed import Posed, posed
 from gradatim.train.kinds.reading import annotated, split
-from gradatim.types import Encoded, Grid
+from gradatim.types import MARKS, Encoded, Grid
 from gradatim.wording import count
 
 _WORD = re.compile(r"\w+")
@@ -68,9 +69,10 @@ class TableSettings:
         test = split(materials, ASKED, "test") if self.test else []
         if self.test and not test:
             raise ConfigError("[objective] test: the data has no test split")
-        grid = GridConfig(temperature=self.temperature, plain=0)
+        grid = GridConfig(temperature=self.temperature, plain=0, some=True)
         pieces = PieceEncoder(materials.tokenizer_json, max_length=materials.data.max_length)
-        encoder = GridEncoder(pieces, materials.transformer.embedding.marks or SIZES, grid)
+        body = self._body(materials.transformer)
+        encoder = GridEncoder(pieces, body.embedding.marks, grid)
         found = [(question, target_of(question)) for question in train]
         known = [(question, target) for question, target in found if target is not None]
         inputs, learned = _encoded(encoder, [question for question, _ in known], self.max_windows)
@@ -83,7 +85,7 @@ class TableSettings:
             more, also = _encoded(encoder, [one.question for one in made_up])
             inputs, learned = Encoded.together([inputs, more]), [*learned, *also]
         held, judged = _encoded(encoder, dev)
-        model = self._model(materials, grid)
+        model = _model(materials, body, grid)
         objective = WeakTables(
             PackedTexts(inputs),
             [targets[id(question)] for question in learned],
@@ -112,18 +114,21 @@ class TableSettings:
         )  # fmt: skip
         return made.judged(lambda: metrics(held, judged), "accuracy")
 
-    def _model(self, materials: Materials, grid: GridConfig) -> GridReader:
-        """The body with marks; those that it did not have begin at zero, as the logits of cells do."""
-        body, fresh = materials.transformer, list[str]()
-        if not body.embedding.marks:
-            restart = CELL if self.restart else 0
-            body = replace(body, embedding=replace(body.embedding, marks=SIZES, restart=restart))
-            fresh = [f"body.embedding.marks.{name}.weight" for name in SIZES]
-        config = ModelConfig(kind="table", body=body, num_outputs=len(AGGREGATIONS), grid=grid)
-        model = cast(GridReader, materials.build(config))
-        for name in (*fresh, "head.linear.weight", "head.linear.bias"):
-            nn.init.zeros_(model.get_parameter(name))
-        return model
+    def _body(self, body: BackboneConfig) -> BackboneConfig:
+        """The body with marks of tables, its own if it has them."""
+        if body.embedding.marks.keys() >= {*MARKS}:
+            return body
+        restart = CELL if self.restart else 0
+        return replace(body, embedding=replace(body.embedding, marks=SIZES, restart=restart))
+
+
+def _model(materials: Materials, body: BackboneConfig, grid: GridConfig) -> GridReader:
+    """The logits of its cells begin at zero."""
+    config = ModelConfig(kind="table", body=body, num_outputs=len(AGGREGATIONS), grid=grid)
+    model = cast(GridReader, materials.build(config))
+    nn.init.zeros_(model.head.linear.weight)
+    nn.init.zeros_(model.head.linear.bias)
+    return model
 
 
 def denotation_accuracy(

@@ -13,10 +13,13 @@ from gradatim.checkpoint.config import ModelConfig
 from gradatim.data.sentences import TAGGED
 from gradatim.data.tagged import Sentence, tag_names
 from gradatim.errors import MissingExtraError
+from gradatim.models.backbone import BackboneConfig
+from gradatim.models.encoders import encoder_for, with_capitals
 from gradatim.models.inputs import PackedTexts
 from gradatim.models.layers import Layers
 from gradatim.objectives.tagging import Tagging
 from gradatim.pipelines.tagging import joined, tag_words, word_of_tokens
+from gradatim.text.capitals import folds_case
 from gradatim.text.pieces import PieceEncoder
 from gradatim.train.build import Materials, Prepared
 from gradatim.train.kinds.reading import annotated, encoded, logits, split
@@ -32,21 +35,26 @@ class TaggingSettings:
                      (Devlin et al. 2019, section 5.3), "sentence" each by itself
     layers           of a frozen body whose states the head reads; without it all is fine-tuned
     recurrent_width  of a BiLSTM between these and the linear layer, 0 for none
+    capitals         where the tokenizer makes them small letters, the model is told which they were: names have them
     """
 
     context: Literal["sentence", "document"] = "sentence"
     layers: Layers | None = None
     recurrent_width: int = 0
+    capitals: bool = True
 
     def prepare(self, materials: Materials) -> Prepared:
         recipe = materials.recipe
         train, dev, note = annotated(materials, TAGGED)
         labels = tag_names(tag for sentence in train for tag in sentence.tags)
-        pieces = materials.encoder()
+        body, folds = materials.body, folds_case(materials.tokenizer)
+        if self.capitals and folds and isinstance(body, BackboneConfig):
+            body = with_capitals(body)
+        pieces = encoder_for(body, materials.tokenizer_json, max_length=materials.data.max_length)
         inputs, words = self._tokens(pieces, train)
         held, held_words = self._tokens(pieces, dev)
         config = ModelConfig(
-            kind="tagging", body=materials.body, num_outputs=len(labels), labels=labels, layers=self.layers,
+            kind="tagging", body=body, num_outputs=len(labels), labels=labels, layers=self.layers,
             recurrent_width=self.recurrent_width,
         )  # fmt: skip
         model = materials.build(config)
