@@ -71,7 +71,7 @@ class FrozenReader(nn.Module):
         self.layers, self.recurrent_width = layers, recurrent_width
         self.mix = ScalarMix(depth + 1) if layers == "scalar mix" else None
         width *= 4 if layers == "concatenation of last four" else 1
-        known: Mapping[str, int] = getattr(getattr(body, "config", None), "marks", {})
+        known: Mapping[str, int] = getattr(body.config, "marks", {})
         self.marks = Marks({CAPITALS: known[CAPITALS]} if CAPITALS in known else {}, width)
         self.dropout = Dropout(dropout)
         self.recurrent = (
