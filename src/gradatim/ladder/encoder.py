@@ -18,9 +18,9 @@ from gradatim.export.reader import to_onnx
 from gradatim.ladder.rung import Problem
 from gradatim.models.backbone import Backbone, BackboneConfig
 from gradatim.models.classifier import num_parameters
+from gradatim.models.encoders import encoder_for
 from gradatim.models.inputs import PackedTexts
 from gradatim.models.recurrent import RecurrentBackbone
-from gradatim.text.pieces import PieceEncoder
 from gradatim.train.cost import dense_parameters, training_s
 from gradatim.train.recipe import Recipe
 from gradatim.types import Candidate
@@ -41,7 +41,7 @@ class EncoderLab(ABC):
         length = problem.settings.max_length
         if isinstance(self.config, BackboneConfig):
             length = min(length, self.config.max_length)
-        self.pieces = PieceEncoder(self.tokenizer, max_length=length)
+        self.pieces = encoder_for(self.config, self.tokenizer, max_length=length)
         self.bf16 = Recipe(precision=problem.settings.precision).bf16()
 
     @classmethod

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Literal
@@ -78,6 +78,13 @@ class Marks(nn.ModuleDict):
         for name, table in self.items():
             x = x + table(marks[name] if marks and name in marks else torch.zeros_like(ids))
         return x
+
+
+def silence_marks(model: nn.Module, *, besides: Collection[str]) -> None:
+    """Silence all marks of a model but those of which a weight is named."""
+    for name, part in model.named_modules():
+        if isinstance(part, Marks) and not any(known.startswith(f"{name}.") for known in besides):
+            part.silence()
 
 
 class Embedding(nn.Module):

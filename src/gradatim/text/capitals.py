@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Collection
 from enum import IntEnum
 
 import numpy as np
 from tokenizers import Tokenizer
 
-from gradatim.text.characters import number_words
-from gradatim.text.pieces import PieceEncoder, without_spans, written
-from gradatim.types import CAPITALS, Encoded
+from gradatim.text.spelled import SpellingEncoder
+from gradatim.types import CAPITALS, Array
 
 
 class Capitals(IntEnum):
@@ -31,25 +29,14 @@ class Capitals(IntEnum):
         return cls.FIRST if piece[0] != piece[0].lower() else cls.INSIDE
 
 
-class CapitalEncoder(PieceEncoder):
+class CapitalEncoder(SpellingEncoder):
     """As `PieceEncoder`, with a further array `capitals`: what `Capitals.of` each token was in its text."""
 
-    kind = CAPITALS
+    kind = says = CAPITALS
 
-    def encode(
-        self,
-        texts: Sequence[str],
-        pairs: Sequence[str] | None = None,
-        *,
-        spans: bool = False,
-        places: bool = False,
-    ) -> Encoded:
-        found = super().encode(texts, pairs, spans=True, places=places)
-        pieces: dict[str, int] = {}
-        numbers = number_words(written(found, texts, pairs), pieces)
-        kinds = np.fromiter(map(Capitals.of, pieces), np.int64, len(pieces))
-        arrays = {**(found if spans else without_spans(found)).arrays, CAPITALS: kinds[numbers]}
-        return replace(found, arrays=arrays)
+    @staticmethod
+    def of(words: Collection[str]) -> Array:
+        return np.fromiter(map(Capitals.of, words), np.int64, len(words))
 
 
 def folds_case(tokenizer: Tokenizer) -> bool:

@@ -2,42 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import replace
+from collections.abc import Collection
 
 import numpy as np
 
-from gradatim.text.pieces import PieceEncoder, without_spans, written
-from gradatim.types import Array, Encoded
+from gradatim.text.spelled import SpellingEncoder
+from gradatim.types import Array
 
 LETTERS = 50  # symbols of a word, what opens and closes it included; longer ones lose their middle
 OPENS, CLOSES, NOTHING = 256, 257, 258  # after the 256 bytes
 SYMBOLS = 259
 
 
-class CharacterEncoder(PieceEncoder):
+class CharacterEncoder(SpellingEncoder):
     """As `PieceEncoder` with a tokenizer of words, but `ids` are (words, LETTERS): the bytes of each word (UTF-8)."""
 
     kind = "letters"
+    says = "ids"
 
-    def encode(
-        self,
-        texts: Sequence[str],
-        pairs: Sequence[str] | None = None,
-        *,
-        spans: bool = False,
-        places: bool = False,
-    ) -> Encoded:
-        found = super().encode(texts, pairs, spans=True, places=places)
-        known: dict[str, int] = {}
-        numbers = number_words(written(found, texts, pairs), known)
-        arrays = {**(found if spans else without_spans(found)).arrays, "ids": letters_of(known)[numbers]}
-        return replace(found, arrays=arrays)
-
-
-def number_words(words: Sequence[str], places: dict[str, int]) -> Array:
-    """The number of each word, (words,), in order of first appearance; `places` holds those known, and grows."""
-    return np.fromiter((places.setdefault(word, len(places)) for word in words), np.int64, len(words))
+    @staticmethod
+    def of(words: Collection[str]) -> Array:
+        return letters_of(words)
 
 
 def letters_of(words: Collection[str]) -> Array:

@@ -26,7 +26,7 @@ from gradatim.models.classifier import StaticConfig
 from gradatim.models.encoders import encoder_for
 from gradatim.models.inputs import PackedTexts
 from gradatim.models.language import Seq2Seq, start_from
-from gradatim.nn.embedding import Marks
+from gradatim.nn.embedding import silence_marks
 from gradatim.objectives.base import Objective
 from gradatim.text.pieces import PieceEncoder
 from gradatim.text.tokenizer import parse_tokenizer, word_tokenizer
@@ -202,9 +202,7 @@ class Materials:
                     f"[model] from: a {self.start.config.kind} model has no body for {config.kind}"
                 )
             model.load_state_dict(own, strict=False)
-            for name, part in model.named_modules():
-                if isinstance(part, Marks) and not any(known.startswith(f"{name}.") for known in own):
-                    part.silence()
+            silence_marks(model, besides=own)
         return model
 
     def _fill(self, model: nn.Module, vectors: WordVectors) -> None:

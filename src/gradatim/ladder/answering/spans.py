@@ -15,6 +15,7 @@ from gradatim.engine.artifact import Artifact
 from gradatim.ladder.reader import Model, ReaderLab
 from gradatim.ladder.rung import Problem
 from gradatim.ladder.rungs.int8 import Int8Rung, Trial
+from gradatim.models.encoders import encoder_for
 from gradatim.models.inputs import PackedTexts
 from gradatim.models.session import TorchSession
 from gradatim.objectives.span import Span
@@ -22,7 +23,6 @@ from gradatim.pipelines.answers import MAX_LENGTH, QuestionAnswering
 from gradatim.pipelines.judged import SpanRows, span_scores, wanted_spans
 from gradatim.pipelines.reader import Reader, shared
 from gradatim.pipelines.spans import Answer, best_threshold
-from gradatim.text.pieces import PieceEncoder
 from gradatim.train.kinds.reading import encoded
 from gradatim.train.kinds.spans import answer_rows, lost
 from gradatim.types import Array, Corpus, Encoded, Encoder, Examples, Session
@@ -38,7 +38,7 @@ class SpanLab(ReaderLab):
     def __init__(self, problem: Problem, encoder: str, shared_folder: Path) -> None:
         super().__init__(problem, encoder, shared_folder)
         length = min(self.pieces.max_length, MAX_LENGTH)
-        self.pieces = PieceEncoder(self.tokenizer, max_length=length, stride=shared(length))
+        self.pieces = encoder_for(self.config, self.tokenizer, max_length=length, stride=shared(length))
 
     @cached_property
     def learned(self) -> Span:

@@ -19,8 +19,9 @@ from gradatim.objectives.corruption import SpanCorruption
 from gradatim.objectives.masked import MaskedLanguage, Masking
 from gradatim.objectives.next_sentence import NextSentence
 from gradatim.objectives.streams import StreamedLanguage
-from gradatim.text.characters import letters_of, number_words
+from gradatim.text.characters import letters_of
 from gradatim.text.pieces import PieceEncoder
+from gradatim.text.spelled import number_words
 from gradatim.train.build import CHUNK, Materials, Prepared
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "<s>", "</s>", "<pad>", "<unk>", "<mask>")
