@@ -29,9 +29,9 @@ from gradatim.text.characters import (
     SYMBOLS,
     CharacterEncoder,
     letters_of,
-    number_words,
 )
 from gradatim.text.pieces import PieceEncoder
+from gradatim.text.spelled import number_words
 from gradatim.text.tokenizer import preset, train_tokenizer, word_tokenizer
 from gradatim.train.job import run
 from gradatim.train.recipe_file import read_recipe
