@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from functools import cache
+from importlib.util import find_spec
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -10,7 +13,10 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from gradatim.nn.masks import visible
+from gradatim.nn.packed import Layout
 from gradatim.nn.recomputed import recomputed
+
+WIDEST = 256  # head that the kernel for packed rows knows
 
 
 def mix(
@@ -95,6 +101,44 @@ def attend_near(
     )
     joined = mixed.view(batch, chunks, heads, window, head_width).transpose(1, 2).flatten(2, 3)
     return joined[:, :, :length]
+
+
+def attend_packed(
+    q: Float[Tensor, "queries heads head_width"],
+    k: Float[Tensor, "keys heads head_width"],
+    v: Float[Tensor, "keys heads head_width"],
+    rows: Layout,
+    memory: Layout,
+    *,
+    causal: bool = False,
+    window: int | None = None,
+    scale: float | None = None,
+) -> Float[Tensor, "queries heads head_width"]:
+    """`attend` over packed rows as they lie, without padding: row i of `rows` sees row i of `memory`.
+
+    On GPUs, where `packs` says so (Dao 2023: the kernel for rows of any lengths).
+    """
+    from torch.nn.attention.varlen import varlen_attn
+
+    reach = -1 if window is None else window
+    mixed = varlen_attn(
+        q, k, v, rows.bounds, memory.bounds, int(rows.sizes.max()), int(memory.sizes.max()),
+        scale=scale, window_size=(reach, 0 if causal else reach),
+    )  # fmt: skip
+    return cast(Tensor, mixed)
+
+
+def packs(x: Float[Tensor, "*tokens head_width"]) -> bool:
+    """Whether `attend_packed` can be used for queries like these: in 16 bits, on a GPU since Ampere."""
+    fits = x.dtype in (torch.bfloat16, torch.float16) and x.shape[-1] % 8 == 0 and x.shape[-1] <= WIDEST
+    return x.is_cuda and fits and _has_kernel(x.device)
+
+
+@cache
+def _has_kernel(device: torch.device) -> bool:
+    """Whether this GPU can run it, and this torch has it (since 2.10)."""
+    capable = torch.cuda.get_device_capability(device) >= (8, 0)
+    return capable and find_spec("torch.nn.attention.varlen") is not None
 
 
 def _additive(mask: Tensor | None, bias: Tensor | None) -> Tensor | None:

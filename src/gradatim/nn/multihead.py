@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from gradatim.nn.attention import attend, attend_near
+from gradatim.nn.attention import attend, attend_near, attend_packed, packs
 from gradatim.nn.axes import BlockConfig
 from gradatim.nn.masks import visible
 from gradatim.nn.packed import Group, Layout
@@ -75,6 +75,8 @@ class Attention(nn.Module):
         parts = []
         if memory is not None:
             queries, stored = self._heads(self.q(x), 1), self._heads(self.kv(memory.states), 2)
+            if self._flows(queries, bias, weights):
+                return self._flow((*queries.unbind(1), *stored.unbind(1)), layout, memory.layout)
             for group, keys in zip(layout.groups, memory.groups, strict=True):
                 (q,), (k, v) = _by_head(group.take(queries)), _by_head(keys.take(stored))
                 parts.append(group.put(self._answer(q, k, v, keys.mask, None, weights)))
@@ -82,6 +84,9 @@ class Attention(nn.Module):
             qkv = self._heads(self.qkv(x), 3)
             if past is not None:
                 _, past.keys, past.values = self._turned(_by_head(layout.whole().take(qkv)))
+            if self._flows(qkv, bias, weights):
+                turned = self._turned(_by_head(qkv[:, None]), layout.positions[:, None])
+                return self._flow(tuple(part[:, :, 0] for part in turned), layout)
             for group in layout.groups:
                 q, k, v = self._turned(_by_head(group.take(qkv)))
                 parts.append(group.put(self._within(q, k, v, group.mask, bias, weights)))
@@ -116,6 +121,22 @@ class Attention(nn.Module):
         """One token of every row attends to its row of the memory."""
         (q,) = _by_head(self._heads(self.q(x), 1)[:, None])
         return self.out(self._answer(q, memory.keys, memory.values, mask, None)[:, 0])  # type: ignore[no-any-return]
+
+    def _flows(self, heads: Tensor, bias: Tensor | None, weights: list[Tensor] | None) -> bool:
+        """Whether rows are attended to as they lie, without groups of padded ones."""
+        return bias is None and weights is None and not self._dropout and packs(heads)
+
+    def _flow(
+        self, qkv: tuple[Tensor, ...], layout: Layout, memory: Layout | None = None
+    ) -> Float[Tensor, "tokens width"]:
+        """The rows see themselves, as far as the configuration lets them, or all of their rows of a memory."""
+        config, within = self.config, memory is None
+        q, k, v = qkv
+        mixed = attend_packed(
+            q, k, v, layout, memory or layout, causal=config.causal and within,
+            window=config.window if within else None, scale=config.scale,
+        )  # fmt: skip
+        return self.out(mixed.flatten(1))  # type: ignore[no-any-return]
 
     def _within(
         self,

@@ -51,7 +51,7 @@ class Layout:
 
     `positions` counts tokens from the start of their row; `rows` names the row of each token;
     `order` restores token order after the groups' outputs are joined (None when already in order);
-    `sizes` are the lengths on the host.
+    `sizes` are the lengths on the host; `bounds` are the offsets and the end, as kernels for packed rows want them.
     """
 
     lengths: Int[Tensor, " rows"]
@@ -61,6 +61,7 @@ class Layout:
     groups: tuple[Group, ...]
     order: Int[Tensor, " tokens"] | None
     sizes: np.ndarray
+    bounds: Int[Tensor, " rows+1"]
 
     @property
     def num_rows(self) -> int:
@@ -119,6 +120,7 @@ class Layout:
             tuple(groups),
             None if inverse is None else torch.from_numpy(inverse),
             sizes,
+            torch.from_numpy(np.append(0, sizes.cumsum()).astype(np.int32)),
         )
 
 

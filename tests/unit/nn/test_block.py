@@ -132,3 +132,57 @@ def test_an_unknown_norm_order_is_refused() -> None:
     object.__setattr__(made, "norm_order", "middle")  # past the type checker that tests run under
     with pytest.raises(ConfigError, match="norm_order"):
         made.__post_init__()
+
+
+def as_they_lie(
+    q: Tensor, k: Tensor, v: Tensor, bounds: Tensor, others: Tensor, longest: int, other: int, *,
+    scale: float | None, window_size: tuple[int, int],
+) -> Tensor:  # fmt: skip
+    """What torch's kernel for packed rows says it does, row by row; a reach of -1 has no end."""
+    assert longest == bounds.diff().max()
+    assert other == others.diff().max()
+    assert bounds.dtype == others.dtype == torch.int32
+    mixed = []
+    before, after = (math.inf if reach < 0 else reach for reach in window_size)
+    for (start, end), (first, last) in zip(bounds.unfold(0, 2, 1), others.unfold(0, 2, 1), strict=True):
+        ahead = torch.arange(int(last - first)) - torch.arange(int(end - start))[:, None]
+        scores = torch.einsum("qhd,khd->hqk", q[start:end], k[first:last]) * (scale or q.shape[-1] ** -0.5)
+        weights = scores.masked_fill((ahead < -before) | (ahead > after), -math.inf).softmax(-1)
+        mixed.append(torch.einsum("hqk,khd->qhd", weights, v[first:last]))
+    return torch.cat(mixed)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"causal": True}, {"window": 2}, {"causal": True, "window": 3}, {"rotary": True, "scale": 0.2}],
+)
+def test_rows_are_attended_to_as_they_lie_where_a_kernel_can(
+    changes: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Emulated: the kernel itself is for GPUs."""
+    torch.manual_seed(0)
+    even = {"width": 24, "num_heads": 3, "attention_dropout": 0.0}
+    layout, source = Layout.of(LENGTHS), Layout.of([3, 9, 1, 4, 6])
+    x, states = torch.randn(layout.num_tokens, 24), torch.randn(source.num_tokens, 24)
+    within, across = Attention(config(**even, **changes)), Attention(config(**even, **changes), cross=True)
+    memory = Memory.of(states, source, layout)
+    wanted = within(x, layout), across(x, layout, memory=memory)
+    monkeypatch.setattr("gradatim.nn.multihead.packs", lambda heads: True)
+    monkeypatch.setattr("torch.nn.attention.varlen.varlen_attn", as_they_lie)
+    monkeypatch.setattr("gradatim.nn.multihead.attend", None)  # no padded group is made
+    for found, expected in zip((within(x, layout), across(x, layout, memory=memory)), wanted, strict=True):
+        torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="the kernel for packed rows is for GPUs")
+@pytest.mark.parametrize("causal", [False, True])
+def test_the_kernel_for_packed_rows_says_what_attention_says(causal: bool) -> None:
+    torch.manual_seed(0)
+    layout = Layout.of(LENGTHS)
+    layer = Attention(config(width=48, num_heads=3, causal=causal, attention_dropout=0.0))
+    x = torch.randn(layout.num_tokens, 48)
+    wanted = layer(x, layout)
+    layer.to("cuda")
+    with torch.autocast("cuda", torch.bfloat16):
+        found = layer(x.cuda(), layout.to(torch.device("cuda")))
+    torch.testing.assert_close(found.float().cpu(), wanted, atol=2e-2, rtol=2e-2)
