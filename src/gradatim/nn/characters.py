@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import cast
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+
+GROUPS = 4  # of words of about equal length
 
 
 class CharacterCNN(nn.Module):
@@ -26,6 +30,7 @@ class CharacterCNN(nn.Module):
     ) -> None:
         super().__init__()
         self.symbols = nn.Embedding(num_symbols, symbol_width)
+        self.widest = max(size for size, _ in filters)
         self.filters = nn.ModuleList(nn.Conv1d(symbol_width, count, size) for size, count in filters)
         inner = sum(count for _, count in filters)
         self.highways = nn.ModuleList(nn.Linear(inner, 2 * inner) for _ in range(num_highways))
@@ -37,13 +42,36 @@ class CharacterCNN(nn.Module):
 
     def forward(self, letters: Int[Tensor, "words letters"]) -> Float[Tensor, "words width"]:
         own, places = distinct_rows(letters)
-        symbols = self.symbols(own).transpose(1, 2)
-        x = torch.cat([torch.relu(part(symbols).amax(-1)) for part in self.filters], dim=-1)
+        order, parts = alike_in_length(own, self.widest)
+        x = torch.cat([self._seen(part) for part in parts]).index_select(0, order.argsort())
         for highway in self.highways:
             new, gate = highway(x).chunk(2, dim=-1)
             x = torch.lerp(x, torch.relu(new), torch.sigmoid(gate))
         made: Tensor = self.linear(x)
         return made.index_select(0, places)
+
+    def _seen(self, letters: Int[Tensor, "words letters"]) -> Float[Tensor, "words filters"]:
+        """The most that each filter finds at any place: a product with all windows, for which a word is too short to
+        be convolved well."""
+        symbols, found = self.symbols(letters), []
+        for part in cast(Iterable[nn.Conv1d], self.filters):
+            windows = symbols.unfold(1, part.kernel_size[0], 1).flatten(2)
+            found.append(F.linear(windows, part.weight.flatten(1), part.bias).amax(1).relu())
+        return torch.cat(found, dim=-1)
+
+
+def alike_in_length(rows: Int[Tensor, "rows columns"], window: int) -> tuple[Tensor, list[Tensor]]:
+    """The order of rows by length, and the rows so in groups, without most of what only fills them up.
+
+    So much of it stays that every `window` of a whole row occurs in what is left.
+    """
+    places = torch.arange(1, rows.shape[1] + 1, device=rows.device)
+    lengths = ((rows != rows[:, -1:]) * places).amax(1)
+    order = lengths.argsort()
+    if not len(rows):
+        return order, [rows]
+    groups = [(rows[some], int(lengths[some[-1]]) + window) for some in order.chunk(GROUPS)]
+    return order, [group[:, :reach] for group, reach in groups]
 
 
 def distinct_rows(rows: Int[Tensor, "rows columns"]) -> tuple[Tensor, Tensor]:

@@ -22,15 +22,28 @@ class BothWays(WordScored[LanguageModel]):
 
     `words` (tokens,) number the rows of `letters` (different words, letters), `targets` (tokens,) what is predicted,
     IGNORED where it has no number. Documents of these `sizes` are kept apart, in rows of at most `length` words.
+    While a model learns, with `sampled` the right word is told among those of the batch alone, whose logits lose the
+    logarithm of how likely each was to be there (Jean et al. 2015, section 3.2).
     """
 
-    def __init__(self, letters: Array, words: Array, targets: Array, sizes: Array, length: int) -> None:
+    def __init__(
+        self,
+        letters: Array,
+        words: Array,
+        targets: Array,
+        sizes: Array,
+        length: int,
+        *,
+        sampled: bool = False,
+    ) -> None:
         self.letters, self.words, self.targets = letters, words, targets
         self.starts, self.lengths = cut(np.cumsum(sizes) - sizes, sizes, length)
         kept = self.lengths > 1
         self.starts, self.lengths = self.starts[kept], self.lengths[kept]
         if not len(self.starts):
             raise ConfigError("no document has two words: there is nothing to predict")
+        counts = np.bincount(targets[targets != IGNORED])
+        self.shares = torch.from_numpy(counts / max(1, counts.sum())) if sampled else None
 
     @property
     def sizes(self) -> Array:
@@ -46,6 +59,17 @@ class BothWays(WordScored[LanguageModel]):
         ahead[first] = IGNORED  # nothing comes before it
         behind[first + lengths - 1] = IGNORED
         return Batch(inputs, {"forward": ahead, "backward": behind}, rows)
+
+    def among(
+        self, weight: Tensor, bias: Tensor | None, targets: Tensor
+    ) -> tuple[Tensor, Tensor | None, Tensor]:
+        known = targets != IGNORED
+        if self.shares is None or bias is None or not known.any():
+            return weight, bias, targets
+        words, places = torch.unique(targets[known], return_inverse=True)
+        there = -torch.expm1(len(places) * torch.log1p(-self.shares.to(words.device)[words]))
+        own = torch.full_like(targets, IGNORED).masked_scatter(known, places)
+        return weight.index_select(0, words), bias.index_select(0, words) - there.log().to(bias.dtype), own
 
     def states(self, model: LanguageModel, batch: Batch, trace: Trace | None = None) -> dict[str, Tensor]:
         inputs = batch.inputs

@@ -53,6 +53,12 @@ class WordScored(Scored[W]):
         """What reads the states of this part."""
         return model.head
 
+    def among(
+        self, weight: Tensor, bias: Tensor | None, targets: Tensor
+    ) -> tuple[Tensor, Tensor | None, Tensor]:
+        """Weights and bias of the words among which the right one is told in training, and which of them that is."""
+        return weight, bias, targets
+
     def logits(self, model: W, batch: Batch, trace: Trace | None = None) -> dict[str, Tensor]:
         states = self.states(model, batch, trace)
         return {name: self.head(model, name)(read).float() for name, read in states.items()}
@@ -83,11 +89,12 @@ class WordScored(Scored[W]):
     ) -> Tensor:
         targets = batch.targets[name]
         if isinstance(head, Words):
+            told: tuple[Tensor, Tensor | None, Tensor] = (head.output.weight, head.output.bias, targets)
+            if teaching is None and head.training:
+                told = self.among(*told)
             summed = vocabulary_cross_entropy(
                 head.features(states),
-                head.output.weight,
-                head.output.bias,
-                targets,
+                *told,
                 ignored=IGNORED,
                 smoothing=self.smoothing,
                 taught=None if teaching is None else teaching.of_words(),

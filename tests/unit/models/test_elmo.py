@@ -96,6 +96,47 @@ def test_equal_words_are_read_once_and_alike() -> None:
     assert torch.equal(own[places], every)
     cnn = CharacterCNN(SYMBOLS, 5, ((1, 3), (4, 6)), num_highways=2)
     torch.testing.assert_close(cnn(every), torch.cat([cnn(row[None]) for row in every]))
+    assert cnn(every[:0]).shape == (0, 5)
+
+
+@given(st.lists(st.lists(st.integers(0, 3), min_size=9, max_size=9), min_size=1, max_size=12))
+def test_filters_find_what_they_find_in_whole_words(words: list[list[int]]) -> None:
+    """Whatever it is that words end in."""
+    torch.manual_seed(0)
+    rows = torch.tensor(words)
+    cnn = CharacterCNN(4, 5, ((1, 3), (4, 6)), num_highways=0)
+    symbols = cnn.symbols(rows).transpose(1, 2)
+    found = torch.cat([torch.relu(part(symbols).amax(-1)) for part in cnn.filters], dim=-1)
+    torch.testing.assert_close(cnn(rows), cnn.linear(found))
+
+
+def test_the_right_word_is_told_among_those_of_the_batch() -> None:
+    net, rng = model(), np.random.default_rng(0)
+    targets = np.append(rng.permutation(np.repeat(np.arange(8), np.arange(1, 9) ** 2)), [IGNORED, 7])
+    counts = np.bincount(targets[targets != IGNORED])
+    letters = letters_of([f"w{i}" for i in range(8)])
+    words = np.maximum(targets, 0)
+    sizes = np.full(len(targets) // 2, 2)
+    whole, sampled = (BothWays(letters, words, targets, sizes, 9, sampled=how) for how in (False, True))
+    batch = sampled.collate(np.arange(0, len(sizes), 9))
+    torch.testing.assert_close(sampled.loss(net, batch).value, whole.loss(net, batch).value)
+    net.train()
+    head, states = net.head.linear, sampled.states(net, batch)
+    wanted = torch.zeros(())
+    for name, told in batch.targets.items():
+        known = told != IGNORED
+        own = sorted(set(told[known].tolist()))
+        there = 1 - (1 - counts / counts.sum()) ** int(known.sum())
+        logits = (states[name][known] @ head.weight.T + head.bias)[:, own] - torch.from_numpy(
+            there[own]
+        ).log()
+        right = torch.tensor([own.index(word) for word in told[known].tolist()])
+        wanted = wanted + torch.nn.functional.cross_entropy(logits.float(), right)
+    assert len(own) < 8  # not all words are in the batch
+    torch.testing.assert_close(sampled.loss(net, batch).value, wanted)
+    for told in batch.targets.values():
+        told.fill_(IGNORED)
+    assert float(sampled.loss(net, batch).value.detach()) == 0
 
 
 def model() -> LanguageModel:

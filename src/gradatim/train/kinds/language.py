@@ -76,7 +76,11 @@ class BothWaysSettings:
     """kind = "both_ways": every word of plain text from those before and from those after it (ELMo).
 
     The tokenizer, of kind "elmo", names the words that are predicted; read are the letters of any.
+
+    sampled  the right word is told among the words of the batch, not among all, which takes most of the time
     """
+
+    sampled: bool = False
 
     def prepare(self, materials: Materials) -> Prepared:
         if not isinstance(materials.body, ElmoConfig):
@@ -99,7 +103,9 @@ class BothWaysSettings:
             following = np.concatenate(targets)
             following[following == unknown] = IGNORED
             letters, length = letters_of(places), materials.data.max_length
-            return BothWays(letters, np.concatenate(words), following, np.concatenate(sizes), length)
+            return BothWays(
+                letters, np.concatenate(words), following, np.concatenate(sizes), length, sampled=self.sampled
+            )
 
         made = materials.language(ModelConfig(kind="both_ways", body=materials.body), objective)
         targets = cast(BothWays, made.objective).targets
