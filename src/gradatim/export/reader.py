@@ -41,7 +41,7 @@ def to_onnx(model: nn.Module, *, segments: bool = False) -> bytes:
 
     A classifier gives `logits` (rows, labels), a tagger (rows, tokens, outputs), a model of masked words those of the
     places `asked` among all cells, (asked, vocabulary); a model of tables reads marks, and gives `logits`
-    (rows, tokens, 2) and perhaps `aggregation` (rows, labels); a body by itself gives `states` (rows, tokens, width).
+    (rows, tokens, 2 or 3) and perhaps `aggregation` (rows, labels); a body by itself `states` (rows, tokens, width).
     """
     body: Any = model.body if isinstance(model, Classifier | Tagger | GridReader | LanguageModel) else model
     inner = body.body if isinstance(body, FrozenReader) else body
@@ -172,7 +172,7 @@ def _tags(graph: Graph, states: str, head: TokenHead) -> tuple[str, Axes]:
 def _cells(graph: Graph, states: str, model: GridReader) -> dict[str, tuple[str, Axes]]:
     """Scores of cells and columns, and those of aggregations."""
     logits, axes = _tags(graph, states, model.head)
-    divisor = graph.weight("temperatures", np.array([model.config.temperature, 1], np.float32))
+    divisor = graph.weight("temperatures", np.array(model.config.divisors, np.float32))
     outputs: dict[str, tuple[str, Axes]] = {"logits": (graph.add("Div", logits, divisor), axes)}
     if (head := model.aggregation) is not None:
         scores = _head(graph, _pool(graph, states, "first"), head, "aggregation_head")

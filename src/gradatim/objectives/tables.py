@@ -41,12 +41,15 @@ class Weak:
     delta       where the Huber loss of a computed answer becomes linear
     cutoff      a larger loss of it counts as none
     importance  of a computed answer beside its aggregation
+    among       of the choice of a cell among those of its column, which is no part of what was published: each by
+                itself is so seldom the answer that a small model learns first that none is
     """
 
     preference: float = 0.207951
     delta: float = 0.121194
     cutoff: float = 0.664694
     importance: float = 0.985
+    among: float = 0.0
 
 
 PUBLISHED = Weak()
@@ -78,12 +81,14 @@ class WeakTables:
         widths = np.array([one.cells.shape[1] for one in chosen])
         first = np.cumsum(widths) - widths
         columns = [np.tile(np.arange(w), len(one.cells)) for w, one in zip(widths, chosen, strict=True)]
+        heights = [len(one.cells) for one in chosen]
         targets = {
             "cells": np.concatenate([one.cells.ravel() for one in chosen]).astype(np.float32),
             "values": np.nan_to_num(np.concatenate([one.values.ravel() for one in chosen])).astype(
                 np.float32
             ),
             "columns": np.concatenate([own + start for own, start in zip(columns, first, strict=True)]),
+            "rows": np.repeat(np.arange(sum(heights)), np.repeat(widths, heights)),
             "widths": widths,
             "sizes": np.array([one.cells.size for one in chosen]),
             "answer": np.array([one.answer for one in chosen], dtype=np.float32),
@@ -107,7 +112,7 @@ class WeakTables:
         near = error <= self.weak.cutoff
         zero = torch.zeros_like(error)
         parts = {
-            "selection": torch.where(computed, zero, read.selection()),
+            "selection": torch.where(computed, zero, read.selection(self.weak.among)),
             "aggregation": torch.where(computed, -likely[:, 1:].logsumexp(-1) * near, -likely[:, 0]),
             "answer": torch.where(computed & near, self.weak.importance * error, zero),
         }
@@ -144,7 +149,9 @@ class _Read:
         cell, column = _owners(batch.inputs, widths, known["sizes"])
         means, read = _means(logits, cell, len(of_cells))
         headers, named = _means(logits, column, len(texts))
-        cells, parts = means.unbind(-1)
+        cells, parts, *of_rows = means.unbind(-1)
+        if of_rows:
+            cells = cells + _over_rows(logits[:, 2:], cell, known["rows"])
         count = named.index_add(0, of_cells, read)
         columns = (headers[:, 1].index_add(0, of_cells, parts) / count.clamp_min(1)).masked_fill(
             count == 0, IMPOSSIBLE
@@ -160,15 +167,30 @@ class _Read:
         """Whether the answer to a question is cells."""
         return self._marked().amax(-1) > 0
 
-    def selection(self) -> Tensor:
-        """The cross-entropy of the answer's column and the mean one of its cells and its name, for each question."""
+    def selection(self, among: float = 0.0) -> Tensor:
+        """The cross-entropy of the answer's column and the mean one of its cells and its name, for each question.
+
+        With `among`, so much more of the mean cross-entropy of the answer's cells as a choice from that column.
+        """
         right = self._marked().argmax(-1)
         of_column = -self.grid.gather(1, right[:, None])[:, 0]
         chosen = right[self.texts] == self.places
         inside, name = chosen[self.of_cells] * self.read, chosen * self.named
         losses = F.binary_cross_entropy_with_logits(self.cells, self.labels, reduction="none")
         total = self._summed(losses * inside, F.softplus(self.names) * name)
-        return of_column + total / self._summed(inside, name).clamp_min(1)
+        loss = of_column + total / self._summed(inside, name).clamp_min(1)
+        return loss + among * self._chosen_among(inside) if among else loss
+
+    def _chosen_among(self, inside: Tensor) -> Tensor:
+        """-ln p of the answer's cells, the mean, where one cell of those `inside` is chosen, for each question."""
+        owners = self.texts[self.of_cells]
+        logits = self.cells.masked_fill(inside == 0, IMPOSSIBLE)
+        most = logits.new_full((len(self.grid),), IMPOSSIBLE)
+        most = most.scatter_reduce(0, owners, logits.detach(), "amax")
+        logits = logits - most[owners]
+        unlikely = self._summed(logits.exp()).log()[owners] - logits
+        right = self.labels * inside
+        return self._summed(unlikely * right) / self._summed(right).clamp_min(1)
 
     def results(self) -> Tensor:
         """Expected sum, average and count of the cells in the likeliest column, (questions, 3) (table 1)."""
@@ -196,6 +218,12 @@ def _owners(inputs: Inputs, widths: Tensor, sizes: Tensor) -> tuple[Tensor, Tens
     cell = torch.where(cells >= 0, cells + (sizes.cumsum(0) - sizes)[texts], -1)
     header = (cells < 0) & (columns > 0)
     return cell, torch.where(header, columns - 1 + (widths.cumsum(0) - widths)[texts], -1)
+
+
+def _over_rows(values: Tensor, cell: Tensor, rows: Tensor) -> Tensor:
+    """The mean of values (tokens, 1) over each row of a table, for each of its cells."""
+    of_tokens = torch.where(cell >= 0, rows[cell], -1)
+    return _means(values, of_tokens, int(rows[-1]) + 1)[0][rows, 0]
 
 
 def _means(values: Tensor, parts: Tensor, count: int) -> tuple[Tensor, Tensor]:

@@ -42,8 +42,9 @@ def choose_cells(
 ) -> list[Chosen]:
     """What is chosen from each table, of so many rows and columns.
 
-    `logits` (tokens, 2) are those of cells and of columns, `aggregation` (rows, labels) is averaged over the windows.
-    The logit of a column is the mean over its cells, the header once among them.
+    `logits` (tokens, 2 or 3) are those of cells, of columns and perhaps of rows, whose mean over a row adds to those of
+    its cells; `aggregation` (rows, labels) is averaged over the windows. The logit of a column is the mean over its
+    cells, the header once among them.
     """
     arrays, lengths = encoded.arrays, encoded.arrays["lengths"]
     texts = np.arange(encoded.num_texts)
@@ -67,6 +68,10 @@ def _probabilities(
 ) -> Array:
     rows, width = shape
     read = cells >= 0
+    if config.rows:
+        means, _ = _means(logits[read, 2], cells[read] // width, rows)
+        logits = logits.copy()
+        logits[read, 0] += means[cells[read] // width]
     if not (config.one_column or config.whole_cells):
         means, there = _means(_sigmoid(logits[read, 0]), cells[read], rows * width)
         return np.where(there, means, 0.0).reshape(shape)

@@ -35,6 +35,7 @@ class GridConfig:
     one_column   all cells that are chosen are of one column
     no_column    that this is no column at all may be likeliest
     whole_cells  of a cell's tokens logits are averaged; without it probabilities are. With `one_column` it is so anyway
+    rows         a third logit of every token is of its row, and the mean of them adds to those of all cells in it
     some         a cell is chosen even where none is likely: the likeliest; an encoder that is small is seldom sure
     max_rows, max_columns  rows and columns that are told apart, one more than are read at once
     plain        the aggregation that is none, if any is
@@ -44,6 +45,7 @@ class GridConfig:
     one_column: bool = True
     no_column: bool = False
     whole_cells: bool = False
+    rows: bool = False
     some: bool = False
     max_rows: int = 64
     max_columns: int = 32
@@ -54,6 +56,11 @@ class GridConfig:
             raise ConfigError(
                 "a model of tables needs a temperature above 0 and at least 2 max_rows and max_columns"
             )
+
+    @property
+    def divisors(self) -> tuple[float, ...]:
+        """Of the logits of every token: of its cell, of its column, and perhaps of its row."""
+        return (self.temperature, 1.0, self.temperature)[: 3 if self.rows else 2]
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,3 +77,13 @@ def test_one_column_is_chosen_for_all_windows_of_a_table() -> None:
     assert choose_cells(unsure, encoded, [(3, 2)], GridConfig())[0].cells == []
     (some,) = choose_cells(unsure, encoded, [(3, 2)], GridConfig(some=True))
     assert some.cells == [np.unravel_index(some.probabilities.argmax(), (3, 2))]
+
+
+@pytest.mark.parametrize("one_column", [False, True])
+def test_a_row_speaks_for_all_of_its_cells(one_column: bool) -> None:
+    first = [[0, 0, 9], [0, 0, 9], [0, 0, 9], [-3, 0, 1], [-3, 1, 5]]  # a mean of 3 is not enough
+    second = [[0, 0, 9], [0, 0, 9], [0, 0, 9], [-3, 0, 0], [-3, 1, 8]]
+    logits, encoded = windows([*first, *second], [[0, 1], [2, 3]])
+    (one,) = choose_cells(logits, encoded, [(2, 2)], GridConfig(one_column=one_column, rows=True))
+    assert one.cells == ([(1, 1)] if one_column else [(1, 0), (1, 1)])
+    assert logits[:, 0].sum() == -12  # what was given is left as it was

@@ -189,7 +189,12 @@ def table_folder(root: Path, aggregations: int, **fields: Any) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("aggregations", "fields"), [(3, {"temperature": 0.5, "plain": 0}), (0, {"one_column": False})]
+    ("aggregations", "fields"),
+    [
+        (3, {"temperature": 0.5, "plain": 0}),
+        (3, {"temperature": 0.5, "rows": True}),
+        (0, {"one_column": False}),
+    ],
 )
 def test_a_model_of_tables_becomes_a_file_too(
     tmp_path: Path, aggregations: int, fields: dict[str, Any]

@@ -46,7 +46,7 @@ class TableSettings:
     """kind = "table": cells and an aggregation, learned from answers alone, judged by denotation accuracy on dev.
 
     temperature  logits of cells are divided by it
-    preference, delta, cutoff, importance  of the loss, see `objectives.tables.Weak`
+    preference, delta, cutoff, importance, among  of the loss, the first four as published, see `objectives.tables.Weak`
     restart      whether a model that has read no tables before counts places anew in every cell, as TAPAS does; else a
                  table is to it a text that goes on
     posed        questions made up about the tables, to be learned beside the annotated ones, see `posed`
@@ -59,6 +59,7 @@ class TableSettings:
     delta: float = PUBLISHED.delta
     cutoff: float = PUBLISHED.cutoff
     importance: float = PUBLISHED.importance
+    among: float = 1.0
     restart: bool = True
     posed: int = 0
     max_windows: int = 0
@@ -69,7 +70,7 @@ class TableSettings:
         test = split(materials, ASKED, "test") if self.test else []
         if self.test and not test:
             raise ConfigError("[objective] test: the data has no test split")
-        grid = GridConfig(temperature=self.temperature, plain=0, some=True)
+        grid = GridConfig(temperature=self.temperature, plain=0, some=True, rows=True)
         pieces = PieceEncoder(materials.tokenizer_json, max_length=materials.data.max_length)
         body = self._body(materials.transformer)
         encoder = GridEncoder(pieces, body.embedding.marks, grid)
@@ -89,7 +90,7 @@ class TableSettings:
         objective = WeakTables(
             PackedTexts(inputs),
             [targets[id(question)] for question in learned],
-            Weak(self.preference, self.delta, self.cutoff, self.importance),
+            Weak(self.preference, self.delta, self.cutoff, self.importance, self.among),
         )
         notes = [
             note,
