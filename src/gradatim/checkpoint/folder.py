@@ -10,7 +10,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from types import UnionType
+from typing import Any, TypeVar, cast
 
 from torch import Tensor, nn
 
@@ -21,6 +22,7 @@ from gradatim.checkpoint.rules import Rule, Same, Weight, copies, left_out, to_o
 from gradatim.checkpoint.tensors import read_json, read_tensors, shards, write_files
 from gradatim.errors import CheckpointError, ConfigError, did_you_mean
 from gradatim.models.backbone import Backbone
+from gradatim.models.elmo import ElmoBackbone
 from gradatim.models.recurrent import RecurrentBackbone
 
 T = TypeVar("T")
@@ -93,14 +95,22 @@ def load_backbone(folder: Path) -> Backbone:
 
 def load_body(folder: Path) -> Backbone | RecurrentBackbone:
     """The body of a folder's model, whatever head stands on it; raises CheckpointError for one of another kind."""
-    model = read_model(folder, bare=True).model
-    bodies = (model, getattr(model, "encoder", None), getattr(model, "body", None))
-    for body in bodies:
-        if isinstance(body, Backbone | RecurrentBackbone):
-            return body
-    raise CheckpointError(
-        f"{folder} holds a {type(model).__name__}, which has no body that could be fine-tuned"
+    return cast(
+        Backbone | RecurrentBackbone, _body(folder, Backbone | RecurrentBackbone, "that could be fine-tuned")
     )
+
+
+def load_elmo(folder: Path) -> ElmoBackbone:
+    """The same of an ELMo."""
+    return cast(ElmoBackbone, _body(folder, ElmoBackbone, "that reads letters in both directions"))
+
+
+def _body(folder: Path, kind: type[nn.Module] | UnionType, what: str) -> nn.Module:
+    model = read_model(folder, bare=True).model
+    for body in (model, getattr(model, "encoder", None), getattr(model, "body", None)):
+        if isinstance(body, kind):
+            return body
+    raise CheckpointError(f"{folder} holds a {type(model).__name__}, which has no body {what}")
 
 
 def save_model(

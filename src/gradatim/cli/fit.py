@@ -48,7 +48,7 @@ Teacher = Annotated[
 ]
 Language = Annotated[
     str | None,
-    typer.Option(help="A recurrent language model to fine-tune (ULMFiT).", rich_help_panel=How),
+    typer.Option(help="A language model, fine-tuned (ULMFiT) or read (ELMo).", rich_help_panel=How),
 ]
 Augment = Annotated[
     bool, typer.Option("--augment/--no-augment", help="Edited texts for the students.", rich_help_panel=How)

@@ -18,6 +18,7 @@ from gradatim.export.reader import to_onnx
 from gradatim.ladder.rung import Problem
 from gradatim.models.backbone import Backbone, BackboneConfig
 from gradatim.models.classifier import num_parameters
+from gradatim.models.elmo import ElmoBackbone
 from gradatim.models.encoders import encoder_for
 from gradatim.models.inputs import PackedTexts
 from gradatim.models.recurrent import RecurrentBackbone
@@ -61,8 +62,8 @@ class EncoderLab(ABC):
         lab.problem = problem
         return lab
 
-    def body(self) -> Backbone | RecurrentBackbone:
-        """A fresh copy of what was pretrained: an encoder of the BERT family, or a recurrent language model."""
+    def body(self) -> Backbone | RecurrentBackbone | ElmoBackbone:
+        """A fresh copy of what was pretrained: an encoder of the BERT family, or a language model."""
         return load_body(self.folder)
 
     def bert(self) -> Backbone:

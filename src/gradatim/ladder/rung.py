@@ -17,13 +17,13 @@ Precision = Literal["auto", "bf16", "fp32"]
 class Settings:
     """What the user may turn, beside the data and the budget.
 
-    `encoder` names a local folder, a catalog name or a hub id of the BERT family; `teacher`, named alike, is
-    an encoder that teaches the students and may be larger than anything shipped; `language_model` is the folder of a
-    recurrent one that `gradatim train` made, for the rung ulmfit; `vectors` is a file or catalog
-    name of static vectors or None (trained). `unlabelled` are extra texts for distillation, `augment` adds
-    edited ones. `few` says whether the rungs for few labels are climbed (None: by how many there are). `tolerance` is
-    the loss in metric that int8 may cause on dev, `max_length` the window in tokens, specials included, `precision`
-    "auto", "bf16" or "fp32" for training.
+    `encoder` names a local folder, a catalog name or a hub id of the BERT family; `teacher`, named alike, is an
+    encoder that teaches the students and may be larger than anything shipped; `language_model` is the folder of a
+    recurrent one that `gradatim train` made, for the rung ulmfit, or of an ELMo, for the rung elmo; `vectors` is a
+    file or catalog name of static vectors or None (trained). `unlabelled` are extra texts for distillation,
+    `augment` adds edited ones. `few` says whether the rungs for few labels are climbed (None: by how many there
+    are). `tolerance` is the loss in metric that int8 may cause on dev, `max_length` the window in tokens, specials
+    included, `precision` "auto", "bf16" or "fp32" for training.
     """
 
     encoder: str = "minilm-l6"

@@ -65,8 +65,8 @@ class Tagger(nn.Module):
 
 
 class GridReader(nn.Module):
-    """body -> two logits of every token of a table, of its cell and of its column, and of every row those of the
-    aggregations, if there are any (Herzig et al. 2020, section 2).
+    """body -> logits of every token of a table, of its cell, of its column and perhaps of its row there; and of every
+    row of the batch those of the aggregations, if there are any (Herzig et al. 2020, section 2).
     """
 
     def __init__(
@@ -75,18 +75,18 @@ class GridReader(nn.Module):
         super().__init__()
         self.body = body
         self.config = config
-        self.head = TokenHead(width, 2, dropout=dropout)
+        self.head = TokenHead(width, len(config.divisors), dropout=dropout)
         self.aggregation = (
             RowHead(width, num_aggregations, inner="tanh", dropout=0.0) if num_aggregations else None
         )
 
     def forward(
         self, inputs: Inputs, trace: Trace | None = None
-    ) -> tuple[Float[Tensor, "tokens 2"], Float[Tensor, "rows aggregations"] | None]:
+    ) -> tuple[Float[Tensor, "tokens outputs"], Float[Tensor, "rows aggregations"] | None]:
         """Without the tokens and rows that only fill the batch."""
         states = self.body(inputs.ids, inputs.layout, inputs.segments, trace, **inputs.told)
         logits = self.head(states[: inputs.num_tokens])
-        logits = logits / logits.new_tensor([self.config.temperature, 1.0])
+        logits = logits / logits.new_tensor(self.config.divisors)
         if self.aggregation is None:
             return logits, None
         firsts = pool(states, inputs.layout, "first")[: len(inputs.owners)]

@@ -15,6 +15,7 @@ from gradatim.ladder.report.labelled import findings
 from gradatim.ladder.rung import Problem, Rung, Settings
 from gradatim.ladder.rungs.bag import BagRung
 from gradatim.ladder.rungs.bilstm import BiLstmRung
+from gradatim.ladder.rungs.elmo import ElmoRung
 from gradatim.ladder.rungs.few import FewRung
 from gradatim.ladder.rungs.finetuned import FinetunedRung
 from gradatim.ladder.rungs.frozen import FrozenRung
@@ -49,6 +50,7 @@ class LabelGoal:
         FewRung(),
         FinetunedRung(),
         UlmfitRung(),
+        ElmoRung(),
         TeacherRung(),
         EncoderStudent(None),
         EncoderStudent(3),
@@ -61,6 +63,7 @@ class LabelGoal:
         TeacherRung.name: ("teacher", "an encoder"),
         EncoderStudent(None).name: ("teacher", "an encoder"),
         UlmfitRung.name: ("language_model", "a folder of `gradatim train`"),
+        ElmoRung.name: ("language_model", "a folder of `gradatim train`"),
     }
 
     ignores: tuple[str, ...] = ()

@@ -22,7 +22,14 @@ class ReaderGoal(ABC):
 
     needs: Mapping[str, tuple[str, str]] = {}
 
-    ignores = ("teacher", "language_model", "unlabelled", "unlabelled_pairs", "augment", "few")
+    ignores: tuple[str, ...] = (
+        "teacher",
+        "language_model",
+        "unlabelled",
+        "unlabelled_pairs",
+        "augment",
+        "few",
+    )
 
     @abstractmethod
     def metrics(self, task: Task) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from gradatim.ladder.records import Interval, Row, Story
 from gradatim.ladder.report.tagged import findings
 from gradatim.ladder.rung import Problem, Rung
 from gradatim.ladder.tagging.bilstm import TagLstmRung
+from gradatim.ladder.tagging.elmo import TagElmoRung
 from gradatim.ladder.tagging.evidence import TagEvidence, gather_evidence
 from gradatim.ladder.tagging.frequent import FrequentRung
 from gradatim.ladder.tagging.frozen import TagFrozenRung
@@ -33,11 +34,17 @@ class TagGoal(ReaderGoal):
         TagLinearRung(),
         TagLstmRung(),
         TagFrozenRung(),
+        TagElmoRung(),
         FinetunedReader(TaggingLab, steps=1800),
         ReaderStudent(3, kind=TaggingLab),
         ReaderStudent(2, kind=TaggingLab),
         TagInt8Rung(),
     )
+
+    needs: Mapping[str, tuple[str, str]] = {
+        TagElmoRung.name: ("language_model", "a folder of `gradatim train`")
+    }
+    ignores = tuple(name for name in ReaderGoal.ignores if name != "language_model")
 
     def metrics(self, task: Task) -> tuple[str, ...]:
         return metrics(task)

@@ -10,7 +10,7 @@ from typing import Any
 from gradatim.ladder.reader import Model, ReaderLab
 from gradatim.ladder.rung import Problem
 from gradatim.ladder.tagging.words import decision, spans_of, tag_ids
-from gradatim.models.backbone import Backbone
+from gradatim.models.backbone import Backbone, BackboneConfig
 from gradatim.models.encoders import told_of_capitals
 from gradatim.models.inputs import PackedTexts
 from gradatim.objectives.tagging import Tagging
@@ -28,7 +28,7 @@ class TaggingLab(ReaderLab):
 
     def __init__(self, problem: Problem, encoder: str, shared: Path) -> None:
         super().__init__(problem, encoder, shared)
-        self.capitals = folds_case(self.pieces.tokenizer)
+        self.capitals = isinstance(self.config, BackboneConfig) and folds_case(self.pieces.tokenizer)
         if self.capitals:
             self.pieces = CapitalEncoder(self.tokenizer, max_length=self.pieces.max_length)
 
