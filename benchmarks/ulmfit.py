@@ -1,6 +1,6 @@
 """ULMFiT on IMDB: what each of its three steps is worth, and how it learns from few labels.
 
-    GRADATIM_DATA=... python -m benchmarks.ulmfit [--out FOLDER] [--labels 100 500 2000 0] [--steps-at 2000]
+    GRADATIM_DATA=... python -m benchmarks.ulmfit [--out FOLDER] [--labels 100 500 2000 0] [--steps-at 2000] [--jobs 2]
 
 Runs the recipes ulmfit-pretrain, ulmfit-adapt and ulmfit-classify one after the other, then the last again without one
 of the steps each. Test accuracy by number of labelled reviews (0: all 25,000). What is finished in FOLDER is not run
@@ -10,6 +10,8 @@ again, what was stopped is resumed.
 from __future__ import annotations
 
 import argparse
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from benchmarks.finetune import run
@@ -31,26 +33,43 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/ulmfit"))
     parser.add_argument("--labels", nargs="+", type=int, default=[100, 500, 2000, 0])
     parser.add_argument("--steps-at", type=int, default=2000, help="labels at which steps are left out")
+    parser.add_argument("--jobs", type=int, default=1, help="runs at once, which share the cores")
     options = parser.parse_args()
     out, few = options.out, options.steps_at
+    if options.jobs > 1:
+        os.environ["OMP_NUM_THREADS"] = str(max(1, len(os.sched_getaffinity(0)) // options.jobs))
     pieces = tokenizer(out / "pieces.json", SIZE, "gpt2")
     pretrained = trained("ulmfit-pretrain", out / "pretrain", {"data.tokenizer": f'"{pieces}"'})
-    adapted = trained("ulmfit-adapt", out / "adapt", {"model.from": f'"{pretrained}"'})
-    fresh = twin(adapted, out / "fresh")
-    print("| labelled reviews | ULMFiT, test accuracy | the same network from nothing |\n|---:|---:|---:|")
-    for labels in options.labels:
-        whole = classify(out, "whole", labels, adapted)
-        scratch = classify(out, "scratch", labels, fresh, **PLAIN)
-        print(f"| {labels or ALL:,} | {whole:.1f} | {scratch:.1f} |", flush=True)
-    print(f"\n| {few or ALL:,} labelled reviews | test accuracy |\n|---|---:|")
+    fresh = twin(pretrained, out / "fresh")
+    adapted = out / "adapt" / "model"
     variants: dict[str, tuple[str, Path, dict[str, str]]] = {
         "all three steps": ("whole", adapted, {}),
         "without pretraining and adaptation": ("scratch", fresh, PLAIN),
         "without adaptation": ("unadapted", pretrained, {}),
         "fine-tuned plainly: all layers at once, one rate, linear": ("plain", adapted, PLAIN),
     }
-    for name, (folder, start, changes) in variants.items():
-        print(f"| {name} | {classify(out, folder, few, start, **changes):.1f} |", flush=True)
+    wanted = {(name, labels) for name in list(variants)[:2] for labels in options.labels}
+    wanted |= {(name, few) for name in variants}
+    with ThreadPoolExecutor(options.jobs) as pool:
+        adapting = pool.submit(trained, "ulmfit-adapt", out / "adapt", {"model.from": f'"{pretrained}"'})
+
+        def found(name: str, labels: int) -> float:
+            folder, start, changes = variants[name]
+            if start == adapted:
+                adapting.result()
+            return classify(out, folder, labels, start, **changes)
+
+        # Those that start from the adapted model last: until it is there they would only wait.
+        order = sorted(wanted, key=lambda one: (variants[one[0]][1] == adapted, one))
+        scores = {one: pool.submit(found, *one) for one in order}
+    print("| labelled reviews | ULMFiT, test accuracy | the same network from nothing |\n|---:|---:|---:|")
+    whole, scratch, *_ = variants
+    for labels in options.labels:
+        both = (scores[name, labels].result() for name in (whole, scratch))
+        print(f"| {labels or ALL:,} | {' | '.join(f'{score:.1f}' for score in both)} |")
+    print(f"\n| {few or ALL:,} labelled reviews | test accuracy |\n|---|---:|")
+    for name in variants:
+        print(f"| {name} | {scores[name, few].result():.1f} |")
 
 
 def classify(out: Path, name: str, labels: int, start: Path, **changes: str) -> float:
