@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     import numpy as np
 
 MOST = 40  # occurrences of each source
-LABELLED = 12  # of each source, in the picture
 
 
 def command(
@@ -73,17 +72,23 @@ def _draw(
     for number, source in enumerate(sources):
         own = [i for i, group in enumerate(groups) if group == number]
         axis.scatter(*places[own].T, s=18, color=f"C{number}", label=Path(source).stem)
-        for i in own[:LABELLED]:
-            axis.annotate(
-                labels[i],
-                places[i],
-                xytext=(4, 3),
-                textcoords="offset points",
-                fontsize=7.5,
-                color=f"C{number}",
-            )
     axis.set_title(f"{word!r} by context, on the principal axes of its vectors", loc="left")
     axis.spines[["top", "right"]].set_visible(False)
     axis.legend(frameon=False)
-    figure.savefig(out, dpi=150)
+    said = [
+        axis.annotate(
+            label, place, xytext=(4, 3), textcoords="offset points", fontsize=7.5, color=f"C{group}"
+        )
+        for place, label, group in zip(places, labels, groups, strict=True)
+    ]
+    figure.canvas.draw()
+    figure.set_layout_engine("none")  # what is left out from here on moves nothing
+    taken: list[Any] = []
+    for text in said:
+        box = text.get_window_extent()
+        if any(box.overlaps(other) for other in taken):
+            text.remove()  # the point is enough where others say what it is about
+        else:
+            taken.append(box)
+    figure.savefig(out, dpi=150, bbox_inches="tight")
     plt.close(figure)
