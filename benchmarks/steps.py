@@ -5,7 +5,7 @@
 On a GPU where there is one (then `--rows 64 --length 512 --steps 50`), else on the CPU; in bf16 where that pays. Rows
 of random words, all of one length, so that nobody pads; masked words for BERT (15 % hidden), a source and a target for
 the Transformer; AdamW and clipping on both sides. The peer is transformers with its fused attention, and on a GPU
-compiled too. The peak is that of the best of some large matrix products; the work is what a step needs at least, the
+compiled too. The peak is that of the best of some matrix products; the work is what a step needs at least, the
 same for everybody: 6 operations per weight and token, those of attention, and no logits of words that are not hidden.
 Systems alternate, each time in a fresh process that has taken steps before the clock starts.
 """
@@ -24,6 +24,11 @@ from typing import Any
 import numpy as np
 
 SHARE = 0.15  # of the words that are hidden from BERT
+MASK = 103  # what stands in their place
+PRODUCTS = {  # (tokens, read, made) of those of which the fastest is the peak
+    "cpu": ((1024, 768, 768), (4096, 768, 3072), (2048, 2048, 2048)),
+    "cuda": ((32768, 768, 3072), (8192, 8192, 8192), (16384, 16384, 16384)),
+}
 WARM_UP = 2  # steps, of the clock's own shape
 
 
@@ -97,14 +102,16 @@ def bf16() -> bool:
 
 
 def peak_flops() -> float:
-    """Floating-point operations a second of the fastest of a few square products."""
+    """Floating-point operations a second of the fastest of a few products: square ones, and such as layers make."""
     import torch
 
     kind = torch.bfloat16 if bf16() else torch.float32
     best = 0.0
-    for size in (4096, 8192, 16384) if device() == "cuda" else (1024, 2048, 4096):
-        left, right = (torch.randn(size, size, device=device()).to(kind) for _ in range(2))
-        best = max(best, 2 * size**3 / min(clocked(lambda x=left, y=right: x @ y) for _ in range(8)))
+    for tokens, read, made in PRODUCTS[device()]:
+        x = torch.randn(tokens, read, device=device()).to(kind)
+        weight = torch.randn(made, read, device=device()).to(kind)
+        seconds = min(clocked(lambda x=x, w=weight: torch.nn.functional.linear(x, w)) for _ in range(20))
+        best = max(best, 2 * tokens * read * made / seconds)
     return best
 
 
@@ -137,9 +144,8 @@ def flops(model: str, shape: Shape) -> float:
     if model.startswith("bert"):
         hidden = 2 * (width**2 + width * sizes.vocab_size)
         return 3 * tokens * (sizes.num_layers * encoder + SHARE * hidden)
-    decoder = (
-        2 * (2 * projections + feed_forward) + mixing / 2 + mixing
-    )  # half of its own row, all of the source
+    seen = mixing / 2 + mixing  # half of its own row, all of the source
+    decoder = 2 * (2 * projections + feed_forward) + seen
     return 3 * tokens * (sizes.num_layers * (encoder + decoder) + 2 * width * sizes.vocab_size)
 
 
@@ -176,7 +182,7 @@ def _masked(model: str) -> tuple[Any, Any]:
 
     body = Backbone(bert(SIZES[model]))
     head = MaskedHead(body.embedding.words)
-    masking = Masking(mask_id=103, vocab_size=SIZES[model].vocab_size, share=SHARE)
+    masking = Masking(mask_id=MASK, vocab_size=SIZES[model].vocab_size, share=SHARE)
     return LanguageModel(body, head), lambda texts, steps: MaskedLanguage(texts(steps, 0), masking)
 
 
@@ -205,7 +211,7 @@ def transformers_step(model: str, shape: Shape, *, compiled: bool = False) -> fl
     def step(ids: torch.Tensor, others: torch.Tensor) -> None:
         if model.startswith("bert"):
             hidden = torch.rand_like(ids, dtype=torch.float32) < SHARE
-            given = {"input_ids": ids.masked_fill(hidden, 103), "labels": ids.masked_fill(~hidden, -100)}
+            given = {"input_ids": ids.masked_fill(hidden, MASK), "labels": ids.masked_fill(~hidden, -100)}
         else:
             given = {"input_ids": ids, "labels": others}
         with torch.autocast(device(), torch.bfloat16, enabled=bf16()):

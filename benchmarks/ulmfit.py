@@ -62,14 +62,16 @@ def main() -> None:
         # Those that start from the adapted model last: until it is there they would only wait.
         order = sorted(wanted, key=lambda one: (variants[one[0]][1] == adapted, one))
         scores = {one: pool.submit(found, *one) for one in order}
-    print("| labelled reviews | ULMFiT, test accuracy | the same network from nothing |\n|---:|---:|---:|")
-    whole, scratch, *_ = variants
-    for labels in options.labels:
-        both = (scores[name, labels].result() for name in (whole, scratch))
-        print(f"| {labels or ALL:,} | {' | '.join(f'{score:.1f}' for score in both)} |")
-    print(f"\n| {few or ALL:,} labelled reviews | test accuracy |\n|---|---:|")
-    for name in variants:
-        print(f"| {name} | {scores[name, few].result():.1f} |")
+        print(
+            "| labelled reviews | ULMFiT, test accuracy | the same network from nothing |\n|---:|---:|---:|"
+        )
+        whole, scratch, *_ = variants
+        for labels in options.labels:
+            both = (scores[name, labels].result() for name in (whole, scratch))
+            print(f"| {labels or ALL:,} | {' | '.join(f'{score:.1f}' for score in both)} |", flush=True)
+        print(f"\n| {few or ALL:,} labelled reviews | test accuracy |\n|---|---:|")
+        for name in variants:
+            print(f"| {name} | {scores[name, few].result():.1f} |")
 
 
 def classify(out: Path, name: str, labels: int, start: Path, **changes: str) -> float:
