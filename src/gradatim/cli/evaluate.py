@@ -13,18 +13,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gradatim.data.textfile import decompressed
-from gradatim.errors import ConfigError, did_you_mean
+from gradatim.errors import ConfigError, did_you_mean, need_training
 
 if TYPE_CHECKING:
     from gradatim.data.parallel import Parallel
-    from gradatim.engine.artifact import Artifact
     from gradatim.pipelines.evaluation import Evaluation
 
 LANGUAGE = re.compile(r"[.,-]([a-z]{2})\}?$")  # at the end of a name: test.de, train.{en,de}, multi30k/en-de
 
 
 def command(
-    model: Annotated[Path, typer.Argument(help="A .gradatim file; a folder, if it writes texts from texts.")],
+    model: Annotated[Path, typer.Argument(help="A .gradatim file, or a model folder.")],
     data: Annotated[str, typer.Argument(help="A file, a catalog name, or a data set id.")],
     targets: Annotated[
         Path | None, typer.Argument(help="What should be written for each line of DATA, a line each.")
@@ -45,10 +44,7 @@ def command(
     threads: Annotated[int | None, typer.Option(min=1, help="Cores to use (default: all).")] = None,
 ) -> None:
     """Measure a finished model on labelled data, or on pairs of which it writes the second texts: data or two files."""
-    from gradatim.engine.artifact import read_artifact
-
-    artifact = None if targets is not None or model.is_dir() else read_artifact(model)
-    if artifact is None or artifact.task.writes:
+    if targets is not None or _writes(model):
         pairs = _pairs(data, targets, split, text, text_pair)
         found = LANGUAGE.search(str(decompressed(targets)) if targets else data)
         language = language or (found[1] if found else None)
@@ -56,7 +52,7 @@ def command(
         print(json.dumps(figures, indent=1)) if as_json else _show_written(figures)
         return
     columns = {"text": text, "text_pair": text_pair, "label": label}
-    evaluation, notes = _judged(artifact, data, split, threads, columns)
+    evaluation, notes = _judged(model, data, split, threads, columns)
     for note in notes:
         print(note, file=sys.stderr)
     if as_json:
@@ -65,35 +61,54 @@ def command(
         _show(evaluation.metrics, evaluation.label_f1)
 
 
+def _writes(model: Path) -> bool:
+    """Whether it writes texts from texts."""
+    if model.is_dir():
+        from gradatim.checkpoint.folder import kind_of
+
+        need_training("a model folder")
+        return kind_of(model) == "seq2seq"
+    from gradatim.engine.artifact import read_artifact
+
+    return read_artifact(model, mapped=True).task.writes
+
+
 def _judged(
-    artifact: Artifact, data: str, split: str, threads: int | None, columns: Mapping[str, str | None]
+    model: Path, data: str, split: str, threads: int | None, columns: Mapping[str, str | None]
 ) -> tuple[Evaluation, tuple[str, ...]]:
     """What a model that reads achieves on a split of the data, and notes on which."""
-    from gradatim.data import (
-        load_answered_examples,
-        load_chosen_examples,
-        load_examples,
-        load_tagged_examples,
-    )
-    from gradatim.pipelines.evaluation import evaluate, evaluate_answers, evaluate_tags
-    from gradatim.pipelines.judged import choice_metrics, span_metrics
-    from gradatim.pipelines.open import open_artifact, open_tagger
-    from gradatim.tasks.open import open_judged
+    from gradatim import data as sets
+    from gradatim.pipelines import evaluation as measured
+    from gradatim.pipelines.classification import TextClassifier
+    from gradatim.pipelines.judged import ChoiceRows, SpanRows, choice_metrics, span_metrics
+    from gradatim.pipelines.labels import TextClassification
+    from gradatim.pipelines.tables import TableQuestionAnswering
+    from gradatim.pipelines.tagger import SequenceTagger
+    from gradatim.tasks.judged import load_judged, unjudged
 
-    task = artifact.task
-    if task.kind == "tagging":
-        examples, notes = load_tagged_examples(data, split, known=task.labels)
-        evaluation = evaluate_tags(open_tagger(artifact, threads=threads), examples)
-    elif task.kind in ("span", "choice"):
-        spans = task.kind == "span"
-        examples, notes = (load_answered_examples if spans else load_chosen_examples)(data, split)
-        opened = open_judged(artifact, threads=threads)
-        evaluation = evaluate_answers(opened, examples, span_metrics if spans else choice_metrics)
-    else:
-        classifier = open_artifact(artifact, threads=threads)
-        examples, notes = load_examples(data, task, **columns, split=split, either=classifier.pairs is None)
-        evaluation = evaluate(classifier, examples)
-    return evaluation, notes
+    examples: Any
+    match load_judged(model, threads=threads):
+        case SequenceTagger() as tagger:
+            examples, notes = sets.load_tagged_examples(data, split, known=tagger.task.labels)
+            return measured.evaluate_tags(tagger, examples), notes
+        case SpanRows() as reader:
+            examples, notes = sets.load_answered_examples(data, split)
+            return measured.evaluate_answers(reader, examples, span_metrics), notes
+        case ChoiceRows() as chooser:
+            examples, notes = sets.load_chosen_examples(data, split)
+            return measured.evaluate_answers(chooser, examples, choice_metrics), notes
+        case TableQuestionAnswering() as ask:
+            examples, notes = sets.load_table_questions(data, split)
+            return measured.evaluate_tables(ask, examples), notes
+        case TextClassification() as number:
+            examples, notes = sets.load_scored_examples(data, split, **columns)
+            return measured.evaluate_numbers(number, examples.texts, examples.pairs, examples.scores), notes
+        case TextClassifier() as classifier:
+            either = classifier.pairs is None
+            examples, notes = sets.load_examples(data, classifier.task, **columns, split=split, either=either)
+            return measured.evaluate(classifier, examples), notes
+        case _:
+            raise unjudged(model, "causal")
 
 
 def _pairs(data: str, targets: Path | None, split: str, text: str | None, text_pair: str | None) -> Parallel:

@@ -53,7 +53,7 @@ def command(
     from gradatim.cli.answers import choose_writer
     from gradatim.engine.artifact import read_artifact
     from gradatim.pipelines.open import open_artifact
-    from gradatim.tasks.open import open_judged
+    from gradatim.tasks.judged import open_judged
 
     if input is None and (text or text_pair):
         raise ConfigError("--text and --text-pair name columns of a file: give it with --input")

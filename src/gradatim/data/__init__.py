@@ -12,8 +12,10 @@ from gradatim.data.answered import (
     load_chosen,
     load_chosen_examples,
 )
+from gradatim.data.asked import load_table_questions
 from gradatim.data.catalog import entries, fetch, resolve_model
 from gradatim.data.corpus import load_corpus, load_examples, load_texts
+from gradatim.data.scored import load_scored_examples
 from gradatim.data.sentences import is_tagged, load_tagged, load_tagged_examples
 from gradatim.data.written import is_parallel, load_written
 
@@ -31,6 +33,8 @@ __all__ = [
     "load_chosen_examples",
     "load_corpus",
     "load_examples",
+    "load_scored_examples",
+    "load_table_questions",
     "load_tagged",
     "load_tagged_examples",
     "load_texts",

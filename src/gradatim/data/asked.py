@@ -6,12 +6,13 @@ import csv
 import io
 import tarfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 
-from gradatim.data.divided import Form
+from gradatim.data.divided import Form, one_split
+from gradatim.data.grids import TableQuestion
+from gradatim.data.source import PathLike
 from gradatim.data.splits import content_key
 from gradatim.data.tables import delimited_table
 from gradatim.data.textfile import open_bytes
@@ -21,15 +22,6 @@ from gradatim.types import Grid
 COLUMNS = ("utterance", "context", "targetValue")
 TABLES = "csv.tar.gz"  # beside the questions, where the tables are no files of their own
 _ESCAPES = {"n": "\n", "p": "|", "\\": "\\"}
-
-
-@dataclass(frozen=True, slots=True)
-class TableQuestion:
-    """A question, the table that it is about, and the values that are its answer."""
-
-    question: str
-    grid: Grid
-    answers: tuple[str, ...]
 
 
 def read_table_questions(path: Path) -> list[TableQuestion]:
@@ -67,6 +59,14 @@ ASKED = Form(
     _tables,
     lambda questions: (_tables(questions), "those on one table"),
 )
+
+
+def load_table_questions(
+    source: PathLike, split: str = "test"
+) -> tuple[list[TableQuestion], tuple[str, ...]]:
+    """Questions to evaluate a model on, and a note on which: as `load_examples` chooses."""
+    questions, note = one_split(source, ASKED, split)
+    return questions, (note,)
 
 
 def _grid(folder: Path, name: str, where: str) -> Grid:

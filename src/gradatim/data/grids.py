@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from gradatim.data.tables import delimited_rows, delimiter_and_quoting, open_table
 from gradatim.data.textfile import decompressed
 from gradatim.errors import DataError
 from gradatim.types import Grid
+
+
+@dataclass(frozen=True, slots=True)
+class TableQuestion:
+    """A question, the table that it is about, and the values that are its answer."""
+
+    question: str
+    grid: Grid
+    answers: tuple[str, ...]
 
 
 def read_grid(path: Path) -> Grid:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gradatim.data.columns import choose_columns
+from gradatim.data.corpus import pick
 from gradatim.data.rows import read_rows
 from gradatim.data.source import PathLike, find_source
 from gradatim.data.splits import split_rows
@@ -58,6 +59,22 @@ def load_scored(
     kept, held = split_rows(keys, [""] * len(keys), [HELD_OUT], seed)
     notes.append(f"dev is {len(held)} of {len(train)} rows of train, held out with seed {seed}")
     return _take(train, kept), _take(train, held), tuple(notes)
+
+
+def load_scored_examples(
+    source: PathLike,
+    split: str = "test",
+    *,
+    text: str | None = None,
+    text_pair: str | None = None,
+    label: str | None = None,
+) -> tuple[ScoredTexts, tuple[str, ...]]:
+    """What to evaluate a model on, and notes: as `load_examples` chooses."""
+    found = find_source(source)
+    chosen, note = pick(found.name, found.tables, split)
+    notes = [*found.notes, note]
+    scored, _ = _read(found.tables[chosen], chosen, notes, text=text, text_pair=text_pair, label=label)
+    return scored, tuple(notes)
 
 
 def _read(

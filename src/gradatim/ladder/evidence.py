@@ -17,7 +17,7 @@ from gradatim.ladder.mistakes import suspects
 from gradatim.ladder.records import Choice, Evidence, Interval, Row
 from gradatim.ladder.rung import Problem
 from gradatim.pipelines.open import open_artifact
-from gradatim.tasks.open import load_judged
+from gradatim.tasks.judged import load_judged
 from gradatim.text.features import FeatureEncoder
 from gradatim.types import Array
 

@@ -22,7 +22,7 @@ import numpy as np
 from gradatim.engine.atomic import atomic_file
 from gradatim.errors import GradatimError
 from gradatim.ladder.rung import Problem
-from gradatim.tasks.open import load_judged
+from gradatim.tasks.judged import load_judged
 from gradatim.types import Arrays, Candidate, Examples, Measurement
 
 LATENCY_TEXTS = 400
@@ -31,7 +31,7 @@ WARM_UP = 20
 COLD_STARTS = 3
 COLD = """
 import json, sys
-from gradatim.tasks.open import load_judged
+from gradatim.tasks.judged import load_judged
 sample = json.loads(sys.stdin.readline())
 load_judged(sys.argv[1], threads=int(sys.argv[2]))(*sample)
 """

@@ -51,28 +51,11 @@ def load(path: str | os.PathLike[str], *, threads: int | None = None, precision:
     """
     from gradatim.engine.artifact import read_artifact
 
-    return _model(read_artifact(Path(path), mapped=True), threads, precision)
+    return load_model(read_artifact(Path(path), mapped=True), threads, precision)
 
 
-def load_judged(path: str | os.PathLike[str], *, threads: int | None = None) -> Any:
-    """The same, as metrics and commands ask it: called with a row's texts, with `answers` of many, and `stream`."""
-    from gradatim.engine.artifact import read_artifact
-
-    return open_judged(read_artifact(Path(path), mapped=True), threads=threads)
-
-
-def open_judged(artifact: Artifact, *, threads: int | None = None) -> Any:
-    """Such a model inside an artifact that was read before."""
-    model = _model(artifact, threads)
-    reader = getattr(model, "reader", None)
-    if reader is None or reader.kind not in ("span", "choice"):
-        return model
-    from gradatim.pipelines.judged import ChoiceRows, SpanRows
-
-    return SpanRows(model) if reader.kind == "span" else ChoiceRows(model)
-
-
-def _model(artifact: Artifact, threads: int | None, precision: str | None = None) -> Any:
+def load_model(artifact: Artifact, threads: int | None, precision: str | None = None) -> Any:
+    """The same of an artifact that was read before."""
     from gradatim.pipelines.open import open_artifact, open_tagger
 
     if artifact.task.kind in ("classification", "tagging"):

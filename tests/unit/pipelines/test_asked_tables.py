@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from gradatim.data.asked import TableQuestion, read_table_questions
+from gradatim.data.asked import read_table_questions
+from gradatim.data.grids import TableQuestion
 from gradatim.errors import DataError
 from gradatim.pipelines.tables import grid_of
 from gradatim.types import Grid

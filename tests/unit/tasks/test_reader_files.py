@@ -248,3 +248,81 @@ def test_a_file_runs_where_torch_is_not(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert int(done.stdout) == len(TOKENIZER.encode("the cat sat").ids) - 2
+
+
+ASKED = {
+    "question": "Who sat?",
+    "context": TEXT.strip(),
+    "answers": {"text": ["The cat"], "answer_start": [0]},
+}
+CHOSEN = [
+    [TEXT.strip()],
+    [{"question": "Who sat?", "choice": ["the cat", "a mat"], "answer": "the cat"}],
+    "1",
+]
+JUDGED: dict[str, tuple[dict[str, Any], str, str, str]] = {
+    "tagging": (TAGS, "tags.conll", "The O\ncat O\nin O\nRome B-LOC\n", "f1"),
+    "span": ({"num_outputs": 2}, "asked.jsonl", json.dumps(ASKED), "exact_match"),
+    "choice": ({"num_outputs": 1}, "chosen.json", json.dumps([CHOSEN]), "accuracy"),
+    "number": ({"num_outputs": 1}, "scored.csv", "text,score\nthe cat,1\na mat,2\nin Rome,4\n", "spearman"),
+    "classification": (
+        {"num_outputs": 2, "labels": ("no", "yes")}, "rows.csv", "text,label\nthe cat,no\na mat,yes\n", "accuracy"
+    ),
+}  # fmt: skip
+
+
+def evaluated(model: Path, data: Path) -> dict[str, float]:
+    said = CliRunner().invoke(app, ["evaluate", str(model), str(data), "--json"])
+    assert said.exit_code == 0, said.output
+    found: dict[str, float] = json.loads(said.stdout)
+    assert found.pop("texts_per_s") > 0
+    return found
+
+
+@pytest.mark.parametrize("name", JUDGED)
+def test_a_folder_is_evaluated_as_its_file(tmp_path: Path, name: str) -> None:
+    fields, file_name, content, metric = JUDGED[name]
+    source = folder(tmp_path, "classification" if name == "number" else name, **fields)
+    (data := tmp_path / file_name).write_text(content, encoding="utf-8")
+    convert(source, file := tmp_path / "model.gradatim")
+    ours, theirs = evaluated(source, data), evaluated(file, data)
+    assert metric in ours
+    assert ours == pytest.approx(theirs, abs=1e-5)
+
+
+def test_answers_about_tables_are_judged_by_what_they_denote(tmp_path: Path) -> None:
+    source, file = table_folder(tmp_path, 3, plain=0), tmp_path / "table.gradatim"
+    convert(source, file)
+    asked = []
+    for number, one in enumerate(TABLES):
+        grid = grid_of(one["table"])
+        rows = [grid.columns, *grid.rows]
+        text = "".join(",".join(f'"{cell}"' for cell in row) + "\n" for row in rows)
+        (tmp_path / f"{number}.csv").write_text(text, encoding="utf-8")
+        said = gradatim.pipeline("table-question-answering", file)(one)
+        assert said["aggregator"] in ("none", "count", "sum")
+        right = said["cells"] if said["aggregator"] == "none" else ["nobody knows"]
+        asked += [
+            f"{one['query']}\t{number}.csv\t{'|'.join(right)}",
+            f"{one['query']}\t{number}.csv\tnobody knows",
+        ]
+    data = tmp_path / "asked.tsv"
+    data.write_text("\n".join(["utterance\tcontext\ttargetValue", *asked]) + "\n", encoding="utf-8")
+    found = evaluated(file, data)
+    plain = [
+        gradatim.pipeline("table-question-answering", file)(one)["aggregator"] == "none" for one in TABLES
+    ]
+    assert found["n"] == len(asked)
+    assert found["accuracy"] == pytest.approx(sum(plain) / len(asked))
+    assert found["aggregated"] == pytest.approx(1 - sum(plain) / len(TABLES))
+    assert evaluated(source, data) == pytest.approx(found)
+
+
+def test_what_labelled_data_does_not_judge_is_refused(tmp_path: Path) -> None:
+    (data := tmp_path / "rows.csv").write_text("text,label\nthe cat,no\n", encoding="utf-8")
+    source = folder(tmp_path, "masked")
+    convert(source, file := tmp_path / "masked.gradatim")
+    for model in (source, file):
+        said = CliRunner().invoke(app, ["evaluate", str(model), str(data)])
+        assert said.exit_code != 0
+        assert "masked" in said.output

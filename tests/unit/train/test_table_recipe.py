@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gradatim import pipeline
-from gradatim.data.asked import TableQuestion
+from gradatim.data.grids import TableQuestion
 from gradatim.train.build import Materials
 from gradatim.train.job import run
 from gradatim.train.kinds.tables import target_of

@@ -11,7 +11,7 @@ from itertools import islice
 
 import numpy as np
 
-from gradatim.data.asked import TableQuestion
+from gradatim.data.grids import TableQuestion
 from gradatim.pipelines.denotation import AVERAGE, COUNT, NONE, SUM, cell_numbers, denoted
 from gradatim.types import Grid
 

@@ -12,21 +12,20 @@ import numpy as np
 from torch import nn
 
 from gradatim.checkpoint.config import ModelConfig
-from gradatim.data.asked import ASKED, TableQuestion
-from gradatim.errors import ConfigError, DataError
+from gradatim.data.asked import ASKED
+from gradatim.data.grids import TableQuestion
+from gradatim.errors import ConfigError
 from gradatim.models.backbone import BackboneConfig
 from gradatim.models.classifier import GridReader
 from gradatim.models.inputs import PackedTexts
 from gradatim.models.session import TorchSession
 from gradatim.objectives.tables import PUBLISHED, Target, Weak, WeakTables
-from gradatim.pipelines.cells import choose_cells
+from gradatim.pipelines.asked import encode_asked, judge_asked
 from gradatim.pipelines.denotation import (
     AGGREGATIONS,
     NONE,
     Value,
     cell_numbers,
-    denoted,
-    is_denoted,
     said_value,
     wanted_value,
 )
@@ -76,16 +75,16 @@ class TableSettings:
         encoder = GridEncoder(pieces, body.embedding.marks, grid)
         found = [(question, target_of(question)) for question in train]
         known = [(question, target) for question, target in found if target is not None]
-        inputs, learned = _encoded(encoder, [question for question, _ in known], self.max_windows)
+        inputs, learned = encode_asked(encoder, [question for question, _ in known], self.max_windows)
         targets = {id(question): target for question, target in known}
         made_up = posed(
             list({id(one.grid): one.grid for one in learned}.values()), self.posed, materials.recipe.seed
         )
         if made_up:
             targets |= {id(one.question): _target(one) for one in made_up}
-            more, also = _encoded(encoder, [one.question for one in made_up])
+            more, also = encode_asked(encoder, [one.question for one in made_up])
             inputs, learned = Encoded.together([inputs, more]), [*learned, *also]
-        held, judged = _encoded(encoder, dev)
+        held, judged = encode_asked(encoder, dev)
         model = _model(materials, body, grid)
         objective = WeakTables(
             PackedTexts(inputs),
@@ -111,7 +110,7 @@ class TableSettings:
 
         made = Prepared(
             model, ModelConfig.of(model, labels=AGGREGATIONS), objective, None, materials.tokenizer_json, tuple(notes),
-            test=(lambda: metrics(*_encoded(encoder, test))) if test else None,
+            test=(lambda: metrics(*encode_asked(encoder, test))) if test else None,
         )  # fmt: skip
         return made.judged(lambda: metrics(held, judged), "accuracy")
 
@@ -137,14 +136,7 @@ def denotation_accuracy(
 ) -> dict[str, float]:
     """The share of questions whose answer is right, and of those that are answered by an aggregation."""
     said = TorchSession(model, bf16=bf16).run(encoded.arrays)
-    shapes = [(len(question.grid.rows), len(question.grid.columns)) for question in questions]
-    chosen = choose_cells(said["logits"], encoded, shapes, model.config, said["aggregation"])
-    right, aggregated = 0, 0
-    for question, one in zip(questions, chosen, strict=True):
-        assert one.aggregation is not None
-        aggregation = AGGREGATIONS[int(one.aggregation.argmax())]
-        right += is_denoted(denoted(question.grid, one.cells, aggregation), question.answers)
-        aggregated += aggregation != AGGREGATIONS[0]
+    right, aggregated = judge_asked(said, encoded, questions, model.config)
     return {"accuracy": right / len(questions), "aggregated": aggregated / len(questions)}
 
 
@@ -191,32 +183,6 @@ def _held(
         cells.append((best, column))
         fit += shared[best] / len(wanted)
     return fit, cells
-
-
-def _encoded(
-    encoder: GridEncoder, questions: Sequence[TableQuestion], most: int = 0
-) -> tuple[Encoded, list[TableQuestion]]:
-    """Questions as rows, those about one table together, and the questions in that order.
-
-    A table with a row too long to be read is shortened, and the tokens that this costs are counted; one that takes more
-    than `most` windows is left out, unless that is 0.
-    """
-    by_grid: dict[int, list[TableQuestion]] = {}
-    for question in questions:
-        by_grid.setdefault(id(question.grid), []).append(question)
-    parts, read = [], []
-    for some in by_grid.values():
-        asked, grids = [one.question for one in some], [one.grid for one in some]
-        try:
-            part = encoder.encode(asked, grids)
-        except DataError:
-            part = encoder.encode(asked, grids, truncate=True)
-        if not most or np.bincount(part.owners).max() <= most:
-            parts.append(part)
-            read += some
-    if not parts:
-        raise DataError("[data] no question is left: every answer or table says too little or is too long")
-    return Encoded.together(parts), read
 
 
 @cache
