@@ -28,8 +28,6 @@ KERNELS: dict[Cell, Callable[..., Any]] = {
     "gru": torch.gru,
     "lstm": torch.lstm,
 }
-
-
 WEIGHTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 WAYS = ("l0", "l0_reverse")
 Span = tuple[int, int]  # so many steps with so many rows
@@ -63,7 +61,8 @@ class Recurrent(nn.Module):
 
     Input (tokens, width) in row order, output (tokens, hidden_width * directions) in row order; the last
     layer may have a width of its own. The fused kernel wants tokens by time step; that order is a permutation
-    of ours, so there is no padding on the way in or out. `nn.cells` has the same written out.
+    of ours, so there is no padding on the way in or out. On a CPU steps of equally many rows go through it together,
+    see `along`. `nn.cells` has the same written out.
 
     `dropout` lies between layers, `locked` to one mask for all steps of a row (Gal & Ghahramani 2016);
     `weight_drop` leaves out single recurrent weights, the same for all steps and rows (Merity et al. 2018,
@@ -102,7 +101,6 @@ class Recurrent(nn.Module):
     ) -> Float[Tensor, "tokens hidden"]:
         """States of all tokens; rows begin from `state` if there is one, which is set to where they end."""
         by_time, sizes, longest_first = time_order(layout)
-        spans = equal_spans(sizes)
         # Rows enter longest first, as the fused kernel requires; nothing depends on their order.
         before = (self.begin(layout.num_rows) if state is None else state).reorder(longest_first)
         x, rows = x.index_select(0, by_time), layout.rows.index_select(0, by_time)
@@ -110,11 +108,7 @@ class Recurrent(nn.Module):
         for depth, (layer, start) in enumerate(zip(self.layers, before.layers, strict=True)):
             if depth:
                 x = self.dropout(x, rows) if isinstance(self.dropout, LockedDropout) else self.dropout(x)
-            x, *end = (
-                self._run(layer, x, spans, start)
-                if x.device.type == "cpu"
-                else self._packed(layer, x, sizes, start)
-            )
+            x, *end = self._run(layer, x, sizes, start)
             after.append(tuple(end))
         if state is not None:
             state.layers = RecurrentState(after).reorder(inverse(longest_first)).layers
@@ -128,9 +122,11 @@ class Recurrent(nn.Module):
         shapes = [(directions, num_rows, width) for width in self.widths]
         return RecurrentState([tuple(weight.new_zeros(shape) for _ in range(parts)) for shape in shapes])
 
-    def _run(self, layer: Any, x: Tensor, spans: Sequence[Span], start: Parts) -> Parts:
+    def _run(self, layer: Any, x: Tensor, sizes: Tensor, start: Parts) -> Parts:
         """One layer: the states of all tokens, in the order of time, and those at the end of each row."""
-        ways = []
+        if x.device.type != "cpu":
+            return self._packed(layer, x, sizes, start)
+        ways, spans = [], equal_spans(sizes)
         for way, suffix in enumerate(WAYS[: start[0].shape[0]]):
             weights = self._weights(layer, suffix)
             step = partial(_kernel, KERNELS[self.cell], weights, self.training)
