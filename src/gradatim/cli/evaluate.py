@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gradatim.data.textfile import decompressed
-from gradatim.errors import ConfigError, did_you_mean, need_training
+from gradatim.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
     from gradatim.data.parallel import Parallel
     from gradatim.pipelines.evaluation import Evaluation
+    from gradatim.pipelines.text_to_text import TextToText
 
 LANGUAGE = re.compile(r"[.,-]([a-z]{2})\}?$")  # at the end of a name: test.de, train.{en,de}, multi30k/en-de
 
@@ -44,15 +45,21 @@ def command(
     threads: Annotated[int | None, typer.Option(min=1, help="Cores to use (default: all).")] = None,
 ) -> None:
     """Measure a finished model on labelled data, or on pairs of which it writes the second texts: data or two files."""
-    if targets is not None or _writes(model):
+    from gradatim.pipelines.text_to_text import TextToText
+    from gradatim.tasks.judged import load_judged
+
+    opened = load_judged(model, threads=threads)
+    if isinstance(opened, TextToText):
         pairs = _pairs(data, targets, split, text, text_pair)
         found = LANGUAGE.search(str(decompressed(targets)) if targets else data)
         language = language or (found[1] if found else None)
-        figures = _written(model, pairs, measure, language, beams, threads)
+        figures = _written(opened, pairs, measure, language, beams)
         print(json.dumps(figures, indent=1)) if as_json else _show_written(figures)
         return
+    if targets is not None:
+        raise ConfigError(f"{model} writes no texts: give labelled data alone, without {targets}")
     columns = {"text": text, "text_pair": text_pair, "label": label}
-    evaluation, notes = _judged(model, data, split, threads, columns)
+    evaluation, notes = _judged(opened, data, split, columns)
     for note in notes:
         print(note, file=sys.stderr)
     if as_json:
@@ -61,33 +68,19 @@ def command(
         _show(evaluation.metrics, evaluation.label_f1)
 
 
-def _writes(model: Path) -> bool:
-    """Whether it writes texts from texts."""
-    if model.is_dir():
-        from gradatim.checkpoint.folder import kind_of
-
-        need_training("a model folder")
-        return kind_of(model) == "seq2seq"
-    from gradatim.engine.artifact import read_artifact
-
-    return read_artifact(model, mapped=True).task.writes
-
-
 def _judged(
-    model: Path, data: str, split: str, threads: int | None, columns: Mapping[str, str | None]
+    opened: Any, data: str, split: str, columns: Mapping[str, str | None]
 ) -> tuple[Evaluation, tuple[str, ...]]:
     """What a model that reads achieves on a split of the data, and notes on which."""
     from gradatim import data as sets
     from gradatim.pipelines import evaluation as measured
-    from gradatim.pipelines.classification import TextClassifier
     from gradatim.pipelines.judged import ChoiceRows, SpanRows, choice_metrics, span_metrics
     from gradatim.pipelines.labels import TextClassification
     from gradatim.pipelines.tables import TableQuestionAnswering
     from gradatim.pipelines.tagger import SequenceTagger
-    from gradatim.tasks.judged import load_judged, unjudged
 
     examples: Any
-    match load_judged(model, threads=threads):
+    match opened:
         case SequenceTagger() as tagger:
             examples, notes = sets.load_tagged_examples(data, split, known=tagger.task.labels)
             return measured.evaluate_tags(tagger, examples), notes
@@ -103,12 +96,10 @@ def _judged(
         case TextClassification() as number:
             examples, notes = sets.load_scored_examples(data, split, **columns)
             return measured.evaluate_numbers(number, examples.texts, examples.pairs, examples.scores), notes
-        case TextClassifier() as classifier:
+        case classifier:
             either = classifier.pairs is None
             examples, notes = sets.load_examples(data, classifier.task, **columns, split=split, either=either)
             return measured.evaluate(classifier, examples), notes
-        case _:
-            raise unjudged(model, "causal")
 
 
 def _pairs(data: str, targets: Path | None, split: str, text: str | None, text_pair: str | None) -> Parallel:
@@ -125,23 +116,16 @@ def _pairs(data: str, targets: Path | None, split: str, text: str | None, text_p
 
 
 def _written(
-    model: Path,
-    pairs: Parallel,
-    measure: str,
-    language: str | None,
-    beams: int,
-    threads: int | None,
+    writer: TextToText, pairs: Parallel, measure: str, language: str | None, beams: int
 ) -> dict[str, Any]:
     """Scores of what the model writes for the sources, and how fast it does."""
     from gradatim.decode.search import Search
     from gradatim.pipelines.overlap import MEASURES, overlap, signatures
-    from gradatim.tasks.open import open_writer
 
     if measure not in MEASURES:
         raise ConfigError(
             f"--measure is {' or '.join(MEASURES)}, not '{measure}'{did_you_mean(measure, MEASURES)}"
         )
-    writer = open_writer(model, threads)
     began = time.perf_counter()
     written = writer(pairs.sources, Search(end=writer.end, max_length=256, beams=beams))
     spent = time.perf_counter() - began

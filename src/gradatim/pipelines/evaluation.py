@@ -70,11 +70,16 @@ def evaluate_numbers(
 ) -> Evaluation:
     """Predict the number of each text or pair and compare: Pearson's and Spearman's correlation."""
     start = perf_counter()
-    said = model.logits(texts, pairs)[0][:, 0]
+    logits, cut = model.logits(texts, pairs)
+    said = logits[:, 0]
     elapsed_s = perf_counter() - start
     found = {"pearson": pearson(scores, said), "spearman": spearman(scores, said)}
     speed = len(texts) / elapsed_s
-    return Evaluation({"n": len(texts), **found, "cut_tokens": 0, "texts_per_s": speed}, {}, None)
+    return Evaluation(
+        {"n": len(texts), **found, "cut_tokens": sum(lost or 0 for lost in cut), "texts_per_s": speed},
+        {},
+        None,
+    )
 
 
 def evaluate_tables(ask: TableQuestionAnswering, questions: Sequence[TableQuestion]) -> Evaluation:

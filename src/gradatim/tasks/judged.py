@@ -13,13 +13,14 @@ if TYPE_CHECKING:
     from gradatim.engine.artifact import Artifact
     from gradatim.pipelines.reader import Reader
 
-JUDGED = ("classification", "tagging", "span", "choice", "table")  # kinds with a metric of their own
+# Kinds that data with answers judges.
+JUDGED = ("classification", "regression", "tagging", "span", "choice", "table", "seq2seq")
 ADVICE = {"causal": ": `gradatim lm score` tells how well it predicts a text"}
 
 
 def load_judged(path: str | os.PathLike[str], *, threads: int | None = None) -> Any:
-    """The model of a `.gradatim` file, or of a folder of one that reads: called with a row's texts, with `answers` of
-    many, and `stream`; one that gives numbers, or answers about tables, as the pipeline of its task.
+    """The model of a `.gradatim` file or of a folder: called with a row's texts, with `answers` of many, and `stream`;
+    one that gives numbers, or answers about tables, as the pipeline of its task, one that writes as a `TextToText`.
     """
     from gradatim.engine.artifact import read_artifact
 
@@ -28,19 +29,20 @@ def load_judged(path: str | os.PathLike[str], *, threads: int | None = None) -> 
         return open_judged(read_artifact(path, mapped=True), threads=threads)
     opened = open_folder(path, kinds=JUDGED, threads=threads)
     if opened.model is None:
-        raise unjudged(path, opened.kind)
-    return _asked(cast("Reader", opened.model))
+        raise _refused(path, opened.kind)
+    return opened.model if opened.kind == "seq2seq" else _asked(cast("Reader", opened.model))
 
 
 def open_judged(artifact: Artifact, *, threads: int | None = None) -> Any:
     """Such a model inside an artifact that was read before."""
+    if artifact.task.kind not in JUDGED:
+        raise _refused(artifact.path, artifact.task.kind)
     model = load_model(artifact, threads)
     reader = getattr(model, "reader", None)
     return model if reader is None else _asked(reader)
 
 
-def unjudged(path: Path, kind: str) -> ConfigError:
-    """What to say of a model that is not judged on labelled data."""
+def _refused(path: Path, kind: str) -> ConfigError:
     return ConfigError(
         f"{path} holds a model of kind '{kind}', which labelled data does not judge{ADVICE.get(kind, '')}"
     )
@@ -67,7 +69,5 @@ def _asked(reader: Reader) -> Any:
         case "classification" if reader.problem != "regression":
             either = reader.pairs is None
             return TextClassifier(reader.encoder, reader.session, reader.task, either=either)
-        case "classification":
-            return TextClassification(reader)
         case _:
-            raise ConfigError(f"a model of kind '{reader.kind}' is not judged on labelled data")
+            return TextClassification(reader)

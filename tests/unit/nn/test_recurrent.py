@@ -58,6 +58,19 @@ def test_equals_torchs_own_packing_forward_and_backward(cell: Cell, bidirectiona
         torch.testing.assert_close(mine, theirs, atol=1e-5, rtol=1e-4)
 
 
+@cells
+@both
+def test_the_kernel_of_gpus_says_the_same(
+    cell: Cell, bidirectional: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layer, x = build(cell, bidirectional)
+    here, there = layer.begin(len(LENGTHS)), layer.begin(len(LENGTHS))
+    ours = layer(x, Layout.of(LENGTHS), here)
+    monkeypatch.setattr(Recurrent, "_run", Recurrent._packed)
+    torch.testing.assert_close(layer(x, Layout.of(LENGTHS), there), ours, atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(there.tensors, here.tensors, atol=1e-6, rtol=1e-5)
+
+
 def test_time_order_lists_tokens_step_by_step_longest_row_first() -> None:
     by_time, sizes, longest_first = time_order(Layout.of([2, 3, 1]))
     # Flat tokens: row 0 is 0-1, row 1 is 2-4, row 2 is 5.
