@@ -70,7 +70,8 @@ def train(
     limits = recipe.epochs, recipe.batch_size, recipe.max_tokens, recipe.seed
     plan = Plan(*carrying.plan(recipe.epochs)) if carrying else Plan.of(objective.sizes, *limits)
     stepper = Stepper(model, objective, recipe, processes)
-    run = Run(model, stepper.optimizer, recipe, plan, processes, carrying, said or {})
+    stages = stepper.unfreezing.stages if stepper.unfreezing else 1
+    run = Run(model, stepper.optimizer, recipe, plan, processes, carrying, said or {}, stages)
     checkpoints = Checkpoints(folder / CHECKPOINTS) if folder else None
     if resume and checkpoints and (stored := checkpoints.load()):
         run.restore(*stored)
@@ -78,7 +79,7 @@ def train(
         while not run.over:
             step = run.at.step
             losses, tokens = stepper.gradients(plan.batches[step], step, plan.epoch(step))
-            stepper.optimizer.step(recipe.factor(step, run.total))
+            stepper.optimizer.step(run.factor(step))
             run.count(losses, tokens)
             record = run.record() if run.log_is_due else {}
             if evaluate and run.evaluation_is_due:
@@ -90,7 +91,7 @@ def train(
             progress(run.at.step / run.total)
         run.finish(evaluate)
     if stepper.unfreezing:
-        stepper.unfreezing.begin(len(stepper.unfreezing.levels))
+        stepper.unfreezing.begin(stepper.unfreezing.stages)
     last = run.losses[-max(1, len(run.losses) // 10) :]
     return Trained(run.at.step, run.at.tokens, run.at.seconds, float(np.mean(last)), run.at.score)
 

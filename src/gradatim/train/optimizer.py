@@ -147,6 +147,7 @@ class Unfreezing:
         named = {name: p for name, p in model.named_parameters() if p.requires_grad}
         by_name = levels(named)
         self.levels = [(p, by_name[name] - min(by_name.values())) for name, p in named.items()]
+        self.stages = 1 + max(level for _, level in self.levels)
 
     def begin(self, epoch: int) -> None:
         """Freeze what does not train in this epoch (from 0)."""

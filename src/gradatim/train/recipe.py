@@ -24,7 +24,8 @@ class Recipe:
                     whose `rate` is a share of each weight's size (Shazeer & Stern 2018, algorithm 4)
     schedule        how the rate goes: see `train.schedule`; `warmup` is the share of steps it rises
     layer_decay     factor on the rate per block below the top (Howard & Ruder 2018, section 3.2)
-    unfreeze        the head trains alone first, and one more block from the top each epoch (same, 3.3)
+    unfreeze        the head trains alone first, and one more block from the top each epoch (same, 3.3); with each the
+                    schedule begins anew, the last time for all epochs that are left
     clip            the largest norm of the gradient
     average         share of final steps whose weights are averaged (0 keeps the last)
     ema             decay of a running average of the weights over all steps, in place of `average`

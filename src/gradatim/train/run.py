@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 import time
+from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
@@ -51,10 +52,12 @@ class Run:
         processes: Processes,
         carrying: Carrying[Any] | None,
         said: Mapping[str, Any],
+        stages: int = 1,
     ) -> None:
         self.model, self.optimizer, self.recipe = model, optimizer, recipe
         self.processes, self.plan, self.total = processes, plan, len(plan.batches)
         self.carrying, self.said = carrying, said
+        self.stages = plan.epochs[:stages]
         tail = self.total if recipe.ema else int(self.total * recipe.average)
         stride = 1 if recipe.ema or recipe.trigger else max(1, tail // AVERAGED)
         self.average = Average(model, start=self.total - tail, stride=stride, decay=recipe.ema)
@@ -87,6 +90,12 @@ class Run:
             return True
         late = time.perf_counter() - self._saved_at > self.recipe.save_every_s
         return self.log_is_due and self.processes.any(late)
+
+    def factor(self, step: int) -> float:
+        """The factor on the peak rate at a step: the schedule begins anew in each of the first `stages` epochs."""
+        i = bisect_right(self.stages, step)
+        begin, end = self.stages[i - 1], [*self.stages, self.total][i]
+        return self.recipe.factor(step - begin, end - begin)
 
     def count(self, losses: Mapping[str, Tensor], tokens: int) -> None:
         """A step is done; of these parts is its loss, and so many tokens were in it."""
@@ -122,7 +131,7 @@ class Run:
         return {
             "loss": sum(recent) / len(recent),
             **parts,
-            "rate": self.recipe.rate * self.recipe.factor(self.at.step - 1, self.total),
+            "rate": self.recipe.rate * self.factor(self.at.step - 1),
             "tokens": self.at.tokens,
             "tokens_per_s": tokens / max(seconds, 1e-9),
         }

@@ -211,6 +211,18 @@ def test_frozen_blocks_do_not_move_in_their_epochs() -> None:
     assert not torch.equal(net.body.embedding.words.weight, start.body.embedding.words.weight)
 
 
+def test_the_schedule_begins_anew_with_each_part_that_thaws(tmp_path: Path) -> None:
+    encoded, targets = problem()
+    objective = Classification(PackedTexts(encoded), targets)
+    chosen = recipe(
+        epochs=4.0, unfreeze=True, log_every=1
+    )  # head, block and vectors: the last for two epochs
+    train(build("bert"), objective, chosen, folder=tmp_path)
+    rates = [record["rate"] for record in read_log(tmp_path / "log.jsonl")]
+    spans = [10, 10, 20]
+    assert rates == [chosen.rate * chosen.factor(step, span) for span in spans for step in range(span)]
+
+
 def test_a_loss_that_is_no_number_stops_the_run_and_names_the_step(tmp_path: Path) -> None:
     encoded, targets = problem()
     net = build("bag")
