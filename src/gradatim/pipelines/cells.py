@@ -10,24 +10,25 @@ import numpy as np
 from gradatim.text.grids import GridConfig
 from gradatim.types import Array, Encoded
 
-LIKELY = 0.5  # a cell that is likelier is chosen
+LIKELY = 0.5  # a cell that is likelier is computed with
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
     """The probability of every cell, (rows, columns), 0 for one that was not read; and the aggregation's logits.
 
-    With `some` the likeliest is chosen where none is likely.
+    Cells likelier than `likely` are chosen; with `some` the likeliest where there are none.
     """
 
     probabilities: Array
     aggregation: Array | None = None
     some: bool = False
+    likely: float = LIKELY
 
     @property
     def cells(self) -> list[tuple[int, int]]:
         """Row and column of those that are chosen, in order."""
-        found = np.argwhere(self.probabilities > LIKELY)
+        found = np.argwhere(self.probabilities > self.likely)
         if self.some and not len(found) and self.probabilities.any():
             found = np.argwhere(self.probabilities == self.probabilities.max())[:1]
         return [(int(row), int(column)) for row, column in found]
@@ -59,7 +60,8 @@ def choose_cells(
         pooled = None
         if aggregation is not None:
             pooled = np.average(aggregation[first:last], axis=0, weights=lengths[first:last])
-        found.append(Chosen(probabilities, pooled, config.some))
+        computed = pooled is not None and pooled.argmax() != config.plain
+        found.append(Chosen(probabilities, pooled, config.some, likely=LIKELY if computed else config.likely))
     return found
 
 

@@ -37,6 +37,7 @@ class GridConfig:
     whole_cells  of a cell's tokens logits are averaged; without it probabilities are. With `one_column` it is so anyway
     rows         a third logit of every token is of its row, and the mean of them adds to those of all cells in it
     some         a cell is chosen even where none is likely: the likeliest; an encoder that is small is seldom sure
+    likely       cells likelier than this are chosen, where the answer is cells; where they are computed with, 0.5
     max_rows, max_columns  rows and columns that are told apart, one more than are read at once
     plain        the aggregation that is none, if any is
     """
@@ -47,6 +48,7 @@ class GridConfig:
     whole_cells: bool = False
     rows: bool = False
     some: bool = False
+    likely: float = 0.5
     max_rows: int = 64
     max_columns: int = 32
     plain: int | None = None
@@ -56,6 +58,8 @@ class GridConfig:
             raise ConfigError(
                 "a model of tables needs a temperature above 0 and at least 2 max_rows and max_columns"
             )
+        if not 0 < self.likely < 1:
+            raise ConfigError(f"likely is a probability between 0 and 1, not {self.likely}")
 
     @property
     def divisors(self) -> tuple[float, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from gradatim.errors import ConfigError
 from gradatim.pipelines.cells import choose_cells
 from gradatim.pipelines.denotation import denoted, is_denoted, normalised
 from gradatim.text.grids import GridConfig
@@ -77,6 +78,16 @@ def test_one_column_is_chosen_for_all_windows_of_a_table() -> None:
     assert choose_cells(unsure, encoded, [(3, 2)], GridConfig())[0].cells == []
     (some,) = choose_cells(unsure, encoded, [(3, 2)], GridConfig(some=True))
     assert some.cells == [np.unravel_index(some.probabilities.argmax(), (3, 2))]
+
+
+def test_cells_are_the_answer_only_where_they_are_likelier_than_those_that_are_computed_with() -> None:
+    logits, encoded = windows([[0, 0]] * 3 + [[1, 1], [-9, 0], [4, 1], [-9, 0]], [[0, 1, 2, 3]])
+    config = GridConfig(likely=0.95, plain=0)
+    for aggregation, cells in ([2.0, 0.0], [(1, 0)]), ([0.0, 2.0], [(0, 0), (1, 0)]):
+        assert choose_cells(logits, encoded, [(2, 2)], config, np.array([aggregation]))[0].cells == cells
+    assert choose_cells(logits, encoded, [(2, 2)], config)[0].cells == [(1, 0)]
+    with pytest.raises(ConfigError, match="likely is a probability between 0 and 1, not 95"):
+        GridConfig(likely=95)
 
 
 @pytest.mark.parametrize("one_column", [False, True])

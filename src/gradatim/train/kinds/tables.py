@@ -46,6 +46,7 @@ class TableSettings:
 
     temperature  logits of cells are divided by it
     preference, delta, cutoff, importance, among  of the loss, the first four as published, see `objectives.tables.Weak`
+    likely       cells likelier than this are the answer, where it is cells, see `text.grids.GridConfig`
     restart      whether a model that has read no tables before counts places anew in every cell, as TAPAS does; else a
                  table is to it a text that goes on
     posed        questions made up about the tables, to be learned beside the annotated ones, see `posed`
@@ -59,6 +60,7 @@ class TableSettings:
     cutoff: float = PUBLISHED.cutoff
     importance: float = PUBLISHED.importance
     among: float = 1.0
+    likely: float = 0.5
     restart: bool = True
     posed: int = 0
     max_windows: int = 0
@@ -69,7 +71,7 @@ class TableSettings:
         test = split(materials, ASKED, "test") if self.test else []
         if self.test and not test:
             raise ConfigError("[objective] test: the data has no test split")
-        grid = GridConfig(temperature=self.temperature, plain=0, some=True, rows=True)
+        grid = GridConfig(temperature=self.temperature, plain=0, some=True, rows=True, likely=self.likely)
         pieces = PieceEncoder(materials.tokenizer_json, max_length=materials.data.max_length)
         body = self._body(materials.transformer)
         encoder = GridEncoder(pieces, body.embedding.marks, grid)
