@@ -76,7 +76,7 @@ def main() -> None:
 
 def classify(out: Path, name: str, labels: int, start: Path, **changes: str) -> float:
     """Test accuracy in percent of a classifier that learned from so many labels."""
-    settings = {"model.from": f'"{start}"', "train.epochs": PASSES.get(labels, "4"), **changes}
+    settings = {"model.from": f'"{start}"', "train.epochs": PASSES.get(labels, "5"), **changes}
     if labels:  # judged once, at the end: dev is larger than what is learned from
         settings |= {"objective.examples": str(labels), "train.evaluate_every": "1000000"}
     return 100 * run("ulmfit-classify", settings, out / f"{name}-{labels or ALL}")["test_accuracy"]
