@@ -60,6 +60,14 @@ class SpanCorruption(TeacherForced):
     def sizes(self) -> Array:
         return self.lengths + 2 * self.spans + 2
 
+    def written(self, vocab_size: int) -> Array:
+        """How often each token is to be written in one pass, about."""
+        share = self.lost.sum() / self.lengths.sum()
+        counts: Array = np.bincount(self.texts.ids, minlength=vocab_size) * share
+        counts[self.extra[:-1]] += [np.sum(self.spans > number) for number in range(len(self.extra) - 1)]
+        counts[self.extra[-1]] += len(self.lengths)
+        return counts
+
     def collate(self, rows: Array, seed: int = 0) -> Batch:
         sizes, lost, spans = self.lengths[rows], self.lost[rows], self.spans[rows]
         text = self.texts.ids[ragged(self.starts[rows], sizes)]

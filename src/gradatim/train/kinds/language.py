@@ -12,6 +12,7 @@ from gradatim.checkpoint.config import ModelConfig
 from gradatim.errors import ConfigError
 from gradatim.models.backbone import BackboneConfig
 from gradatim.models.elmo import ElmoConfig
+from gradatim.models.language import Seq2Seq
 from gradatim.objectives.base import IGNORED
 from gradatim.objectives.both_ways import BothWays
 from gradatim.objectives.causal import CausalLanguage
@@ -23,6 +24,7 @@ from gradatim.text.characters import letters_of
 from gradatim.text.pieces import PieceEncoder
 from gradatim.text.spelled import number_words
 from gradatim.train.build import CHUNK, Materials, Prepared
+from gradatim.train.kinds.primed import prime
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "<s>", "</s>", "<pad>", "<unk>", "<mask>")
 SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]”’]*\s+|\n\s*\n")
@@ -179,11 +181,17 @@ class SpanCorruptionSettings:
 
     share  of the tokens that is lost, in spans of `mean_span` on average
     tied   the output matrix is the word vectors (T5; not in v1.1). Adam moves such large vectors slowly
+    primed  fresh weights look near by and know how often each token is to be written: see `train.kinds.primed`
     """
 
     share: float = 0.15
     mean_span: float = 3.0
     tied: bool = True
+    primed: bool = False
+
+    def __post_init__(self) -> None:
+        if self.primed and self.tied:
+            raise ConfigError("[objective] primed needs an output of its own: set tied = false")
 
     def prepare(self, materials: Materials) -> Prepared:
         sentinels = [materials.token(f"<extra_id_{i}>") for i in range(100)]
@@ -208,4 +216,7 @@ class SpanCorruptionSettings:
                 num_sentinels=len(known), end_id=end, start_id=start, share=self.share, mean_span=self.mean_span,
             )  # fmt: skip
 
-        return materials.language(config, objective)
+        made = materials.language(config, objective)
+        if self.primed and materials.start is None:
+            prime(cast(Seq2Seq, made.model), cast(SpanCorruption, made.objective))
+        return made
