@@ -214,9 +214,7 @@ def test_frozen_blocks_do_not_move_in_their_epochs() -> None:
 def test_the_schedule_begins_anew_with_each_part_that_thaws(tmp_path: Path) -> None:
     encoded, targets = problem()
     objective = Classification(PackedTexts(encoded), targets)
-    chosen = recipe(
-        epochs=4.0, unfreeze=True, log_every=1
-    )  # head, block and vectors: the last for two epochs
+    chosen = recipe(epochs=4.0, unfreeze=True, log_every=1)  # head, block, and vectors for two
     train(build("bert"), objective, chosen, folder=tmp_path)
     rates = [record["rate"] for record in read_log(tmp_path / "log.jsonl")]
     spans = [10, 10, 20]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -125,6 +125,7 @@ def prepare(here: Path, *changes: str) -> tuple[Prepared, RecipeFile]:
 
 
 PLAIN = ('data.source=["*o*.txt", "three.txt"]', "data.dev_share=0.25")
+PRIMED = ("objective.tied=false", "objective.primed=true")
 
 
 @pytest.mark.parametrize(
@@ -218,6 +219,11 @@ def test_masks_spare_special_tokens(here: Path) -> None:
             ConfigError,
             "attention is chosen for a recurrent",
         ),
+        (
+            ("objective.kind=span_corruption", "model.preset=transformer", *PRIMED, *PLAIN),
+            ConfigError,
+            "primed is for preset t5",
+        ),
         (("model.from=model",), ConfigError, "either `preset` or `from`"),
         (("data.max_length=900",), ConfigError, "more than the model's 512"),
         (("objective.kind=masked", "data.source=*.text"), DataError, "no file matches"),
@@ -229,6 +235,13 @@ def test_what_does_not_fit_together_is_refused(
 ) -> None:
     with pytest.raises(error, match=said):
         prepare(here, *changes)
+
+
+def test_only_a_t5_that_asks_for_it_is_primed(here: Path) -> None:
+    for changes, same in ((), False), (PRIMED, True):
+        made, _ = prepare(here, "objective.kind=span_corruption", "model.preset=t5", *PLAIN, *changes)
+        words = cast(Seq2Seq, made.model).encoder.embedding.words.weight
+        assert (words[:, 0].unique().numel() == 1) == same
 
 
 def test_a_published_size_needs_no_sizes_and_takes_changes(here: Path) -> None:

@@ -15,7 +15,7 @@ from gradatim.train.recipe import Recipe
 
 class UlmfitRung(FinetunedRung):
     """The model that `Settings.language_model` names, a folder of `gradatim train`: last, largest and mean state;
-    layers thaw one after the other, each at a lower rate than the one above, on a slanted triangle (section 3.3).
+    layers thaw one after the other, each at a lower rate than the one above, every time on a slanted triangle (3.3).
     """
 
     name = "ulmfit"

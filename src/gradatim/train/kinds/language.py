@@ -181,7 +181,7 @@ class SpanCorruptionSettings:
 
     share  of the tokens that is lost, in spans of `mean_span` on average
     tied   the output matrix is the word vectors (T5; not in v1.1). Adam moves such large vectors slowly
-    primed  fresh weights look near by and know how often each token is to be written: see `train.kinds.primed`
+    primed fresh weights of preset t5 look near by and know how often each token is written, see `train.kinds.primed`
     """
 
     share: float = 0.15
@@ -202,6 +202,8 @@ class SpanCorruptionSettings:
                 '[objective] kind "span_corruption" needs a tokenizer with <pad>, </s> and <extra_id_0>, ...'
             )
         body = materials.transformer
+        if self.primed and not body.buckets:
+            raise ConfigError("[objective] primed is for preset t5, whose positions are relative")
         scale = (
             body.width**-0.5 if body.buckets and self.tied else 1.0
         )  # T5 scales what tied word vectors score

@@ -1,6 +1,7 @@
-"""Fresh encoder-decoders that begin by looking: near by, at the same token of the source, and at frequencies.
+"""Fresh weights of an encoder-decoder that already look: near by, and at the same token of the source.
 
-What a Transformer of few steps learns last is where to look (benchmarks/NOTES.md). Here it only unlearns it.
+Where to look is what a Transformer learns last, in short runs never (benchmarks/NOTES.md). That some tokens are more
+frequent it learns first, and forgets meanwhile where it looked: so it is told that too.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ SAME = 4.0  # one number of every word vector, whose others are about 1
 
 @torch.no_grad()
 def prime(model: Seq2Seq, objective: SpanCorruption) -> None:
-    """Change the fresh weights of an encoder-decoder with relative positions, in place; its output is not tied.
+    """Change the fresh weights of a T5 whose output is not tied, in place.
 
     Scores fall with distance, by 4^-i in a pair of heads or a causal head i (after Press et al. 2022, section 3), keys
     of a source begin as queries, and the output begins at the logarithms of frequencies.
@@ -45,9 +46,8 @@ def near(bias: RelativeBias) -> Tensor:
     buckets, heads = bias.table.weight.shape
     reach = torch.arange(-bias.max_distance, 1 if bias.causal else bias.max_distance + 1)
     bucket = bias.bucket(reach)
-    distance = torch.bincount(bucket, reach.abs().float(), buckets) / torch.bincount(
-        bucket, minlength=buckets
-    ).clamp(min=1)
+    reached = torch.bincount(bucket, minlength=buckets).clamp(min=1)  # not every one is
+    distance = torch.bincount(bucket, reach.abs().float(), buckets) / reached
     head = torch.arange(heads)
     if bias.causal:
         return -distance[:, None] * 0.25**head
