@@ -16,6 +16,8 @@ from gradatim.types import Array, Encoded
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 
+ALIKE = 1e-3  # margins nearer than this may differ by rounding alone, from batch to batch
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -118,7 +120,7 @@ def best_threshold(answers: Sequence[Answer], annotated: Sequence[Sequence[str]]
     worth = nothing.sum() + np.concatenate([[0.0], np.cumsum((spans - nothing)[order])])
     falling = margins[order]
     borders = np.concatenate([falling[:1] + 1, (falling[:-1] + falling[1:]) / 2, falling[-1:] - 1])
-    apart = np.concatenate([[True], np.diff(falling) < 0, [True]])  # equal margins are said together
+    apart = np.concatenate([[True], np.diff(falling) < -ALIKE, [True]])  # those alike are said together
     best = int(np.flatnonzero(apart)[worth[apart].argmax()])
     return float(borders[best]), float(worth[best] / len(answers))
 

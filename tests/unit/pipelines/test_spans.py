@@ -124,3 +124,10 @@ def test_the_best_threshold_is_better_than_any_other(questions: list[tuple[float
     threshold, best = best_threshold(answers, annotated)
     assert best == pytest.approx(f1(threshold))
     assert best >= max(f1(other) for other in (-2.0, -1.0, 0.1, 1.0, 4.0)) - 1e-9
+
+
+def test_a_threshold_does_not_divide_what_differs_by_rounding() -> None:
+    scores = [2.0, 1.00050001, 1.00049999, 0.0]  # on both sides of where three digits would be rounded
+    answers = [Answer("one", 0, 3, score) for score in scores]
+    threshold, _ = best_threshold(answers, [["one"], ["one"], [], []])
+    assert min(abs(threshold - score) for score in scores) > 4e-4

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -26,8 +25,6 @@ from gradatim.pipelines.spans import Answer, best_threshold
 from gradatim.train.kinds.reading import encoded
 from gradatim.train.kinds.spans import answer_rows, lost
 from gradatim.types import Array, Corpus, Encoded, Encoder, Examples, Session
-
-DIGITS = 3  # of what answers exceed none by: a threshold does not divide what differs by rounding alone
 
 
 class SpanLab(ReaderLab):
@@ -88,8 +85,7 @@ def decided(corpus: Corpus, spans: Sequence[Answer], longest: int) -> dict[str, 
     if all(wanted_spans(corpus.train)):
         return {"longest": longest}
     wanted = [question.texts for question in questions(corpus.dev)]
-    coarse = [replace(one, score=round(one.score, DIGITS)) for one in spans]
-    return {"longest": longest, "threshold": best_threshold(coarse, wanted)[0]}
+    return {"longest": longest, "threshold": best_threshold(spans, wanted)[0]}
 
 
 class SpanTrial(Trial):
