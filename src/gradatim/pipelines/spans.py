@@ -15,7 +15,6 @@ from gradatim.types import Array, Encoded
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
-
 ALIKE = 1e-3  # margins nearer than this may differ by rounding alone, from batch to batch
 
 
@@ -108,7 +107,8 @@ def best_threshold(answers: Sequence[Answer], annotated: Sequence[Sequence[str]]
     """By how much a span must exceed having no answer for the highest mean token F1, and that F1.
 
     `answers` are the best spans whether or not they were said, as `best_answers` gives them without
-    `no_answer`. As SQuAD 2.0's official script finds its best threshold: on the questions it is given.
+    `no_answer`. As SQuAD 2.0's official script finds its best threshold: on the questions it is given. Differs: it
+    lies in a gap between margins, so that rounding never decides.
     """
     margins = np.maximum([answer.score for answer in answers], -1e9)  # where no span is possible, -inf
     spans = np.array(

@@ -70,8 +70,7 @@ def train(
     limits = recipe.epochs, recipe.batch_size, recipe.max_tokens, recipe.seed
     plan = Plan(*carrying.plan(recipe.epochs)) if carrying else Plan.of(objective.sizes, *limits)
     stepper = Stepper(model, objective, recipe, processes)
-    stages = stepper.unfreezing.stages if stepper.unfreezing else 1
-    run = Run(model, stepper.optimizer, recipe, plan, processes, carrying, said or {}, stages)
+    run = Run(model, stepper.optimizer, recipe, plan, processes, carrying, said or {}, stepper.stages)
     checkpoints = Checkpoints(folder / CHECKPOINTS) if folder else None
     if resume and checkpoints and (stored := checkpoints.load()):
         run.restore(*stored)
@@ -91,7 +90,7 @@ def train(
             progress(run.at.step / run.total)
         run.finish(evaluate)
     if stepper.unfreezing:
-        stepper.unfreezing.begin(stepper.unfreezing.stages)
+        stepper.unfreezing.begin(stepper.stages)
     last = run.losses[-max(1, len(run.losses) // 10) :]
     return Trained(run.at.step, run.at.tokens, run.at.seconds, float(np.mean(last)), run.at.score)
 
@@ -111,6 +110,7 @@ class Stepper:
         self.objective, self.recipe, self.processes = objective, recipe, processes
         self.optimizer = Optimizer(model, recipe)
         self.unfreezing = Unfreezing(model) if recipe.unfreeze else None
+        self.stages = self.unfreezing.stages if self.unfreezing else 1  # epochs with a schedule of their own
         forward = _Forward(model, objective, recipe.bf16(processes.device.type))
         self.forward, self.optimizer.steppers = processes.prepare(
             forward, self.optimizer.steppers, freezing=recipe.unfreeze
