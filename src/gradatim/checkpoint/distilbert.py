@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from gradatim.checkpoint import encoder
-from gradatim.checkpoint.family import ACTIVATIONS, Architecture, Family, Setting
+from gradatim.checkpoint.family import Architecture, Family
 from gradatim.checkpoint.rules import Names
+from gradatim.checkpoint.setting import ACTIVATIONS, Setting
 from gradatim.models.presets import distilbert
 
 # Positions are stored and trained like any others, also where sinusoidal_pos_embds says how they began.

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gradatim.checkpoint.config import Kind, ModelConfig
-from gradatim.checkpoint.family import ACTIVATIONS, BARE, Architecture, Setting
+from gradatim.checkpoint.family import BARE, Architecture
 from gradatim.checkpoint.rules import Drop, Names, Rule, Same, Tied, layers, repeat, within
+from gradatim.checkpoint.setting import ACTIVATIONS, Setting
 
 SETTINGS = (
     Setting("vocab_size", "embedding.vocab_size"),

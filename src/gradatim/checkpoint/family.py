@@ -4,23 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import KW_ONLY, dataclass, field
-from functools import reduce
-from operator import getitem
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import Any
 
 from gradatim.checkpoint.config import Kind, ModelConfig
 from gradatim.checkpoint.rules import Rule, Same, Tied, within, without
-from gradatim.errors import CheckpointError, did_you_mean
+from gradatim.checkpoint.setting import Record, Setting, is_a
+from gradatim.errors import CheckpointError
 from gradatim.models.backbone import BackboneConfig
 from gradatim.models.presets import Sizes, decoder
 
-Record = Mapping[str, Any]
-
-ACTIVATIONS = {
-    "gelu": "gelu", "gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh", "relu": "relu", "silu": "silu",
-    "swish": "silu",
-}  # fmt: skip
 SPECIAL = {
     "pad": "pad_token_id", "bos": "bos_token_id", "eos": "eos_token_id", "start": "decoder_start_token_id"
 }  # fmt: skip
@@ -49,82 +42,7 @@ NEUTRAL = {
     "typical_p",
 }  # fmt: skip
 LABELLED = ("classification", "tagging", "span")  # kinds whose outputs config.json counts and names
-REQUIRED = object()
 _ONE = Sizes(vocab_size=1, num_layers=1, width=1, num_heads=1, ffn_width=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """A field of config.json, and the places of our configuration that hold its value: "block.width num_layers".
-
-    default      what it means when it is absent; None: its places keep what they have
-    values       theirs -> ours, where they differ; a tuple holds one value for each place
-    least        of a number
-    form         theirs is a whole "number", a "real" one, a "flag", "numbers" for each of the places, or "names" by
-                 number
-    read, write  ours of (theirs, all fields), and the way back, of (ours, our record)
-
-    Of two settings with one foreign name the later is the one that is written.
-    """
-
-    theirs: str
-    ours: str
-    _: KW_ONLY
-    default: Any = REQUIRED
-    values: Mapping[str, Any] | None = None
-    least: int = 0
-    form: Literal["number", "real", "flag", "numbers", "names"] = "number"
-    read: Callable[[Any, Record], Any] = lambda value, fields: value
-    write: Callable[[Any, Record], Any] = lambda value, record: value
-
-    def faults(self, fields: Record) -> Iterator[str]:
-        value = fields[self.theirs]
-        if value is None:
-            return
-        if self.values is not None:
-            if str(value) not in self.values:
-                near, known = did_you_mean(str(value), self.values), ", ".join(self.values)
-                yield f"has {self.theirs} '{value}'{near}; known: {known}"
-        elif self.form == "names":
-            if not isinstance(value, Mapping) or {*map(str, value)} != {*map(str, range(len(value)))}:
-                yield f"has {self.theirs} {value!r}, which names nothing by number from 0"
-        elif self.form == "numbers":
-            places = len(self.ours.split())
-            if not isinstance(value, list | tuple) or len(value) != places:
-                yield f"lacks the {places} numbers {self.theirs}"
-            elif not all(_is_a("number", one) and one >= self.least for one in value):
-                yield f"has {self.theirs} {value}; each must be at least {self.least}"
-        elif not _is_a(self.form, value):
-            yield f"lacks the {self.form} {self.theirs}" + f", which is no {value!r}" * (
-                value is not REQUIRED
-            )
-        elif not value >= self.least:  # so written, NaN is refused too
-            yield f"has {self.theirs} {value}; it must be at least {self.least}"
-
-    def put(self, fields: Record, record: dict[str, Any]) -> None:
-        """Set our places in a record."""
-        value = fields[self.theirs]
-        if value is None:
-            return
-        if self.form == "names":
-            value = [str(value[key]) for key in sorted(value, key=int)]
-        value = self.read(self.values[value] if self.values else value, fields)
-        if self.form == "numbers":
-            value = tuple(value)
-        for at, place in enumerate(self.ours.split()):
-            *path, last = place.split(".")
-            reduce(getitem, path, record)[last] = value[at] if isinstance(value, tuple) else value
-
-    def take(self, record: Record) -> Any:
-        """Their value of a record; None if they have none for ours."""
-        values = tuple(_at(record, place) for place in self.ours.split())
-        if self.form == "numbers":
-            return list(values)
-        if self.form == "names":
-            return {str(i): name for i, name in enumerate(values[0])} or None
-        if self.values is None:
-            return self.write(values[0], record)
-        return next((name for name, ours in self.values.items() if ours in (values, values[0])), None)
 
 
 LABELS = (
@@ -179,22 +97,7 @@ class Family:
         known = (*own, *self.settings)
         given = {name: value for name, value in fields.items() if value is not None}
         fields = {**{one.theirs: one.default for one in known}, **given}
-        faults = [fault for one in known for fault in one.faults(fields)]
-        only = self.only | ({"is_encoder_decoder": True} if architecture.kind == "seq2seq" else {})
-        faults += [
-            f"has {name} {given[name]!r}; only {value!r} can be expressed"
-            for name, value in only.items()
-            if given.get(name, value) != value
-        ]
-        tokens = {role: given[name] for role, name in SPECIAL.items() if name in given}
-        faults += [
-            f"has {SPECIAL[role]} {token!r}, which is not the number of one token"
-            for role, token in tokens.items()
-            if SPECIAL[role] not in {one.theirs for one in self.settings}
-            and not (_is_a("number", token) and token >= 0)
-        ]
-        faults += [f"has {name}, which cannot be expressed" for name in REFUSED if given.get(name)]
-        if faults:
+        if faults := [*self._faults(fields, given, known, architecture)]:
             told = "; it ".join(dict.fromkeys(faults))
             raise CheckpointError(f"config.json of a {self.name} model {told}")
         base = self.preset(_ONE)
@@ -207,12 +110,31 @@ class Family:
                 one.put(fields, side)
         for one in own:
             one.put(fields, record)
-        record["special"] = tokens
+        record["special"] = {role: given[name] for role, name in SPECIAL.items() if name in given}
         if architecture.kind in LABELLED:
             labels = tuple(record.get("labels", ()))
             record["num_outputs"] = count = len(labels) or record["num_outputs"]
             record["labels"] = () if labels == _unnamed(count) else labels
         return ModelConfig.from_dict(record)
+
+    def _faults(
+        self, fields: Record, given: Record, known: Sequence[Setting], architecture: Architecture
+    ) -> Iterator[str]:
+        """What cannot be expressed of a config.json, of whose fields some are given and the others have defaults."""
+        for one in known:
+            yield from one.faults(fields)
+        only = self.only | ({"is_encoder_decoder": True} if architecture.kind == "seq2seq" else {})
+        for name, value in only.items():
+            if given.get(name, value) != value:
+                yield f"has {name} {given[name]!r}; only {value!r} can be expressed"
+        judged = {one.theirs for one in self.settings}
+        for name in SPECIAL.values():
+            token = given.get(name, 0)
+            if name not in judged and not (is_a("number", token) and token >= 0):
+                yield f"has {name} {token!r}, which is not the number of one token"
+        for name in REFUSED:
+            if given.get(name):
+                yield f"has {name}, which cannot be expressed"
 
     def unread(self, fields: Record) -> tuple[str, ...]:
         """The keys of a config.json that no model of this family looks at, and that may mean something."""
@@ -270,20 +192,6 @@ class Family:
 def output(config: ModelConfig, words: str) -> list[Rule]:
     """The output matrix: the word vectors again, stored or not, or a tensor of its own."""
     return [Tied(OUTPUT, words)] if config.tied else [Same(OUTPUT, "head.linear.weight")]
-
-
-def _at(record: Record, place: str) -> Any:
-    """What stands at a place; None if there is no such."""
-    found: Any = record
-    for name in place.split("."):
-        found = found.get(name)
-    return found
-
-
-def _is_a(form: str, value: Any) -> bool:
-    """Whether a value of JSON is a whole number, a real one, or a flag."""
-    kinds = {"number": int, "real": int | float, "flag": bool}
-    return isinstance(value, kinds[form]) and isinstance(value, bool) == (form == "flag")
 
 
 def _unnamed(count: int) -> tuple[str, ...]:

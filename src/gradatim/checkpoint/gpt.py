@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from gradatim.checkpoint.encoder import token_head
-from gradatim.checkpoint.family import ACTIVATIONS, BARE, Architecture, Family, Setting, output
+from gradatim.checkpoint.family import BARE, Architecture, Family, output
 from gradatim.checkpoint.rules import Drop, Rule, Same, Transpose, layers, repeat, within
+from gradatim.checkpoint.setting import ACTIVATIONS, Setting
 from gradatim.models.presets import gpt, gpt2
 
 SETTINGS = (

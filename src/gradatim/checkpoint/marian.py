@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from gradatim.checkpoint.config import ModelConfig
-from gradatim.checkpoint.family import ACTIVATIONS, Architecture, Family, Setting, output
+from gradatim.checkpoint.family import Architecture, Family, output
 from gradatim.checkpoint.rules import Drop, Names, Row, Rule, Same, Tied, layers, repeat, within
+from gradatim.checkpoint.setting import ACTIVATIONS, Setting
 from gradatim.models.backbone import BackboneConfig
 from gradatim.models.presets import marian
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from gradatim.checkpoint import encoder
 from gradatim.checkpoint.bert import BODY
-from gradatim.checkpoint.family import Architecture, Family, Setting
+from gradatim.checkpoint.family import Architecture, Family
+from gradatim.checkpoint.setting import Setting
 from gradatim.models.presets import roberta
 
 FIRST = Setting(

@@ -7,8 +7,9 @@ from typing import Any
 
 from gradatim.checkpoint.config import ModelConfig
 from gradatim.checkpoint.encoder import token_head
-from gradatim.checkpoint.family import ACTIVATIONS, Architecture, Family, Setting, output
+from gradatim.checkpoint.family import Architecture, Family, output
 from gradatim.checkpoint.rules import Drop, Names, Rule, Same, Tied, layers, repeat, within
+from gradatim.checkpoint.setting import ACTIVATIONS, Setting
 from gradatim.errors import CheckpointError
 from gradatim.models.backbone import BackboneConfig
 from gradatim.models.presets import t5

@@ -6,8 +6,9 @@ from dataclasses import asdict
 
 from gradatim.checkpoint import bert, encoder
 from gradatim.checkpoint.config import ModelConfig
-from gradatim.checkpoint.family import BARE, Architecture, Family, Setting
+from gradatim.checkpoint.family import BARE, Architecture, Family
 from gradatim.checkpoint.rules import Rule, Same, Stack, layers
+from gradatim.checkpoint.setting import Setting
 from gradatim.models.presets import tapas
 from gradatim.text.grids import CELL, SIZES, GridConfig
 from gradatim.types import MARKS

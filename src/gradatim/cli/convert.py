@@ -108,7 +108,7 @@ def _one_file(source: Path, out: Path, int8: str | None) -> None:
 def _write_writer(source: Path, out: Path, texts: list[str] | None, provenance: dict[str, str]) -> int:
     from gradatim.export.text_to_text import write_text_to_text
     from gradatim.models.classifier import num_parameters
-    from gradatim.tasks.open import read_writer
+    from gradatim.tasks.folders import read_writer
 
     model, tokenizer, settings = read_writer(source)
     write_text_to_text(out, model, tokenizer, settings=settings, provenance=provenance, int8_on=texts)
@@ -118,7 +118,7 @@ def _write_writer(source: Path, out: Path, texts: list[str] | None, provenance: 
 def _write_reader(source: Path, out: Path, texts: list[str] | None, provenance: dict[str, str]) -> int:
     from gradatim.export.reader import write_reader
     from gradatim.models.classifier import num_parameters
-    from gradatim.tasks.open import open_reader
+    from gradatim.tasks.folders import open_reader
 
     reader = open_reader(source)
     session: Any = reader.session

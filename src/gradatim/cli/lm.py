@@ -18,7 +18,8 @@ from gradatim.cli import generate, gradients
 from gradatim.cli.target import check_target
 from gradatim.cli.writer import Model
 from gradatim.errors import ConfigError, DataError
-from gradatim.tasks.open import open_language, read_network
+from gradatim.tasks.folders import read_network
+from gradatim.tasks.open import open_language
 from gradatim.text.spaced import spaced_words
 from gradatim.wording import count
 

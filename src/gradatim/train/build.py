@@ -1,10 +1,7 @@
-"""From the [model] and [data] of a recipe file to a model, its tokenizer and its texts."""
+"""From the [model] and [data] of a recipe file to a model, its tokenizer, its texts, and what is ready to train."""
 
 from __future__ import annotations
 
-import glob
-import os
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,63 +12,27 @@ import torch
 from torch import nn
 
 from gradatim.checkpoint.config import BodyConfig, ModelConfig
-from gradatim.checkpoint.folder import load_backbone, read_model, save_model, tokenizer_json
-from gradatim.data import load_texts, resolve_model
+from gradatim.checkpoint.folder import read_model, save_model, tokenizer_json
+from gradatim.data import resolve_model
 from gradatim.data.catalog import resolve_data
-from gradatim.data.textfile import decompressed, open_text
 from gradatim.engine.atomic import atomic_file
-from gradatim.errors import ConfigError, DataError
+from gradatim.errors import ConfigError
 from gradatim.models.backbone import BackboneConfig
 from gradatim.models.classifier import StaticConfig
 from gradatim.models.encoders import encoder_for
 from gradatim.models.inputs import PackedTexts
-from gradatim.models.language import Seq2Seq, start_from
-from gradatim.nn.embedding import silence_marks
 from gradatim.objectives.base import Objective
 from gradatim.text.pieces import PieceEncoder
 from gradatim.text.tokenizer import parse_tokenizer, word_tokenizer
 from gradatim.train.architecture import EVERY, STATIC, ModelSettings
+from gradatim.train.documents import DataSettings, listed, packed, read_documents
 from gradatim.train.evaluation import held_out
 from gradatim.train.recipe import Recipe
-from gradatim.types import Array, Encoded
+from gradatim.train.start import begin_with
+from gradatim.types import Array
 from gradatim.vectors.files import load_vectors
 from gradatim.vectors.table import WordVectors
 from gradatim.wording import count
-
-CHUNK = 1000  # documents tokenised together: what a tokeniser returns is ten times the size of its ids
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DataSettings:
-    """[data]: where texts come from and how they are read; names of files may hold ~ and variables such as $HOME.
-
-    source      a file, folder, catalog name, `GRADATIM_DATA` name or hub id, as for `gradatim fit`; for
-                language modelling one or several, and patterns: a text file is one document, a row of a table too
-    tokenizer   a tokenizer.json, its folder, or a model's name; that of `from` unless given
-    max_length  longest row in tokens; longer texts become several
-    dev_share   share of documents held out for evaluation, where `dev` is not given; questions on one context,
-                article or table stay together
-    lines       each line of a text file is a document of its own
-    """
-
-    source: str | list[str]
-    text: str | None = None
-    text_pair: str | None = None
-    label: str | None = None
-    dev: str | None = None
-    test: str | None = None
-    tokenizer: str | None = None
-    max_length: int = 256
-    dev_share: float = 0.01
-    lines: bool = False
-
-    def __post_init__(self) -> None:
-        for name in ("source", "dev", "test", "tokenizer"):
-            object.__setattr__(self, name, _expanded(getattr(self, name)))
-        if not 0 <= self.dev_share < 1:
-            raise ConfigError(f"dev_share is a share in [0, 1), not {self.dev_share}")
-        if self.max_length < 1:
-            raise ConfigError(f"max_length must be at least 1 token, not {self.max_length}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,30 +140,8 @@ class Materials:
         model = config.build()
         if self.vectors is not None:
             self._fill(model, self.vectors)
-        if self.start is not None and isinstance(model, Seq2Seq) and self.start.config.kind != "seq2seq":
-            assert self.folder is not None
-            start_from(model, load_backbone(self.folder))
-        elif self.start is not None:
-            bare = "body." if self.start.config.kind == "body" else ""
-            stored = {bare + name: tensor for name, tensor in self.start.model.state_dict().items()}
-            if config.kind != "seq2seq":  # an encoder is a body; the decoder has no part in what reads only
-                stored = {re.sub(r"^encoder\.", "body.", name): tensor for name, tensor in stored.items()}
-            if config.layers is not None:  # a frozen body stands inside what reads it
-                stored = {re.sub(r"^body\.", "body.body.", name): tensor for name, tensor in stored.items()}
-            scores_words = config.kind in ("masked", "pretraining", "causal", "seq2seq", "vector_to_text")
-            own = {
-                name: stored[name]
-                for name, tensor in model.state_dict().items()
-                if (scores_words or name.startswith("body."))
-                and name in stored
-                and stored[name].shape == tensor.shape
-            }
-            if not any(name.startswith(("body.", "encoder.")) for name in own):
-                raise ConfigError(
-                    f"[model] from: a {self.start.config.kind} model has no body for {config.kind}"
-                )
-            model.load_state_dict(own, strict=False)
-            silence_marks(model, besides=own)
+        if self.start is not None and self.folder is not None:
+            begin_with(model, config, self.start, self.folder)
         return model
 
     def _fill(self, model: nn.Module, vectors: WordVectors) -> None:
@@ -219,14 +158,14 @@ class Materials:
 
     def sources(self) -> list[str]:
         """The sources of [data], patterns written out."""
-        return _listed(self.data.source)
+        return listed(self.data.source)
 
     def documents(self, fewest: int = 1) -> tuple[list[str], list[str]]:
         """Texts to train on, and texts to evaluate on, at least `fewest` where some are held out."""
         data = self.data
-        texts = [text for source in self.sources() for text in _read(source, data)]
+        texts = [text for source in self.sources() for text in read_documents(source, data)]
         if data.dev:
-            return texts, [text for source in _listed(data.dev) for text in _read(source, data)]
+            return texts, [text for source in listed(data.dev) for text in read_documents(source, data)]
         held = min(len(texts) - 1, max(fewest, round(data.dev_share * len(texts)))) if data.dev_share else 0
         train, dev = self.hold_out(len(texts), held)
         return [texts[i] for i in train], [texts[i] for i in dev]
@@ -238,11 +177,11 @@ class Materials:
 
     def rows(self, texts: list[str]) -> PackedTexts:
         """Texts with their special tokens, every window of at most `max_length` tokens as a text of its own."""
-        return _packed(self.encoder().encode, texts)
+        return packed(self.encoder().encode, texts)
 
     def plain(self, texts: list[str]) -> PackedTexts:
         """Texts without special tokens, whole."""
-        return _packed(self.encoder().documents, texts)
+        return packed(self.encoder().documents, texts)
 
     def encoder(self) -> PieceEncoder:
         """What makes texts readable for the body: word pieces, or the letters of words."""
@@ -263,38 +202,3 @@ class Materials:
         """A fresh model of words knows how often each of these ids is predicted."""
         if self.start is None:
             cast(Any, model.head).begin_at(predicted)
-
-
-def _expanded(named: Any) -> Any:
-    """A file's name, or several, with variables and the home folder written out."""
-    if isinstance(named, list):
-        return [_expanded(name) for name in named]
-    return named and os.path.expanduser(os.path.expandvars(named))
-
-
-def _listed(source: str | list[str]) -> list[str]:
-    """Sources with patterns written out."""
-    found: list[str] = []
-    for name in [source] if isinstance(source, str) else source:
-        matches = sorted(glob.glob(name)) if glob.has_magic(name) else [name]
-        if not matches:
-            raise DataError(f"[data] source: no file matches {name}")
-        found += matches
-    return found
-
-
-def _read(source: str, data: DataSettings) -> list[str]:
-    """The documents of a source: a whole text file, or each of its lines, or each row of a table."""
-    path = Path(source)
-    if path.is_file() and decompressed(path).suffix.lower() == ".txt":
-        with open_text(path) as stream:
-            return [line for line in stream if line.strip()] if data.lines else [stream.read()]
-    return load_texts(source, text=data.text)[0]
-
-
-def _packed(encode: Callable[[list[str]], Encoded], texts: list[str]) -> PackedTexts:
-    """Flat ids and the lengths of rows, each a text of its own."""
-    parts = [encode(texts[start : start + CHUNK]).arrays for start in range(0, len(texts), CHUNK)]
-    ids, lengths = (np.concatenate([part[name] for part in parts]) for name in ("ids", "lengths"))
-    rows = np.arange(len(lengths))
-    return PackedTexts(Encoded({"ids": ids.astype(np.int32), "lengths": lengths}, rows, len(rows)))

@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 
 from gradatim.errors import ConfigError, did_you_mean
 from gradatim.train.architecture import ModelSettings
-from gradatim.train.build import DataSettings
+from gradatim.train.documents import DataSettings
 from gradatim.train.kinds import KINDS, WRITING, ObjectiveSettings
 from gradatim.train.recipe import Recipe
 from gradatim.train.teaching import DistillationSettings

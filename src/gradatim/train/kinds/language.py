@@ -23,7 +23,8 @@ from gradatim.objectives.streams import StreamedLanguage
 from gradatim.text.characters import letters_of
 from gradatim.text.pieces import PieceEncoder
 from gradatim.text.spelled import number_words
-from gradatim.train.build import CHUNK, Materials, Prepared
+from gradatim.train.build import Materials, Prepared
+from gradatim.train.documents import CHUNK
 from gradatim.train.kinds.primed import prime
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "<s>", "</s>", "<pad>", "<unk>", "<mask>")

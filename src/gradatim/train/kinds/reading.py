@@ -13,7 +13,8 @@ from gradatim.data.divided import Form, apart
 from gradatim.errors import ConfigError, DataError
 from gradatim.models.session import TorchSession
 from gradatim.text.pieces import PieceEncoder
-from gradatim.train.build import CHUNK, Materials
+from gradatim.train.build import Materials
+from gradatim.train.documents import CHUNK
 from gradatim.train.recipe import Recipe
 from gradatim.types import Arrays, Encoded
 
