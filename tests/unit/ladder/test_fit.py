@@ -13,6 +13,7 @@ import gradatim
 from gradatim.errors import ConfigError, GradatimError
 from gradatim.ladder import fit as fitting
 from gradatim.ladder.goals.labels import LabelGoal
+from gradatim.ladder.plan import named_rungs
 from gradatim.ladder.rung import Settings
 from gradatim.types import Corpus, Examples, Task
 
@@ -39,15 +40,15 @@ def test_rungs_come_in_the_order_of_the_ladder_and_students_by_depth() -> None:
         "student-4l",
         "teacher",
     ]
-    found = [rung.name for rung in fitting.named_rungs(asked, TAUGHT, LabelGoal())]
+    found = [rung.name for rung in named_rungs(asked, TAUGHT, LabelGoal())]
     assert found == [
         "linear", "teacher", "student", "student-5l", "student-4l", "student-2l", "student-bilstm", "int8"
     ]  # fmt: skip
-    assert [rung.name for rung in fitting.named_rungs(None, TAUGHT, LabelGoal())] == [
+    assert [rung.name for rung in named_rungs(None, TAUGHT, LabelGoal())] == [
         rung.name for rung in LabelGoal.rungs
     ]
     assert not {"teacher", "student", "ulmfit"} & {
-        rung.name for rung in fitting.named_rungs(None, Settings(), LabelGoal())
+        rung.name for rung in named_rungs(None, Settings(), LabelGoal())
     }
 
 
@@ -100,11 +101,11 @@ def test_the_amount_of_data_chooses_the_rungs_unless_it_is_said(
     corpus: Corpus, asked: bool | None, few: bool
 ) -> None:
     unsuited, why = LabelGoal().unsuited(corpus, Settings(few=asked))
-    names = {rung.name for rung in fitting.named_rungs(None, Settings(), LabelGoal(), unsuited)}
+    names = {rung.name for rung in named_rungs(None, Settings(), LabelGoal(), unsuited)}
     assert ("few" in names, "bilstm" in names, bool(why)) == (few, not few, few)
     assert {"linear", "frozen", "student-3l", "int8"} <= names
     assert ("finetuned" in names) == (not few or len(corpus.train) >= 256)
-    named = fitting.named_rungs(["few", "bag"], Settings(), LabelGoal(), unsuited)
+    named = named_rungs(["few", "bag"], Settings(), LabelGoal(), unsuited)
     assert [rung.name for rung in named] == ["bag", "few"]
 
 
