@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, cast
 
 from jaxtyping import Float, Int
@@ -63,22 +64,58 @@ class LanguageModel(nn.Module):
         return self.head(self.body.advance(ids, state))  # type: ignore[no-any-return]
 
 
-class VectorDecoder(LanguageModel):
-    """A recurrent model whose first state is a linear map of a vector: vector to sequence.
+@dataclass(slots=True)
+class VectorState:
+    """Where a text from a vector stands: the body's state, and what the head is told of each row's vector."""
 
-    As captions are written from images (Vinyals et al. 2015), but that the vector is the state and not a word.
+    own: State
+    told: Float[Tensor, "rows width"]
+
+    @property
+    def tensors(self) -> list[Tensor]:
+        """All parts, one after the other."""
+        return [*self.own.tensors, self.told]
+
+    def reorder(self, rows: Int[Tensor, " kept"]) -> VectorState:
+        return VectorState(self.own.reorder(rows), self.told.index_select(0, rows))
+
+
+class VectorDecoder(LanguageModel):
+    """A recurrent model that writes from a vector: one linear map of it is the first state, another is added to what
+    the head reads before every word.
+
+    As captions are written from images (Vinyals et al. 2015), but that the vector is the state and not a word, and is
+    seen again at every step (Cho et al. 2014, section 2.2).
     """
 
     def __init__(self, body: RecurrentBackbone, head: LanguageHead, vector_width: int) -> None:
         super().__init__(body, head)
         self.sizes = [part.shape[-1] for part in body.begin(1).tensors]
         self.enter = nn.Linear(vector_width, sum(self.sizes))
+        self.tell = nn.Linear(vector_width, body.config.output_width)
 
-    def start(self, vectors: Float[Tensor, "rows vector"]) -> RecurrentState:
+    def states(
+        self,
+        ids: Int[Tensor, " tokens"],
+        layout: Layout,
+        vectors: Float[Tensor, "rows vector"],
+        trace: Trace | None = None,
+    ) -> Float[Tensor, "tokens width"]:
+        """What the head reads, of all tokens of a batch with a vector for each row."""
+        state = self.start(vectors)
+        read: Tensor = self.body(ids, layout, None, trace, state=state.own)
+        return read + state.told[layout.rows]
+
+    def start(self, vectors: Float[Tensor, "rows vector"]) -> VectorState:
         """The state before the first word of each row."""
         parts = iter(self.enter(vectors).float()[None].split(self.sizes, dim=-1))
         empty: State = self.body.begin(len(vectors))
-        return RecurrentState([tuple(next(parts).contiguous() for _ in layer) for layer in empty.layers])
+        layers = [tuple(next(parts).contiguous() for _ in layer) for layer in empty.layers]
+        return VectorState(RecurrentState(layers), self.tell(vectors))
+
+    def advance(self, ids: Int[Tensor, " rows"], state: VectorState) -> Float[Tensor, "rows vocabulary"]:
+        """One more token for every row: the logits of the token after it."""
+        return self.head(self.body.advance(ids, state.own) + state.told)  # type: ignore[no-any-return]
 
 
 class EncoderDecoder(nn.Module):

@@ -44,6 +44,6 @@ class TextFromVector(WordScored[LanguageModel]):
         return Batch(inputs, {"next": torch.from_numpy(following)}, rows)
 
     def states(self, model: LanguageModel, batch: Batch, trace: Trace | None = None) -> dict[str, Tensor]:
-        inputs, decoder = batch.inputs, cast(VectorDecoder, model)
+        inputs = batch.inputs
         vectors = self.vectors[torch.from_numpy(batch.rows)].to(inputs.ids.device)
-        return {"next": decoder.body(inputs.ids, inputs.layout, None, trace, state=decoder.start(vectors))}
+        return {"next": cast(VectorDecoder, model).states(inputs.ids, inputs.layout, vectors, trace)}

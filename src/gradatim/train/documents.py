@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,8 @@ from gradatim.errors import ConfigError, DataError
 from gradatim.models.inputs import PackedTexts
 from gradatim.types import Encoded
 
+MARK = r"(?:(?<=[.!?])|(?<=[.!?][\"')\]”’]))"
+SENTENCE_END = re.compile(MARK + r"\s+|\s*(?:<br\s*/?>\s*)+|\n\s*\n")  # reviews have line breaks of HTML
 CHUNK = 1000  # documents tokenised together: what a tokeniser returns is ten times the size of its ids
 
 
@@ -31,6 +34,7 @@ class DataSettings:
     dev_share   share of documents held out for evaluation, where `dev` is not given; questions on one context,
                 article or table stay together
     lines       each line of a text file is a document of its own
+    sentences   each sentence of a document is one
     """
 
     source: str | list[str]
@@ -43,6 +47,7 @@ class DataSettings:
     max_length: int = 256
     dev_share: float = 0.01
     lines: bool = False
+    sentences: bool = False
 
     def __post_init__(self) -> None:
         for name in ("source", "dev", "test", "tokenizer"):
@@ -65,12 +70,19 @@ def listed(source: str | list[str]) -> list[str]:
 
 
 def read_documents(source: str, data: DataSettings) -> list[str]:
-    """The documents of a source: a whole text file, or each of its lines, or each row of a table."""
+    """The documents of a source, whole or by sentences: a text file, or each of its lines, or each row of a table."""
     path = Path(source)
     if path.is_file() and decompressed(path).suffix.lower() == ".txt":
         with open_text(path) as stream:
-            return [line for line in stream if line.strip()] if data.lines else [stream.read()]
-    return load_texts(source, text=data.text)[0]
+            found = [line for line in stream if line.strip()] if data.lines else [stream.read()]
+    else:
+        found = load_texts(source, text=data.text)[0]
+    return [part for text in found for part in split_sentences(text)] if data.sentences else found
+
+
+def split_sentences(text: str) -> list[str]:
+    """The sentences of a text, by their marks, line breaks of HTML, and empty lines."""
+    return [part for part in SENTENCE_END.split(text) if part.strip()]
 
 
 def packed(encode: Callable[[list[str]], Encoded], texts: list[str]) -> PackedTexts:

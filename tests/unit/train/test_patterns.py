@@ -130,6 +130,20 @@ def test_every_word_and_the_end_are_predicted_from_those_before() -> None:
         TextFromVector(held, np.zeros((4, 16)), end_id=0)
 
 
+def test_a_text_is_written_from_its_vector_as_it_is_read_at_once() -> None:
+    held, model = texts(np.random.default_rng(2), 3), decoder().eval()
+    objective = TextFromVector(held, np.random.default_rng(3).normal(size=(3, 16)), end_id=0)
+    batch = objective.collate(np.arange(3))
+    whole = model.head(objective.states(model, batch)["next"]).split(objective.sizes.tolist())
+    for row, (vector, logits) in enumerate(zip(objective.vectors, whole, strict=True)):
+        ids = batch.inputs.ids.split(objective.sizes.tolist())[row]
+        state = model.start(vector[None])
+        steps = [model.advance(one[None], state) for one in ids]
+        torch.testing.assert_close(torch.cat(steps), logits, rtol=1e-4, atol=1e-5)
+        again = model.start(vector[None].expand(2, -1)).reorder(torch.tensor([1]))
+        torch.testing.assert_close(model.advance(ids[:1], again), steps[0], rtol=1e-4, atol=1e-5)
+
+
 def test_a_decoder_of_vectors_is_saved_and_read(tmp_path: Path) -> None:
     model = decoder()
     assert ModelConfig.of(model).vector_width == 16

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import cast
 
@@ -24,11 +23,10 @@ from gradatim.text.characters import letters_of
 from gradatim.text.pieces import PieceEncoder
 from gradatim.text.spelled import number_words
 from gradatim.train.build import Materials, Prepared
-from gradatim.train.documents import CHUNK
+from gradatim.train.documents import CHUNK, split_sentences
 from gradatim.train.kinds.primed import prime
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "<s>", "</s>", "<pad>", "<unk>", "<mask>")
-SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]”’]*\s+|\n\s*\n")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +160,7 @@ class NextSentenceSettings(MaskedSettings):
             raise ConfigError('[objective] kind "next_sentence" needs preset bert and its special tokens')
 
         def objective(texts: list[str]) -> NextSentence:
-            split = [[part for part in SENTENCE_END.split(text) if part.strip()] for text in texts]
+            split = [split_sentences(text) for text in texts]
             return NextSentence(
                 materials.plain([part for parts in split for part in parts]),
                 np.repeat(np.arange(len(texts)), [len(parts) for parts in split]),
