@@ -35,8 +35,8 @@ from gradatim.ladder.rungs.int8 import Int8Rung
 from gradatim.ladder.rungs.students import EncoderStudent, LstmStudent
 from gradatim.ladder.rungs.teacher import TeacherRung
 from gradatim.ladder.state import ClimbFolder
+from gradatim.train.documents import split_sentences
 
-SENTENCE_END = re.compile(r"(?<=[.!?])\s+|<br\s*/?>")
 LONG = 6  # words from which a phrase belongs to one sentence
 WORDS = range(4, 40)  # how long an unlabelled sentence may be
 VARIANTS = {  # unlabelled sentences, edited copies
@@ -125,7 +125,7 @@ def sentences(count: int, known: set[str]) -> list[str]:
         Path(os.environ["GRADATIM_DATA"]) / "imdb" / "unsup.jsonl.xz", "rt", encoding="utf-8"
     ) as lines:
         for line in lines:
-            cut = map(str.strip, SENTENCE_END.split(json.loads(line)["text"]))
+            cut = map(str.strip, split_sentences(json.loads(line)["text"]))
             found.update(sentence for sentence in cut if len(sentence.split()) in WORDS)
     unseen = sorted(sentence for sentence in found if _plain(sentence) not in known)
     return random.Random(0).sample(unseen, min(count, len(unseen)))

@@ -25,7 +25,7 @@ from gradatim.objectives.base import Objective
 from gradatim.text.pieces import PieceEncoder
 from gradatim.text.tokenizer import parse_tokenizer, word_tokenizer
 from gradatim.train.architecture import EVERY, STATIC, ModelSettings
-from gradatim.train.documents import DataSettings, listed, packed, read_documents
+from gradatim.train.documents import DataSettings, expand_sources, packed, read_documents
 from gradatim.train.evaluation import held_out
 from gradatim.train.recipe import Recipe
 from gradatim.train.start import begin_with
@@ -158,14 +158,16 @@ class Materials:
 
     def sources(self) -> list[str]:
         """The sources of [data], patterns written out."""
-        return listed(self.data.source)
+        return expand_sources(self.data.source)
 
     def documents(self, fewest: int = 1) -> tuple[list[str], list[str]]:
         """Texts to train on, and texts to evaluate on, at least `fewest` where some are held out."""
         data = self.data
         texts = [text for source in self.sources() for text in read_documents(source, data)]
         if data.dev:
-            return texts, [text for source in listed(data.dev) for text in read_documents(source, data)]
+            return texts, [
+                text for source in expand_sources(data.dev) for text in read_documents(source, data)
+            ]
         held = min(len(texts) - 1, max(fewest, round(data.dev_share * len(texts)))) if data.dev_share else 0
         train, dev = self.hold_out(len(texts), held)
         return [texts[i] for i in train], [texts[i] for i in dev]

@@ -58,7 +58,7 @@ class DataSettings:
             raise ConfigError(f"max_length must be at least 1 token, not {self.max_length}")
 
 
-def listed(source: str | list[str]) -> list[str]:
+def expand_sources(source: str | list[str]) -> list[str]:
     """Sources with patterns written out."""
     found: list[str] = []
     for name in [source] if isinstance(source, str) else source:

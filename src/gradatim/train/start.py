@@ -12,13 +12,8 @@ from gradatim.errors import ConfigError
 from gradatim.models.language import Seq2Seq, start_from
 from gradatim.nn.embedding import silence_marks
 
-SCORES_WORDS = (
-    "masked",
-    "pretraining",
-    "causal",
-    "seq2seq",
-    "vector_to_text",
-)  # kinds with a head worth keeping
+# Kinds of models whose head over the vocabulary is worth keeping.
+SCORES_WORDS = ("masked", "pretraining", "causal", "seq2seq", "vector_to_text")
 
 
 def begin_with(model: nn.Module, config: ModelConfig, start: Checkpoint, folder: Path) -> None:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gradatim.errors import DataError
-from gradatim.train.documents import DataSettings, listed, read_documents, split_sentences
+from gradatim.train.documents import DataSettings, expand_sources, read_documents, split_sentences
 
 TEXT = 'He said "no." Then?<br /><br />Yes (it is!) so...\n\nA new one\nover two lines.'
 SENTENCES = ['He said "no."', "Then?", "Yes (it is!)", "so...", "A new one\nover two lines."]
@@ -51,6 +51,6 @@ def test_rows_of_a_table_are_divided_too(tmp_path: Path) -> None:
 def test_a_pattern_names_files_or_is_refused(tmp_path: Path) -> None:
     for name in ("b.txt", "a.txt"):
         (tmp_path / name).write_text(name)
-    assert [Path(one).name for one in listed([str(tmp_path / "*.txt")])] == ["a.txt", "b.txt"]
+    assert [Path(one).name for one in expand_sources([str(tmp_path / "*.txt")])] == ["a.txt", "b.txt"]
     with pytest.raises(DataError, match="no file matches"):
-        listed(str(tmp_path / "*.csv"))
+        expand_sources(str(tmp_path / "*.csv"))
