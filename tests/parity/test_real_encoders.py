@@ -81,9 +81,9 @@ def test_a_real_encoder_is_theirs_on_mixed_texts(
     load: Callable[..., Any] = getattr(transformers, architecture).from_pretrained
     with torch.inference_mode():
         mine = body(ids, Layout.of(lengths)).split(lengths)
-        for place in (folder, tmp_path):
+        for place, some in ((folder, count), (tmp_path, 8)):  # what is written is the same network, if it is that
             theirs = load(place, add_pooling_layer=False, attn_implementation="eager").eval()
-            rows = zip(mine, ids.split(lengths), strict=True)
+            rows = zip(mine[:some], ids.split(lengths)[:some], strict=True)
             worst = max(
                 float((row - theirs(input_ids=i[None]).last_hidden_state[0]).abs().max()) for row, i in rows
             )
