@@ -45,11 +45,12 @@ RUNS: Mapping[str, tuple[str, str, dict[str, str]]] = {  # name: pair, recipe, w
         "objective.redrawn": "0.25", "train.schedule": '"cosine"', "train.epochs": "55",
     }),
 }  # fmt: skip
+# Wu et al. 2021, table 2: Transformer-Tiny.
 PUBLISHED = {
     "transformer": "41.0",
     "transformer, cooled": "41.0",
     "transformer, en-fr": "61.8",
-}  # Wu et al. 2021, table 2: Transformer-Tiny
+}
 
 
 def main() -> None:

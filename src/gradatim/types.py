@@ -22,6 +22,7 @@ Kind = Literal[
     "classification", "regression", "tagging", "span", "choice", "table", "masked", "body", "seq2seq", "causal"
 ]  # fmt: skip
 KINDS: tuple[str, ...] = get_args(Kind)
+# What is told of tokens of tables.
 MARKS = (
     "columns",
     "rows",
@@ -29,7 +30,7 @@ MARKS = (
     "ranks",
     "inverse_ranks",
     "relations",
-)  # what is told of tokens of tables
+)
 CAPITALS = "capitals"  # what is told of tokens whose tokenizer makes all letters small: which were not
 OUTSIDE = "O"  # the tag of a word that is in no entity
 

@@ -81,7 +81,8 @@ def test_a_real_encoder_is_theirs_on_mixed_texts(
     load: Callable[..., Any] = getattr(transformers, architecture).from_pretrained
     with torch.inference_mode():
         mine = body(ids, Layout.of(lengths)).split(lengths)
-        for place, some in ((folder, count), (tmp_path, 8)):  # what is written is the same network, if it is that
+        # What is written is the same network, or it is not.
+        for place, some in ((folder, count), (tmp_path, 8)):
             theirs = load(place, add_pooling_layer=False, attn_implementation="eager").eval()
             rows = zip(mine[:some], ids.split(lengths)[:some], strict=True)
             worst = max(

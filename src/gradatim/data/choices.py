@@ -17,10 +17,8 @@ from gradatim.errors import DataError
 
 TABLES = (".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".parquet")
 SUFFIXES = (".json", *TABLES)
-CONTEXT, QUESTION = (
-    ("context", "sent1"),
-    ("question", "sent2"),
-)  # columns of a table, of the second kind those of SWAG
+# Columns of a table, of the second kind those of SWAG.
+CONTEXT, QUESTION = (("context", "sent1"), ("question", "sent2"))
 OFFERED, ANSWER = ("choices", "options", "choice"), ("answer", "label")
 ENDING = re.compile(r"(?:ending|choice|option)(\d+|[a-j])")  # a plain name
 _DREAM = re.compile(r'\s*\[\s*\[\s*\[\s*"')

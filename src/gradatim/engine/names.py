@@ -1,9 +1,7 @@
 """What graphs call their inputs and outputs."""
 
-STATE, AFTER = (
-    "state",
-    "_after",
-)  # inputs that are carried from token to token, and the outputs that they become
+# Inputs that are carried from token to token, and the outputs that they become.
+STATE, AFTER = ("state", "_after")
 AGGREGATION = "aggregation"  # what is to be done with the cells of a table
 ASKED = "asked"  # places of which something is wanted
 COUNT = "count"  # candidates wanted

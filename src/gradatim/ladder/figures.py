@@ -19,13 +19,8 @@ NAMES = {
     "rougeL": "ROUGE-L",
     "matthews": "Matthews correlation",
 }
-POINTS = {
-    "bleu",
-    "chrf",
-    "rouge1",
-    "rouge2",
-    "rougeL",
-}  # shares that everyone tells in hundredths, without a unit
+# Shares that everyone tells in hundredths, without a unit.
+POINTS = {"bleu", "chrf", "rouge1", "rouge2", "rougeL"}
 LIMITED = {"p95 ms": "--max-ms", "MB": "--max-mb", "RAM MB": "--max-ram-mb"}  # columns and their options
 
 

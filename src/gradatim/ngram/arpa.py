@@ -155,9 +155,8 @@ class _Reader:
     def _unigrams(self, section: _Section, log_probs: Floats, backoffs: Floats) -> None:
         words = [section.fields.word(i) for i in (section.first + 1).tolist()]
         words = [RESERVED[0] if word == CAPITAL else word for word in words]
-        place = dict(
-            zip(reversed(words), range(len(words) - 1, -1, -1), strict=True)
-        )  # where each stands first
+        # Where each stands first.
+        place = dict(zip(reversed(words), range(len(words) - 1, -1, -1), strict=True))
         if len(place) < len(words):
             twice = next(row for row, word in enumerate(words) if place[word] != row)
             raise section.fault(twice, "the word stands twice")

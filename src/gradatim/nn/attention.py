@@ -58,7 +58,7 @@ def attend(
     if need_weights:
         scores = (q @ k.transpose(-2, -1)) * scale
         weights = mix(scores if bias is None else scores + bias, mask, dropout)
-        return weights @ v, weights if need_weights else None
+        return weights @ v, weights
     wanted = any(x is not None and x.requires_grad for x in (q, k, v, bias))
     if wanted and q.device.type == "cpu" and torch.is_grad_enabled():
         return recomputed(q, k, v, mask, bias, scale, dropout), None

@@ -35,9 +35,8 @@ class CharacterCNN(nn.Module):
         inner = sum(count for _, count in filters)
         self.highways = nn.ModuleList(nn.Linear(inner, 2 * inner) for _ in range(num_highways))
         for highway in self.highways:
-            nn.init.constant_(
-                highway.get_parameter("bias")[inner:], -2.0
-            )  # carries at first (Srivastava et al. 2015)
+            # Carries at first (Srivastava et al. 2015).
+            nn.init.constant_(highway.get_parameter("bias")[inner:], -2.0)
         self.linear = nn.Linear(inner, width)
 
     def forward(self, letters: Int[Tensor, "words letters"]) -> Float[Tensor, "words width"]:

@@ -39,9 +39,8 @@ class Convolution(nn.Module):
         inside = layout.positions[:, None] + steps
         outside = (inside < 0) | (inside >= layout.lengths[layout.rows, None])
         places = torch.where(outside, len(x), layout.offsets[layout.rows, None] + inside)
-        windows = F.pad(x, (0, 0, 0, 1)).index_select(
-            0, places.flatten()
-        )  # the last row is what lies outside
+        # The last row is what lies outside.
+        windows = F.pad(x, (0, 0, 0, 1)).index_select(0, places.flatten())
         return self.linear(windows.view(len(x), -1))  # type: ignore[no-any-return]
 
     def advance(

@@ -80,9 +80,8 @@ class StreamedLanguage(WordScored[LanguageModel]):
         epoch, row = np.divmod(rows, self.num_windows * self.num_streams)
         begin, end = self._spans(row, epoch)
         tokens = ragged(self.starts[row % self.num_streams] + begin, end - begin)
-        inputs = Inputs.of(
-            {"ids": self.ids[tokens], "lengths": end - begin}, fill=1
-        )  # no row but the streams
+        # No row but the streams.
+        inputs = Inputs.of({"ids": self.ids[tokens], "lengths": end - begin}, fill=1)
         following = np.asarray(self.ids[tokens + 1], dtype=np.int64)
         return Batch(inputs, {"next": torch.from_numpy(following)}, rows)
 

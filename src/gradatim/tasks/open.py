@@ -17,10 +17,8 @@ if TYPE_CHECKING:
     from gradatim.pipelines.text_to_text import TextToText
 
 GENERATIVE = ("seq2seq", "causal")
-PRETRAINED = (
-    "masked",
-    "pretraining",
-)  # what folders of encoders of sentences say that they are: as they began
+# What folders of encoders of sentences say that they are: as they began.
+PRETRAINED = ("masked", "pretraining")
 
 
 @dataclass(frozen=True, slots=True)

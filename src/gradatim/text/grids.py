@@ -16,6 +16,7 @@ from gradatim.types import Array, Encoded, Grid
 EMPTY = "[EMPTY]"  # the token of a cell that says nothing, where the vocabulary has it
 CELL = 2  # the first so many of them tell cells apart
 NO_CELL = -1
+# Published.
 SIZES = {
     "columns": 256,
     "rows": 256,
@@ -23,7 +24,7 @@ SIZES = {
     "ranks": 256,
     "inverse_ranks": 256,
     "relations": 10,
-}  # published
+}
 _NOTHING = ("n/a", "?", "nan")
 
 

@@ -8,17 +8,17 @@ from gradatim.text.words import UNSPACED
 
 Span = tuple[int, int]
 
-_ALONE = "".join(
-    f"{chr(low)}-{chr(high - 1)}" for low, high in UNSPACED
-)  # scripts without spaces: a word each
+# Scripts without spaces: a word each.
+_ALONE = "".join(f"{chr(low)}-{chr(high - 1)}" for low, high in UNSPACED)
 _RUN = re.compile(r"(?:[^\s]|\u00a0)+")  # a no-break space is part of its word
 _PART = re.compile(f"[{_ALONE}]|[^{_ALONE}]+")
 _BEFORE = re.compile(r"""(["'«“„‘([{<¿¡]|\.{2,})(?=.)""")
 _AFTER = re.compile(r"""(?<=.)(['’]s|([.!?])\2+|[]["'»”’)}>.,;:!?…])$""")
 _KEPT = re.compile(r"(?:\w{1,3}\.){2,}|[^\W\d_]\.")  # U.S. and J. keep their full stop
+# Where they stand alone, words are cut already.
 MARKS = frozenset(
     [".", ",", "(", ")", '"', "''", "``", "。", "，", "'s", "'m", "'re", "'ve", "'ll", "'d", "n't"]
-)  # where they stand alone, words are cut already
+)
 
 
 def find_words(text: str) -> list[Span]:

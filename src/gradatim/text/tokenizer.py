@@ -243,7 +243,6 @@ def _learner(config: TokenizerConfig, size: int, progress: bool) -> tuple[models
         case "unigram":
             return models.Unigram(), trainers.UnigramTrainer(unk_token=config.unknown, **shared)
         case "word" | "character":
-            shared["vocab_size"] += len(
-                config.specials
-            )  # words of the text that are special are counted twice
+            # Words of the text that are special are counted twice.
+            shared["vocab_size"] += len(config.specials)
             return models.WordLevel(unk_token=config.unknown), trainers.WordLevelTrainer(**shared)

@@ -19,9 +19,8 @@ BLOCK = 16  # words whose windows make one small product
 WORDS = 2048  # between two updates: more are faster, and frequent words overshoot
 GROUP = 256  # of them share their negative words,
 SHARED = 48  # as many as this, each weighted so that the expected gradient is the paper's
-FAR = np.float32(
-    0.5
-)  # the longest step of a vector: many updates at once would overshoot where one by one they settle
+# The longest step of a vector: many updates at once would overshoot where one by one they settle.
+FAR = np.float32(0.5)
 SLOWEST = 1e-2  # share of the rate at which training ends
 POWER = 0.75  # of counts, in the distribution of negative words
 
@@ -149,9 +148,8 @@ class _Run:
         wrong = np.where(near, rate * _sigmoid(-(own @ windows.transpose(0, 2, 1))), np.float32(0))
         d_around = _overlapped(wrong.transpose(0, 2, 1) @ own, len(around))
         inner = slice(window, -window)
-        pairs = _overlapped(near.sum(1, dtype=np.float32)[..., None], len(around))[
-            inner
-        ]  # of each word as v_c
+        # Of each word as v_c.
+        pairs = _overlapped(near.sum(1, dtype=np.float32)[..., None], len(around))[inner]
         d_inner, d_negative = self._away(around[inner], negative, rate * pairs)
         d_around[inner] += d_inner
         return d_around, (wrong @ windows).reshape(centres.shape), d_negative

@@ -190,9 +190,8 @@ def test_spans_are_known_by_names_in_any_case_and_read_as_data_frames_write_them
     )
     assert is_answered(path)
     assert [one.answers for one in read_questions(path)] == [((2, 5),), ()]
-    path.write_text(
-        "question,context,answer,answer_start\nq,a cat,cat,2.0\nq,a cat,,\n"
-    )  # a column with gaps
+    # A column with gaps.
+    path.write_text("question,context,answer,answer_start\nq,a cat,cat,2.0\nq,a cat,,\n")
     assert [one.answers for one in read_questions(path)] == [((2, 5),), ()]
 
 

@@ -296,9 +296,8 @@ def test_an_int8_file_can_be_run_in_fp32(name: str) -> None:
     wanted = probabilities(OnnxSession(exact, threads=1), whole)
     rounded_words = quantiser.convert(set(quantiser.parts) - {"lookup"})
     floor = np.abs(probabilities(OnnxSession(rounded_words, threads=1), whole) - wanted).mean()
-    assert (
-        np.abs(plain - wanted).mean() < floor + 0.005
-    )  # what int8 products add is gone, but for their weights'
+    # What int8 products add is gone, but for their weights'.
+    assert np.abs(plain - wanted).mean() < floor + 0.005
     assert np.array_equal(plain, eight) == (name == "bag")  # which has no products
     one = {"ids": whole["ids"][:5], "lengths": np.array([5])}
     np.testing.assert_allclose(probabilities(sessions[1], one), plain[:1], atol=1e-5)
@@ -328,9 +327,8 @@ def test_the_faster_form_is_found_once_and_remembered(
         monkeypatch.setattr(precision, "_seconds", lambda _graph, s=seconds: next(s))
         monkeypatch.setattr(processor, "name", lambda s=slow: f"slow in {s}")
         assert OnnxSession(small, threads=1).precision == chosen
-        assert (
-            OnnxSession(small, threads=1).precision == chosen
-        )  # nothing is timed again: there are no more seconds
+        # Nothing is timed again: there are no more seconds.
+        assert OnnxSession(small, threads=1).precision == chosen
     assert len(list(tmp_path.rglob("*"))) == 3  # a folder, a file a processor
 
 

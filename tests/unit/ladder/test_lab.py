@@ -276,14 +276,12 @@ def test_a_file_in_int8_runs_in_the_precision_asked_for(encoder: Path, tmp_path:
     problem = make_problem(encoder, tmp_path)
     (source,) = FrozenRung().fit(problem)
     (small,) = Int8Rung().fit(replace(problem, below=((source, 0.0),)))
-    exact = load(source.artifact, precision="int8").logits(
-        TEXTS
-    )  # holds fp32 alone: there is nothing to choose
+    # Holds fp32 alone: there is nothing to choose.
+    exact = load(source.artifact, precision="int8").logits(TEXTS)
     np.testing.assert_array_equal(exact, load(source.artifact).logits(TEXTS))
     eight, plain = (load(small.artifact, precision=how).logits(TEXTS) for how in ("int8", "fp32"))
     assert not np.array_equal(eight, plain)
-    assert (
-        np.abs(plain - exact).mean() <= 1.05 * np.abs(eight - exact).mean()
-    )  # weights cost more than activations
+    # Weights cost more than activations.
+    assert np.abs(plain - exact).mean() <= 1.05 * np.abs(eight - exact).mean()
     with pytest.raises(ConfigError, match="not 'int4'"):
         load(small.artifact, precision="int4")

@@ -120,9 +120,8 @@ def test_mistakes_are_shown_and_counted(climbed: Path, tmp_path: Path) -> None:
     )
     page = (tmp_path / "r.html").read_text()
     assert "What is taken for what" in page
-    assert (
-        "<mark>Turin <small>LOC</small></mark>" in page
-    )  # said where a person was wanted, or the other way round
+    # Said where a person was wanted, or the other way round.
+    assert "<mark>Turin <small>LOC</small></mark>" in page
 
 
 def test_a_finished_climb_goes_on_without_training(climbed: Path, monkeypatch: pytest.MonkeyPatch) -> None:

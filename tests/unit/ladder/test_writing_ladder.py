@@ -78,9 +78,8 @@ def test_every_rung_has_its_candidates_and_the_report_tells_of_them(climbed: Pat
     page = (climbed / "report.html").read_text()
     assert "BLEU" in page
     assert "The worst texts" in page
-    assert (
-        page.count("Wanted: ") == 4
-    )  # examples with the alignments of the model that the chosen one was made from
+    # Examples with the alignments of the model that the chosen one was made from.
+    assert page.count("Wanted: ") == 4
     assert "nrefs:1" in page  # sacreBLEU's own words on what was counted
     card = read_artifact(climbed / "model.gradatim").card
     assert "BLEU" in card

@@ -105,7 +105,6 @@ def test_the_published_sizes() -> None:
         return sum(p.numel() for p in model.parameters())
 
     assert set(RECURRENT) >= {"lstm-medium", "awd-lstm"}
-    assert parameters("lstm-medium", tied=False) == pytest.approx(
-        19.8e6, rel=0.01
-    )  # 20 M (Zaremba et al. 2014)
+    # 20 M (Zaremba et al. 2014).
+    assert parameters("lstm-medium", tied=False) == pytest.approx(19.8e6, rel=0.01)
     assert parameters("awd-lstm", tied=True) == pytest.approx(24.2e6, rel=0.01)  # 24 M (Merity et al. 2018)

@@ -56,10 +56,8 @@ def test_every_token_as_in_the_table(order: int, method: str) -> None:
 def test_a_model_whose_suffixes_were_dropped_is_searched_all_the_same() -> None:
     table, vocabulary = made(3)
     bigrams, trigrams = table.levels[1:]
-    lost = (
-        int(bigrams.words[trigrams.prefixes[0]]),
-        int(trigrams.words[0]),
-    )  # the suffix of the first trigram
+    # The suffix of the first trigram.
+    lost = (int(bigrams.words[trigrams.prefixes[0]]), int(trigrams.words[0]))
     at = np.flatnonzero((bigrams.prefixes == lost[0]) & (bigrams.words == lost[1]))
     if at[0] in trigrams.prefixes:
         keep = trigrams.prefixes != at[0]

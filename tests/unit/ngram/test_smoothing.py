@@ -37,9 +37,8 @@ def test_add_k(k: float) -> None:
     table = model(3, named("add-k", add=k))
     assert p(table, START, A, B, END) == pytest.approx((2 + k) / (3 + k * WORDS))  # after a b
     assert p(table, START, A, B, C) == pytest.approx(k / (3 + k * WORDS))
-    assert p(table, START, C) == pytest.approx(
-        (1 + k) / (3 + k * WORDS)
-    )  # sentences begin in a context of one
+    # Sentences begin in a context of one.
+    assert p(table, START, C) == pytest.approx((1 + k) / (3 + k * WORDS))
     assert p(table, START, B) == pytest.approx(k / (3 + k * WORDS))
     assert p(table, START, B, A) == pytest.approx(1 / WORDS)  # the context <s> b was never seen
 

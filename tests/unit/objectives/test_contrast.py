@@ -61,9 +61,8 @@ def test_the_loss_is_the_formula_written_out(targets: Array) -> None:
         if total := sum(weights.values()):
             losses.append(-sum(weights[j] * (near[j] - below) for j in others) / total)
     loss = objective.loss(net, batch)
-    assert (
-        loss.weight == len(losses) == (8 if targets is ONE else 6)
-    )  # a text without labels draws nobody near
+    # A text without labels draws nobody near.
+    assert loss.weight == len(losses) == (8 if targets is ONE else 6)
     assert loss.value.item() == pytest.approx(np.mean(losses), rel=1e-4)
     loss.value.backward()
     assert all(p.grad is None or p.grad.isfinite().all() for p in net.parameters())

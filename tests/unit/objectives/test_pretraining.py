@@ -370,12 +370,13 @@ def test_the_decoder_of_corrupted_text_starts_with_the_start_token() -> None:
 
 
 def test_rows_come_from_one_document_each_and_too_few_sentinels_are_refused() -> None:
+    # Rows of one token are left out.
     assert corruption([25, 1, 11], length=10).lengths.tolist() == [
         10,
         10,
         5,
         10,
-    ]  # rows of one token are left out
+    ]
     with pytest.raises(ConfigError, match="up to 5 spans, for 4 sentinels"):
         corruption([100], num_sentinels=4)
     with pytest.raises(ConfigError, match="two tokens"):

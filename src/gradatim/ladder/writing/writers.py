@@ -60,8 +60,7 @@ def _recurrent(attention: str) -> ModelSettings:
 
 RNN = WriterRung("rnn", _recurrent("none"), 2e-3)
 RNN_ATTENTION = WriterRung("rnn-attention", _recurrent("luong-general"), 2e-3)
-SMALL = WriterRung(
-    "transformer-small", _transformer(256, 4, 2, 4), 2.5e-3
-)  # deep and shallow: Kasai et al. 2021
+# Deep and shallow: Kasai et al. 2021.
+SMALL = WriterRung("transformer-small", _transformer(256, 4, 2, 4), 2.5e-3)
 BASE = WriterRung("transformer-base", _transformer(512, 6, 6, 8), 1e-3)
 WRITERS = (RNN, RNN_ATTENTION, SMALL, BASE)

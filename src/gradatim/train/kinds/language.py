@@ -203,9 +203,8 @@ class SpanCorruptionSettings:
         body = materials.transformer
         if self.primed and not body.buckets:
             raise ConfigError("[objective] primed is for preset t5, whose positions are relative")
-        scale = (
-            body.width**-0.5 if body.buckets and self.tied else 1.0
-        )  # T5 scales what tied word vectors score
+        # T5 scales what tied word vectors score.
+        scale = body.width**-0.5 if body.buckets and self.tied else 1.0
         config = ModelConfig(
             kind="seq2seq", body=body, decoder=materials.settings.sides(body)[1], scale=scale, tied=self.tied,
             special={"pad": start, "start": start, "eos": end},
