@@ -13,7 +13,9 @@ import typer
 if TYPE_CHECKING:
     from gradatim.train.complexity import Cost, Law
 
-app = typer.Typer(help="Measure what things cost on this machine.", no_args_is_help=True)
+app = typer.Typer(
+    add_completion=False, help="Measure what things cost on this machine.", no_args_is_help=True
+)
 LENGTHS, WIDTHS = [64, 128, 256, 512, 1024, 2048, 4096, 8192], [64, 128, 256, 512, 1024]
 SHOWN_LENGTH, SHOWN_WIDTH = 1024, 256  # of the two pictures
 

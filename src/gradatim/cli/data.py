@@ -12,7 +12,11 @@ from gradatim.wording import count
 if TYPE_CHECKING:
     from gradatim.types import Corpus, Examples
 
-app = typer.Typer(help="Named weights and data sets, and how a data file is read.", no_args_is_help=True)
+app = typer.Typer(
+    add_completion=False,
+    help="Named weights and data sets, and how a data file is read.",
+    no_args_is_help=True,
+)
 
 _LABELS_SHOWN = 20
 _TEXT_WIDTH = 100

@@ -30,7 +30,11 @@ if TYPE_CHECKING:
     from gradatim.pipelines.language import Scores
     from gradatim.text.vocabulary import Vocabulary
 
-app = typer.Typer(help="Train a language model, score texts with it, write new ones.", no_args_is_help=True)
+app = typer.Typer(
+    add_completion=False,
+    help="Train a language model, score texts with it, write new ones.",
+    no_args_is_help=True,
+)
 app.command(name="generate")(generate.command)
 app.command(name="gradients")(gradients.command)
 PER_TOKEN = 160  # bytes held at once for each token of a block

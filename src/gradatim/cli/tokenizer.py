@@ -13,7 +13,9 @@ import typer
 from gradatim.cli.target import check_target
 from gradatim.errors import DataError
 
-app = typer.Typer(help="Train a tokenizer, or look at what one does.", no_args_is_help=True)
+app = typer.Typer(
+    add_completion=False, help="Train a tokenizer, or look at what one does.", no_args_is_help=True
+)
 KINDS = "wordpiece, bpe, byte-bpe, unigram, word, character; or bert, transformer, gpt, gpt2, roberta, t5, marian."
 BATCH_TEXTS = 1000
 

@@ -24,7 +24,11 @@ if TYPE_CHECKING:
     from gradatim.vectors.table import WordVectors
     from gradatim.vectors.word2vec import Word2Vec
 
-app = typer.Typer(help="Learn word vectors, look at them, test them, convert them.", no_args_is_help=True)
+app = typer.Typer(
+    add_completion=False,
+    help="Learn word vectors, look at them, test them, convert them.",
+    no_args_is_help=True,
+)
 app.command(name="contexts")(contexts.command)
 SUFFIXES = (".txt", ".bin")
 Source = Annotated[

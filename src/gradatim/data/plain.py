@@ -16,8 +16,8 @@ from gradatim.errors import DataError
 def plain_texts(source: str, columns: Sequence[str] = ()) -> Iterator[tuple[str, str]]:
     """Where it stands, and text: the lines of a text file with their ends, or the cells of a table, one at a time.
 
-    `source` is a file, a folder of them, or a data set's name (of a parallel text both sides); `columns` those of a
-    table that hold text (default: the one that looks so). Raises DataError and SourceError.
+    `source` is a file, a pipe of lines, a folder of files, or a data set's name (of a parallel text both sides);
+    `columns` those of a table that hold text (default: the one that looks so). Raises DataError and SourceError.
     """
     path = Path(source).expanduser()
     if path.is_dir():
@@ -27,7 +27,7 @@ def plain_texts(source: str, columns: Sequence[str] = ()) -> Iterator[tuple[str,
             raise DataError(f"{path} holds no file of type {', '.join(SUFFIXES)}")
         for file in files:
             yield from plain_texts(str(file), columns)
-    elif path.is_file() and is_plain(path):
+    elif path.is_fifo() or (path.is_file() and is_plain(path)):
         with open_text(path) as lines:
             for line in lines:
                 yield str(path), line  # with its end: byte-level tokens may hold it

@@ -56,6 +56,10 @@ def _path(source: PathLike) -> Source | None:
         return Source(path.resolve().name, _folder(path), notes=_shadowed(name, path))
     if path.is_file():
         return Source(bare.stem, {"train": open_table(path)}, notes=_shadowed(name, path))
+    if path.exists():
+        raise DataError(
+            f"{name} is neither a file nor a folder: write what it gives to a file, which is read again"
+        )
     if isinstance(source, os.PathLike) or name.startswith((".", "~", "/")) or bare.suffix.lower() in SUFFIXES:
         siblings = [item.name for item in path.parent.iterdir()] if path.parent.is_dir() else []
         raise DataError(f"no such file or folder: {name}{did_you_mean(path.name, siblings)}")

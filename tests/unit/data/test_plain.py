@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from gradatim.data.plain import line_blocks
+from gradatim.data.source import find_source
 from gradatim.errors import DataError
 
 
@@ -32,3 +35,13 @@ def test_an_empty_file_is_passed_over_beside_others_and_refused_by_its_name_alon
     assert [data for _, data in line_blocks([empty, str(folder / "a.txt")])] == [b"one\ntwo\n"]
     with pytest.raises(DataError, match=r"empty\.txt holds no text"):
         list(line_blocks([empty]))
+
+
+def test_a_pipe_is_read_as_lines_once_and_refused_where_tables_are_read(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(DataError, match="write what it gives to a file"):
+        find_source(pipe)
+    with ThreadPoolExecutor(1) as pool:  # each end waits for the other to be opened
+        pool.submit(pipe.write_text, "one\ntwo\n")
+        assert [data for _, data in line_blocks([str(pipe)])] == [b"one\ntwo\n"]
