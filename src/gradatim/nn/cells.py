@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -45,11 +46,19 @@ def _row(recurrent: Recurrent, xs: Tensor) -> Tensor:
     return xs
 
 
-def states(cell: Cell, layer: Any, xs: Float[Tensor, "steps width"], suffix: str = "l0") -> list[State]:
-    """The states of one layer in one direction after every step, from zeros; `xs` may be (steps, rows, width)."""
+def states(
+    cell: Cell,
+    layer: Any,
+    xs: Float[Tensor, "steps width"],
+    suffix: str = "l0",
+    *,
+    start: Sequence[Tensor] | None = None,
+) -> list[State]:
+    """The states of one layer in one direction after every step, from zeros unless there is a `start`; `xs` may be
+    (steps, rows, width)."""
     w, u, b, d = (getattr(layer, f"{n}_{suffix}") for n in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"))
     empty = xs.new_zeros(*xs.shape[1:-1], layer.hidden_size)
-    state: State = (empty, empty) if cell == "lstm" else (empty,)
+    state: State = tuple(start) if start else (empty, empty) if cell == "lstm" else (empty,)
     found = []
     for x in xs:
         state = step(cell, x @ w.T + b, state[0] @ u.T + d, state)

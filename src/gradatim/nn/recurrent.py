@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from gradatim.nn.dropout import Dropout, LockedDropout
 from gradatim.nn.packed import Layout
+from gradatim.nn.recurrence import Parts, recurrence
 
-Parts = tuple[Tensor, ...]
 Cell = Literal["rnn", "relu", "gru", "lstm"]
 CELLS: dict[Cell, Callable[..., nn.RNNBase]] = {
     "rnn": nn.RNN,
@@ -30,7 +30,6 @@ KERNELS: dict[Cell, Callable[..., Any]] = {
 }
 WEIGHTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 WAYS = ("l0", "l0_reverse")
-Span = tuple[int, int]  # so many steps with so many rows
 
 
 @dataclass(slots=True)
@@ -60,9 +59,9 @@ class Recurrent(nn.Module):
     """A stack of recurrent layers (Elman 1990; Hochreiter & Schmidhuber 1997; Cho et al. 2014).
 
     Input (tokens, width) in row order, output (tokens, hidden_width * directions) in row order; the last
-    layer may have a width of its own. The fused kernel wants tokens by time step; that order is a permutation
-    of ours, so there is no padding on the way in or out. On a CPU steps of equally many rows go through it together,
-    see `along`. `nn.cells` has the same written out.
+    layer may have a width of its own. Layers want tokens by time step; that order is a permutation of ours, so there
+    is no padding on the way in or out. On a CPU `nn.recurrence` runs them, elsewhere torch's fused kernel; `nn.cells`
+    has the same written out.
 
     `dropout` lies between layers, `locked` to one mask for all steps of a row (Gal & Ghahramani 2016);
     `weight_drop` leaves out single recurrent weights, the same for all steps and rows (Merity et al. 2018,
@@ -126,16 +125,27 @@ class Recurrent(nn.Module):
         """One layer: the states of all tokens, in the order of time, and those at the end of each row."""
         if x.device.type != "cpu":
             return self._packed(layer, x, sizes, start)
-        ways, spans = [], equal_spans(sizes)
+        if self.cell == "lstm" and sizes[0] == sizes[-1]:
+            return self._even(layer, x, sizes, start)
+        counts, mirror, ways = sizes.tolist(), mirrored(sizes) if self.bidirectional else None, []
         for way, suffix in enumerate(WAYS[: start[0].shape[0]]):
-            weights = self._weights(layer, suffix)
-            step = partial(_kernel, KERNELS[self.cell], weights, self.training)
-            ways.append(along(step, x, spans, tuple(part[way : way + 1] for part in start), backward=way > 0))
-        if len(ways) == 1:
-            return ways[0]
-        (x, *end), (x_back, *end_back) = ways
-        ends = (torch.cat(both) for both in zip(end, end_back, strict=True))
-        return torch.cat([x, x_back], dim=-1), *ends
+            turn = mirror if way else None
+            read = x if turn is None else x.index_select(0, turn)
+            states, *ends = recurrence(
+                self.cell, read, self._weights(layer, suffix), tuple(part[way] for part in start), counts
+            )
+            ways.append((states if turn is None else states.index_select(0, turn), *ends))
+        every, *ended = zip(*ways, strict=True)
+        return torch.cat(every, dim=-1), *map(torch.stack, ended)
+
+    def _even(self, layer: Any, x: Tensor, sizes: Tensor, start: Parts) -> Parts:
+        """The same for rows of one length, by torch's kernel, which has them faster still where it is an LSTM's."""
+        weights = [weight for suffix in WAYS[: start[0].shape[0]] for weight in self._weights(layer, suffix)]
+        grid, begin = x.view(len(sizes), int(sizes[0]), -1), tuple(part.contiguous() for part in start)
+        states, *ends = torch.lstm(
+            grid, begin, weights, True, 1, 0.0, self.training, self.bidirectional, False
+        )  # fmt: skip
+        return states.flatten(0, 1), *ends
 
     def _packed(self, layer: Any, x: Tensor, sizes: Tensor, start: Parts) -> Parts:
         """The same by one kernel for all steps, as GPUs have it."""
@@ -152,52 +162,6 @@ class Recurrent(nn.Module):
         return [into, self.weight_drop(on), *biases]
 
 
-def along(
-    step: Callable[[Tensor, Parts], Parts],
-    x: Float[Tensor, "tokens width"],
-    spans: Sequence[Span],
-    start: Parts,
-    *,
-    backward: bool = False,
-) -> Parts:
-    """One direction of a layer over tokens in the order of time: their states, and those at the end of each row.
-
-    `step` runs rows of one length, (steps, rows, width); steps with equally many rows go through it together. torch's
-    kernel for rows of many lengths takes a slice of all tokens at every step, and on a CPU the way back through these
-    costs the square of the length: 23 times as long for 32 rows of up to 512 tokens.
-    """
-    pieces = x.split_with_sizes([steps * rows for steps, rows in spans])
-    order = range(len(spans))[:: -1 if backward else 1]
-    state = tuple(part[:, : spans[order[0]][1]] for part in start)
-    made: list[Tensor] = [x] * len(spans)
-    ended: list[Parts] = []
-    for at in order:
-        steps, rows = spans[at]
-        before = state[0].shape[1]
-        if rows < before:  # the shortest rows are over
-            ended.insert(0, tuple(part[:, rows:] for part in state))
-            state = tuple(part[:, :rows] for part in state)
-        elif rows > before:  # backward they come in with their last token
-            state = tuple(
-                torch.cat([part, new[:, before:rows]], dim=1) for part, new in zip(state, start, strict=True)
-            )
-        piece = pieces[at].view(steps, rows, -1)
-        states, *rest = step(piece.flip(0) if backward else piece, state)
-        state = tuple(rest)
-        made[at] = (states.flip(0) if backward else states).flatten(0, 1)
-    return torch.cat(made), *(torch.cat(parts, dim=1) for parts in zip(state, *ended, strict=True))
-
-
-def _kernel(
-    kernel: Callable[..., Any], weights: Sequence[Tensor], training: bool, x: Tensor, state: Parts
-) -> Parts:
-    begin = tuple(part.contiguous() for part in state)
-    out: Parts = kernel(
-        x, begin if len(begin) == 2 else begin[0], weights, True, 1, 0.0, training, False, False
-    )
-    return out
-
-
 def time_order(layout: Layout) -> tuple[Tensor, Tensor, Tensor]:
     """The permutation from row order to time order, how many rows are alive at each step, and rows longest first."""
     longest_first = layout.lengths.argsort(descending=True, stable=True)
@@ -207,10 +171,14 @@ def time_order(layout: Layout) -> tuple[Tensor, Tensor, Tensor]:
     return by_time, sizes, longest_first
 
 
-def equal_spans(sizes: Int[Tensor, " steps"]) -> list[Span]:
-    """How many steps in a row have how many rows."""
-    rows, steps = torch.unique_consecutive(sizes, return_counts=True)
-    return list(zip(steps.tolist(), rows.tolist(), strict=True))
+def mirrored(sizes: Int[Tensor, " steps"]) -> Int[Tensor, " tokens"]:
+    """In the order of time, for each token the one as far from the other end of its row."""
+    alive = sizes.numpy()
+    starts = np.cumsum(alive) - alive
+    lengths = np.searchsorted(-alive, -np.arange(alive[0]))
+    step = np.repeat(np.arange(len(alive)), alive)
+    rank = np.arange(len(step)) - starts[step]
+    return torch.from_numpy(starts[lengths[rank] - 1 - step] + rank)
 
 
 def inverse(order: Int[Tensor, " n"]) -> Int[Tensor, " n"]:
