@@ -25,10 +25,10 @@ FEW = 8  # steps for which it does not pay to lay weights out
 
 def recurrence(
     cell: str,
+    counts: Sequence[int],
     x: Float[Tensor, "tokens width"],
     weights: Sequence[Tensor],
     start: Parts,
-    counts: Sequence[int],
 ) -> Parts:
     """h of all tokens (tokens, hidden), and the state that each row ends in, h and of an LSTM c, (rows, hidden).
 

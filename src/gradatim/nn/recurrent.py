@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -30,6 +31,7 @@ KERNELS: dict[Cell, Callable[..., Any]] = {
 }
 WEIGHTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 WAYS = ("l0", "l0_reverse")
+WASTE = 0.3  # of the cells that tokens need, what may be added for the kernel of rows of one length to pay
 
 
 @dataclass(slots=True)
@@ -60,8 +62,8 @@ class Recurrent(nn.Module):
 
     Input (tokens, width) in row order, output (tokens, hidden_width * directions) in row order; the last
     layer may have a width of its own. Layers want tokens by time step; that order is a permutation of ours, so there
-    is no padding on the way in or out. On a CPU `nn.recurrence` runs them, elsewhere torch's fused kernel; `nn.cells`
-    has the same written out.
+    is no padding on the way in or out. On a CPU `nn.recurrence` runs them, but torch's kernel LSTMs over rows of about
+    one length; elsewhere its kernel runs all. `nn.cells` has the same written out.
 
     `dropout` lies between layers, `locked` to one mask for all steps of a row (Gal & Ghahramani 2016);
     `weight_drop` leaves out single recurrent weights, the same for all steps and rows (Merity et al. 2018,
@@ -107,7 +109,7 @@ class Recurrent(nn.Module):
         for depth, (layer, start) in enumerate(zip(self.layers, before.layers, strict=True)):
             if depth:
                 x = self.dropout(x, rows) if isinstance(self.dropout, LockedDropout) else self.dropout(x)
-            x, *end = self._run(layer, x, sizes, start)
+            x, *end = self._run(layer, x, sizes, start, ends=state is not None)
             after.append(tuple(end))
         if state is not None:
             state.layers = RecurrentState(after).reorder(inverse(longest_first)).layers
@@ -121,33 +123,26 @@ class Recurrent(nn.Module):
         shapes = [(directions, num_rows, width) for width in self.widths]
         return RecurrentState([tuple(weight.new_zeros(shape) for _ in range(parts)) for shape in shapes])
 
-    def _run(self, layer: Any, x: Tensor, sizes: Tensor, start: Parts) -> Parts:
-        """One layer: the states of all tokens, in the order of time, and those at the end of each row."""
+    def _run(self, layer: Any, x: Tensor, sizes: Tensor, start: Parts, *, ends: bool) -> Parts:
+        """One layer: the states of all tokens, in the order of time, and those at the end of each row, if asked for."""
         if x.device.type != "cpu":
             return self._packed(layer, x, sizes, start)
-        if self.cell == "lstm" and sizes[0] == sizes[-1]:
-            return self._even(layer, x, sizes, start)
         counts, mirror, ways = sizes.tolist(), mirrored(sizes) if self.bidirectional else None, []
+        uneven, cells = counts[0] != counts[-1], counts[0] * len(counts)
+        if self.cell == "lstm" and cells <= (1 + WASTE) * len(x) and not (ends and uneven):
+            grid = padded(sizes) if uneven else None
+            run = partial(_by_kernel, grid, len(counts), self.training)
+        else:
+            run = partial(recurrence, self.cell, counts)
         for way, suffix in enumerate(WAYS[: start[0].shape[0]]):
             turn = mirror if way else None
             read = x if turn is None else x.index_select(0, turn)
-            states, *ends = recurrence(
-                self.cell, read, self._weights(layer, suffix), tuple(part[way] for part in start), counts
-            )
-            ways.append((states if turn is None else states.index_select(0, turn), *ends))
-        every, *ended = zip(*ways, strict=True)
-        return torch.cat(every, dim=-1), *map(torch.stack, ended)
+            states, *ended = run(read, self._weights(layer, suffix), tuple(part[way] for part in start))
+            ways.append((states if turn is None else states.index_select(0, turn), *ended))
+        every, *last = zip(*ways, strict=True)
+        return torch.cat(every, dim=-1), *map(torch.stack, last)
 
-    def _even(self, layer: Any, x: Tensor, sizes: Tensor, start: Parts) -> Parts:
-        """The same for rows of one length, by torch's kernel, which has them faster still where it is an LSTM's."""
-        weights = [weight for suffix in WAYS[: start[0].shape[0]] for weight in self._weights(layer, suffix)]
-        grid, begin = x.view(len(sizes), int(sizes[0]), -1), tuple(part.contiguous() for part in start)
-        states, *ends = torch.lstm(
-            grid, begin, weights, True, 1, 0.0, self.training, self.bidirectional, False
-        )  # fmt: skip
-        return states.flatten(0, 1), *ends
-
-    def _packed(self, layer: Any, x: Tensor, sizes: Tensor, start: Parts) -> Parts:
+    def _packed(self, layer: Any, x: Tensor, sizes: Tensor, start: Parts, **_asked: bool) -> Parts:
         """The same by one kernel for all steps, as GPUs have it."""
         weights = [weight for suffix in WAYS[: start[0].shape[0]] for weight in self._weights(layer, suffix)]
         begin = start if len(start) == 2 else start[0]
@@ -160,6 +155,24 @@ class Recurrent(nn.Module):
         """Those of one direction of a layer, recurrent ones with some dropped."""
         into, on, *biases = (getattr(layer, f"{name}_{suffix}") for name in WEIGHTS)
         return [into, self.weight_drop(on), *biases]
+
+
+def _by_kernel(
+    grid: tuple[Tensor, Tensor] | None,
+    steps: int,
+    training: bool,
+    x: Tensor,
+    weights: Sequence[Tensor],
+    start: Parts,
+) -> Parts:
+    """`recurrence` of an LSTM by torch's kernel, which wants rows of one length and is the faster for it; where they
+    are padded to that, what they end in is not known."""
+    cells = x if grid is None else x.index_select(0, grid[0])
+    begin = tuple(part[None].contiguous() for part in start)
+    rows = cells.view(steps, len(start[0]), -1)
+    states, *ends = torch.lstm(rows, begin, [*weights], True, 1, 0.0, training, False, False)
+    flat = states.flatten(0, 1)
+    return (flat, *(part[0] for part in ends)) if grid is None else (flat.index_select(0, grid[1]), *start)
 
 
 def time_order(layout: Layout) -> tuple[Tensor, Tensor, Tensor]:
@@ -179,6 +192,14 @@ def mirrored(sizes: Int[Tensor, " steps"]) -> Int[Tensor, " tokens"]:
     step = np.repeat(np.arange(len(alive)), alive)
     rank = np.arange(len(step)) - starts[step]
     return torch.from_numpy(starts[lengths[rank] - 1 - step] + rank)
+
+
+def padded(sizes: Int[Tensor, " steps"]) -> tuple[Int[Tensor, " cells"], Int[Tensor, " tokens"]]:
+    """The token of every cell of the grid (steps, rows), 0 where there is none, and the cell of every token."""
+    rows = torch.arange(int(sizes[0]))
+    inside = rows < sizes[:, None]
+    tokens = torch.where(inside, (sizes.cumsum(0) - sizes)[:, None] + rows, 0)
+    return tokens.flatten(), inside.flatten().nonzero()[:, 0]
 
 
 def inverse(order: Int[Tensor, " n"]) -> Int[Tensor, " n"]:
