@@ -1,6 +1,6 @@
 """Recurrent layers in training on a CPU, beside torch's own: tokens per second, there and back through time.
 
-    GRADATIM_DATA=... python -m benchmarks.recurrent [--cells lstm gru] [--rounds 5] [--tokens 16384]
+    GRADATIM_DATA=... python -m benchmarks.recurrent [--cells lstm gru] [--rounds 5] [--tokens 8192]
 
 Rows of real lengths in batches that are sorted by length inside, random vectors for words. Peers: `torch.nn` padded to
 the longest row, where every token of a row up to the padding is right (both directions need packing), and packed
@@ -37,7 +37,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cells", nargs="+", default=["lstm", "gru"])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--tokens", type=int, default=16384, help="of a case, at least")
+    parser.add_argument("--tokens", type=int, default=8192, help="of a case, at least")
     options = parser.parse_args()
     keep_freed_memory()
     print(f"{torch.get_num_threads()} threads\n")
