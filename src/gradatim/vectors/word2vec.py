@@ -95,7 +95,7 @@ class Word2Vec:
 
             with ThreadPoolExecutor(threads) as pool:
                 list(pool.map(work, range(threads)))
-        return run.inputs
+        return run.inputs.copy()
 
 
 class _Run:
@@ -104,10 +104,9 @@ class _Run:
     def __init__(self, settings: Word2Vec, counts: Ints, rng: np.random.Generator) -> None:
         self.settings = settings
         size, width = len(counts), settings.width
-        self.inputs: Floats32 = (rng.random((size, width), dtype=np.float32) - np.float32(0.5)) / np.float32(
-            width
-        )
-        self.outputs: Floats32 = np.zeros((size, width), dtype=np.float32)
+        self.table: Floats32 = np.zeros((2 * size, width), dtype=np.float32)  # v of every word, then u
+        self.inputs, self.outputs = self.table[:size], self.table[size:]
+        self.inputs[:] = (rng.random((size, width), dtype=np.float32) - np.float32(0.5)) / np.float32(width)
         share = np.maximum(counts, 1) / counts.sum()
         keep = np.sqrt(settings.sample / share) + settings.sample / share  # as word2vec's code has it
         self.keep = keep.astype(np.float32)
@@ -118,17 +117,14 @@ class _Run:
 
     def update(self, words: Ints, sentences: Ints, rate: float, rng: np.random.Generator) -> None:
         """One step for `WORDS` words; `words` has as many more on both sides as the window is wide."""
-        window, around = self.settings.window, self.inputs[words]
-        centres = words[window : window + WORDS]
+        window, size = self.settings.window, len(self.inputs)
         drawn = rng.random(WORDS // GROUP * SHARED)
         negative = np.minimum(np.searchsorted(self.noise, drawn), len(self.noise) - 1)
+        rows = np.concatenate([words, size + words[window : window + WORDS], size + negative])
+        around, centres, noise = np.split(self.table[rows], [len(words), len(words) + WORDS])
         near = self._near(sentences, rng)
         learn = self._cbow if self.settings.cbow else self._skip_gram
-        d_around, d_centres, d_negative = learn(
-            around, self.outputs[centres], self.outputs[negative], near, np.float32(rate)
-        )
-        _add(self.inputs, words, d_around)
-        _add(self.outputs, np.concatenate([centres, negative]), np.concatenate([d_centres, d_negative]))
+        _add(self.table, rows, np.concatenate(learn(around, centres, noise, near, np.float32(rate))))
 
     def _near(self, sentences: Ints, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
         """(blocks, BLOCK, BLOCK + 2 window): which words around stand in the window of each, in its sentence."""
