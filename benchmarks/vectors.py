@@ -1,9 +1,11 @@
 """Word vectors beside gensim's: the same text, words and settings; quality and speed in one run.
 
-    GRADATIM_DATA=... python -m benchmarks.vectors [--epochs 2] [--threads 2]
+    GRADATIM_DATA=... python -m benchmarks.vectors [--epochs 2] [--threads 2] [--rounds 3]
+        [--kinds skip-gram CBOW GloVe]
 
 Text: the novels and IMDB's unlabelled reviews. gensim (pip install gensim) gets the sentences as lists of words, made
-before its clock starts. GloVe stands alone, since gensim has none; its words/s count every pass over the pairs.
+before its clock starts. Systems alternate; speed is the median of the rounds, quality that of the first. GloVe stands
+alone, since gensim has none; its words/s count every pass over the pairs.
 Similarity is the mean of Spearman's correlation over the sets, weighted by pairs.
 """
 
@@ -11,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -34,6 +37,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--kinds", nargs="+", default=["skip-gram", "CBOW", "GloVe"])
     options = parser.parse_args()
     data = Path(os.environ["GRADATIM_DATA"])
     sources = [str(path) for path in sorted((data / "english_novels").glob("*.txt.xz"))]
@@ -44,16 +49,25 @@ def main() -> None:
         "| | words/s | similarity | WS-353 | MEN | SimLex | RW | analogies |\n|---|---:|---:|---:|---:|---:|---:|---:|"
     )
 
-    def row(name: str, table: np.ndarray, seconds: float, epochs: int) -> None:
-        speed = len(text.ids) * epochs / seconds
+    def row(name: str, table: np.ndarray, seconds: list[float], epochs: int) -> None:
+        speed = len(text.ids) * epochs / statistics.median(seconds)
         print(f"| {name} | {speed:,.0f} | {scores(WordVectors(text.words, table), data)} |", flush=True)
 
-    for cbow in (False, True):
-        for system, learn in (("gradatim", ours), ("gensim", theirs)):
-            row(f"{'CBOW' if cbow else 'skip-gram'}, {system}", *learn(text, cbow, options), options.epochs)
-    glove = Glove(width=WIDTH)
-    learned = timed(lambda: glove.learn(text.ids, text.rows, text.counts, threads=options.threads))
-    row(f"GloVe, gradatim, {glove.epochs} passes over pairs", *learned, glove.epochs)
+    for kind in options.kinds:
+        if kind == "GloVe":
+            glove = Glove(width=WIDTH)
+            table, spent = timed(
+                lambda: glove.learn(text.ids, text.rows, text.counts, threads=options.threads)
+            )
+            row(f"GloVe, gradatim, {glove.epochs} passes over pairs", table, [spent], glove.epochs)
+            continue
+        systems = {"gradatim": ours, "gensim": theirs}
+        rounds = [
+            {name: learn(text, kind == "CBOW", options) for name, learn in systems.items()}
+            for _ in range(options.rounds)
+        ]
+        for name, (table, _) in rounds[0].items():
+            row(f"{kind}, {name}", table, [found[name][1] for found in rounds], options.epochs)
 
 
 def ours(text: Words, cbow: bool, options: argparse.Namespace) -> tuple[np.ndarray, float]:
