@@ -53,9 +53,9 @@ def main() -> None:
         speed = len(text.ids) * epochs / statistics.median(seconds)
         print(f"| {name} | {speed:,.0f} | {scores(WordVectors(text.words, table), data)} |", flush=True)
 
+    glove = Glove(width=WIDTH)
     for kind in options.kinds:
         if kind == "GloVe":
-            glove = Glove(width=WIDTH)
             table, spent = timed(
                 lambda: glove.learn(text.ids, text.rows, text.counts, threads=options.threads)
             )
