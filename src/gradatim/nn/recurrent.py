@@ -142,7 +142,7 @@ class Recurrent(nn.Module):
         every, *last = zip(*ways, strict=True)
         return torch.cat(every, dim=-1), *map(torch.stack, last)
 
-    def _packed(self, layer: Any, x: Tensor, sizes: Tensor, start: Parts, **_asked: bool) -> Parts:
+    def _packed(self, layer: Any, x: Tensor, sizes: Tensor, start: Parts, *, ends: bool = True) -> Parts:
         """The same by one kernel for all steps, as GPUs have it."""
         weights = [weight for suffix in WAYS[: start[0].shape[0]] for weight in self._weights(layer, suffix)]
         begin = start if len(start) == 2 else start[0]
