@@ -39,8 +39,8 @@ def recurrence(
     """
     dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else x.dtype
     into, on, *biases = weights
-    told = biases if CELLS[cell].apart else (biases[0] + biases[1], None)
-    asked = (CELLS[cell], dtype, tuple(counts), torch.is_grad_enabled())
+    told = biases if STEPS[cell].apart else (biases[0] + biases[1], None)
+    asked = (STEPS[cell], dtype, tuple(counts), torch.is_grad_enabled())
     made: Parts = _Recurrence.apply(asked, x, into, on, *told, *start)  # type: ignore[no-untyped-call]
     return made
 
@@ -49,7 +49,7 @@ class _Recurrence(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any,
-        asked: tuple[Cell, torch.dtype, tuple[int, ...], bool],
+        asked: tuple[Step, torch.dtype, tuple[int, ...], bool],
         x: Tensor,
         into: Tensor,
         on: Tensor,
@@ -170,8 +170,11 @@ def _packs(dtype: torch.dtype) -> bool:
     return dtype == torch.float32 or (dtype == torch.bfloat16 and bool(ops._is_mkldnn_bf16_supported()))
 
 
-class Cell(Protocol):
-    """One step of all rows, and the way back. `apart` says that U h + d is needed by itself, not only with W x + b."""
+class Step(Protocol):
+    """A cell: one step of all rows, and the way back.
+
+    `apart` says that U h + d is needed by itself, not only with W x + b.
+    """
 
     @property
     def apart(self) -> bool: ...
@@ -269,11 +272,11 @@ class _Lstm:
         return (made,)
 
 
-CELLS: Mapping[str, Cell] = {"rnn": _Simple(False), "relu": _Simple(True), "gru": _Gru(), "lstm": _Lstm()}
+STEPS: Mapping[str, Step] = {"rnn": _Simple(False), "relu": _Simple(True), "gru": _Gru(), "lstm": _Lstm()}
 
 
 def tanh(x: Tensor) -> Tensor:
-    """By way of the sigmoid, which torch has in an eighth of the time."""
+    """By way of the sigmoid, which on a CPU takes a tenth of the time of torch's tanh."""
     return (2 * x).sigmoid_().mul_(2).sub_(1)
 
 

@@ -62,8 +62,8 @@ class Recurrent(nn.Module):
 
     Input (tokens, width) in row order, output (tokens, hidden_width * directions) in row order; the last
     layer may have a width of its own. Layers want tokens by time step; that order is a permutation of ours, so there
-    is no padding on the way in or out. On a CPU `nn.recurrence` runs them, but torch's kernel LSTMs over rows of about
-    one length; elsewhere its kernel runs all. `nn.cells` has the same written out.
+    is no padding on the way in or out. On a CPU `nn.recurrence` runs them, but for LSTMs over rows of about one length,
+    which torch's kernel has faster; elsewhere that runs all. `nn.cells` has the same written out.
 
     `dropout` lies between layers, `locked` to one mask for all steps of a row (Gal & Ghahramani 2016);
     `weight_drop` leaves out single recurrent weights, the same for all steps and rows (Merity et al. 2018,
@@ -143,7 +143,7 @@ class Recurrent(nn.Module):
         return torch.cat(every, dim=-1), *map(torch.stack, last)
 
     def _packed(self, layer: Any, x: Tensor, sizes: Tensor, start: Parts, *, ends: bool = True) -> Parts:
-        """The same by one kernel for all steps, as GPUs have it."""
+        """The same by one kernel for all steps, as GPUs have it: it knows the ends, asked for or not."""
         weights = [weight for suffix in WAYS[: start[0].shape[0]] for weight in self._weights(layer, suffix)]
         begin = start if len(start) == 2 else start[0]
         out: Parts = KERNELS[self.cell](
