@@ -49,6 +49,20 @@ class MissingExtraError(GradatimError):
         )
 
 
+def check_sizes(config: object, *fields: str) -> None:
+    """Raises ConfigError for a field below 1."""
+    for name in fields:
+        if (value := getattr(config, name)) < 1:
+            raise ConfigError(f"{name} must be at least 1, not {value}")
+
+
+def check_shares(config: object, *fields: str) -> None:
+    """Raises ConfigError for a field that is not a probability below 1."""
+    for name in fields:
+        if not 0 <= (value := getattr(config, name)) < 1:
+            raise ConfigError(f"{name} is a probability in [0, 1), not {value}")
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return `; did you mean 'x'?` for the nearest known word, or an empty string."""
     near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)

@@ -133,9 +133,7 @@ def test_hidden_states_and_attention_weights_are_theirs(pair: Pair) -> None:
         trace = Trace([], [])
         our_logits(pair, 1.0, trace)
         if pair.kind == "seq2seq":
-            compare(
-                trace, out.decoder_hidden_states, out.decoder_attentions, TARGETS, pair.ours.model.decoder
-            )
+            compare(trace, out.decoder_hidden_states, out.decoder_attentions, TARGETS)
             for (mine,), known in zip(trace.cross_weights, out.cross_attentions, strict=True):
                 for row, (n, m) in enumerate(zip(TARGETS, LENGTHS, strict=True)):
                     assert farthest(mine[row, :, :n, :m], known[row, :, :n, :m]) <= TOLERANCE
@@ -144,13 +142,12 @@ def test_hidden_states_and_attention_weights_are_theirs(pair: Pair) -> None:
             hidden, attentions = out.encoder_hidden_states, out.encoder_attentions
         else:
             hidden, attentions = out.hidden_states, out.attentions
-        compare(trace, hidden, attentions, LENGTHS, pair.body)
+        compare(trace, hidden, attentions, LENGTHS)
 
 
-def compare(trace: Trace, hidden: Any, attentions: Any, lengths: list[int], body: Any) -> None:
-    """Their last hidden state is behind the final norm; rows stand in one group, in order."""
-    mine = [*trace.hidden[:-1], body.stack.norm(trace.hidden[-1])]
-    for a, b in zip(mine, hidden, strict=True):
+def compare(trace: Trace, hidden: Any, attentions: Any, lengths: list[int]) -> None:
+    """Rows stand in one group, in order."""
+    for a, b in zip(trace.hidden, hidden, strict=True):
         assert farthest(a, flat(b, lengths)) <= TOLERANCE
     assert trace.weights is not None
     for (a,), b in zip(trace.weights, attentions, strict=True):

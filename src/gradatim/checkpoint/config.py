@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, get_args
 
 from torch import nn
 
-from gradatim.errors import CheckpointError, ConfigError
+from gradatim.errors import CheckpointError, ConfigError, check_shares
 from gradatim.models.attentive import AttentiveConfig, RecurrentSeq2Seq
 from gradatim.models.backbone import Backbone, BackboneConfig
 from gradatim.models.classifier import Classifier, GridReader, StaticConfig, Tagger, WordVectors
@@ -18,6 +18,7 @@ from gradatim.models.heads import LanguageHead, MaskedHead, RowHead
 from gradatim.models.language import Body, EncoderDecoder, LanguageModel, Seq2Seq, VectorDecoder
 from gradatim.models.layers import FrozenReader, Layers
 from gradatim.models.recurrent import RecurrentBackbone, RecurrentConfig, WindowConfig
+from gradatim.nn.axes import ACTIVATIONS
 from gradatim.nn.pooling import Pooling
 from gradatim.text.grids import GridConfig
 
@@ -75,6 +76,14 @@ class ModelConfig:
             raise ConfigError(
                 f"recurrent_width {self.recurrent_width} must be at least 0, and above 0 it needs `layers`"
             )
+        known = {"kind": get_args(Kind), "activation": ACTIVATIONS, "inner": (None, *ACTIVATIONS)}
+        for field_name, values in known.items():
+            if (value := getattr(self, field_name)) not in values:
+                raise ConfigError(f"unknown {field_name} '{value}'; known: {', '.join(map(str, values))}")
+        for how in self.pooling:
+            if how not in get_args(Pooling):
+                raise ConfigError(f"unknown pooling '{how}'; known: {', '.join(get_args(Pooling))}")
+        check_shares(self, "dropout")
 
     def build(self) -> nn.Module:
         """The model with fresh weights."""

@@ -125,7 +125,8 @@ def save_model(
     """Write a model in the layout of a `family` (see FAMILIES), or in our own.
 
     `config` adds what a model does not know itself (labels, special tokens, the kind of a head);
-    `tokenizer` is a folder whose tokenizer files come along. All files appear together or none does.
+    `tokenizer` is a folder whose tokenizer files come along. No file appears before
+    all are on disk, config.json last.
     Raises CheckpointError, before anything is written, if the family cannot express the model.
     """
     config = config or ModelConfig.of(model)
@@ -138,9 +139,9 @@ def save_model(
         weights = to_theirs(weights, known.table(config, known.architectures[fields["architectures"][0]]))
 
     def files() -> Iterator[tuple[str, bytes]]:
-        yield from shards(weights, max_shard_bytes)
-        yield from _tokenizer_files(tokenizer)
         yield "config.json", json.dumps(fields, indent=2, ensure_ascii=False).encode()
+        yield from _tokenizer_files(tokenizer)
+        yield from shards(weights, max_shard_bytes)
 
     write_files(folder, files())
 
@@ -202,7 +203,7 @@ def _own_config(path: Path, fields: dict[str, Any]) -> ModelConfig:
         )
     try:
         return ModelConfig.from_dict(fields)
-    except (TypeError, KeyError, ConfigError) as error:
+    except (TypeError, ValueError, KeyError, ConfigError) as error:
         raise CheckpointError(f"{path}: {error}") from error
 
 

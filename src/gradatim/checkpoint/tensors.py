@@ -76,7 +76,7 @@ def shards(tensors: Mapping[str, Tensor], max_bytes: int) -> Iterator[tuple[str,
 
 
 def write_files(folder: Path, files: Iterable[tuple[str, bytes]]) -> None:
-    """Put files into a folder together: none of them appears before all are on disk.
+    """Put files into a folder together: none of them appears before all are on disk, the first of them last.
 
     Weights of an earlier model that the new one does not overwrite are removed.
     """

@@ -13,9 +13,11 @@ NEVER = np.float32(-np.inf)
 def limited(scores: Array, ids: Array, history: Array, written: int, search: Search) -> Array:
     """Scores (rows, count) of candidates after these tokens (rows, read), -inf where one is ruled out.
 
-    Of `history`, -1 where a row has none, the last `written` tokens were written.
+    Of `history`, -1 where a row has none, the last `written` tokens were written. A row's only candidate was `forced`,
+    and stays.
     """
     read = history.shape[1]
+    given, only = scores, np.isfinite(scores).sum(axis=1) == 1
     scores = scores.copy()
     if search.repetition != 1 and read:
         seen = (ids[:, :, None] == history[:, None, :]).any(axis=2)
@@ -27,6 +29,7 @@ def limited(scores: Array, ids: Array, history: Array, written: int, search: Sea
         scores[np.isin(ids, search.banned)] = NEVER
     if written + 1 < search.min_length:
         scores[ids == search.end] = NEVER
+    scores[only] = given[only]
     return scores
 
 

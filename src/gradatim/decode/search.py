@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
-from gradatim.errors import ConfigError
+from gradatim.errors import ConfigError, check_sizes
 from gradatim.types import Array
+
+Stop = Literal["first", "likely", "sure"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +28,7 @@ class Search:
     sample            draw the token instead of taking the best
     temperature       logits are divided by it before a draw
     top_k, top_p      draw from that many tokens; from the fewest that hold this share (Holtzman et al. 2020)
-    repetition        above 1 tokens already written score less (Keskar et al. 2019, section 4.1)
+    repetition        above 1 tokens already written score less (Keskar et al. 2019, section 4.1), below 1 more
     no_repeat         no run of this many tokens comes twice (Paulus et al. 2018, section 2.5); 0: any may
     banned            tokens that are never written
     seed              of the draws; row i of a batch has draws of its own
@@ -38,7 +41,7 @@ class Search:
     best: int = 1
     length_penalty: float = 1.0
     coverage: float = 0.0
-    stop: Literal["first", "likely", "sure"] = "likely"
+    stop: Stop = "likely"
     sample: bool = False
     temperature: float = 1.0
     top_k: int = 50
@@ -49,9 +52,7 @@ class Search:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("max_length", "beams", "best"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} must be at least 1, not {getattr(self, name)}")
+        check_sizes(self, "max_length", "beams", "best")
         for name in ("min_length", "top_k", "no_repeat", "coverage"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"{name} must be at least 0, not {getattr(self, name)}")
@@ -67,6 +68,10 @@ class Search:
             )
         if not self.repetition > 0:
             raise ConfigError(f"repetition must be above 0, not {self.repetition}")
+        if self.stop not in get_args(Stop):
+            raise ConfigError(f"unknown stop '{self.stop}'; known: {', '.join(get_args(Stop))}")
+        if not math.isfinite(self.length_penalty):
+            raise ConfigError(f"length_penalty must be a number, not {self.length_penalty}")
         if not 0 < self.top_p <= 1:
             raise ConfigError(f"top_p must be above 0 and at most 1, not {self.top_p}")
         if self.min_length > self.max_length + 1:
@@ -74,7 +79,9 @@ class Search:
 
     def candidates(self, written: int, before: int, vocab_size: int) -> int:
         """How many candidates a row needs after so many tokens, so that what is ruled out is made up for."""
-        if self.sample and not self.top_k:
+        if self.repetition < 1 or (
+            self.sample and not self.top_k
+        ):  # what was written may be raised from anywhere
             return vocab_size
         chosen = self.top_k if self.sample else 2 * self.beams if self.beams > 1 else 1
         history = before + written if self.no_repeat or self.repetition != 1 else 0

@@ -74,12 +74,14 @@ def transformer(
         assert isinstance(block, Block)
         x = _block(graph, f"block{i}", x, block, mix)
         hidden.append(x)
-    if trace is not None:
-        grid = graph.grid(body.config.width)
-        trace += [hidden[0], *(graph.add("Reshape", states, grid) for states in hidden[1:])]
     if body.config.final_norm:
-        x = norm(graph, "final_norm", x, body.stack.norm)
-    return graph.add("Reshape", x, graph.grid(body.config.width))
+        hidden[-1] = norm(graph, "final_norm", x, body.stack.norm)
+    grid = graph.grid(body.config.width)
+    last = graph.add("Reshape", hidden.pop(), grid)
+    if trace is not None:
+        embedded, *between = hidden
+        trace += [embedded, *(graph.add("Reshape", states, grid) for states in between), last]
+    return last
 
 
 def _embedding(graph: Graph, embedding: Embedding, places: Callable[[], str], told: Collection[str]) -> str:

@@ -124,8 +124,7 @@ def _frozen(graph: Graph, body: FrozenReader, told: Collection[str]) -> str:
     hidden: list[str] = []
     match body.body:
         case Backbone():
-            last = encoder(graph, body.body, set(told) - {*body.marks}, hidden)
-            hidden[-1] = last  # the last norm of a pre-norm stack is part of its last layer
+            encoder(graph, body.body, told, hidden)
         case ElmoBackbone():
             hidden = elmo(graph, body.body)
         case other:

@@ -9,9 +9,9 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from gradatim.errors import ConfigError
+from gradatim.errors import ConfigError, check_shares, check_sizes
 from gradatim.models.heads import LanguageHead
-from gradatim.models.language import EncoderDecoder
+from gradatim.models.language import EncoderDecoder, refuse_two_vocabularies
 from gradatim.models.recurrent import RecurrentConfig
 from gradatim.nn.cells import step
 from gradatim.nn.dropout import Dropout
@@ -45,6 +45,8 @@ class AttentiveConfig:
         for name, known in (("cell", get_args(Cell)), ("place", get_args(Place)), ("score", get_args(Score))):
             if getattr(self, name) not in known:
                 raise ConfigError(f"unknown {name} '{getattr(self, name)}'; known: {', '.join(known)}")
+        check_sizes(self, "vocab_size", "width", "hidden_width", "num_layers")
+        check_shares(self, "dropout")
 
     @property
     def longest(self) -> None:
@@ -95,6 +97,7 @@ class RecurrentSeq2Seq(EncoderDecoder):
         nn.init.uniform_(self.words.weight, -encoder.init, encoder.init)
         self.scale = encoder.scale
         if shared:
+            refuse_two_vocabularies(encoder, decoder)
             self.words = self.encoder.embedding.words
         self.recurrent = Recurrent(
             decoder.cell, decoder.width + memory * (decoder.place == "before"), decoder.hidden_width,

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from gradatim.errors import ConfigError
+from gradatim.errors import ConfigError, check_sizes
 from gradatim.nn.axes import BlockConfig
 from gradatim.nn.embedding import Embedding, EmbeddingConfig
 from gradatim.nn.initial import init_by_width, init_normal
@@ -40,8 +40,7 @@ class BackboneConfig:
     def __post_init__(self) -> None:
         if self.embedding.width != self.block.width:
             raise ConfigError(f"embedding width {self.embedding.width} is not block width {self.block.width}")
-        if self.num_layers < 1:
-            raise ConfigError(f"num_layers must be at least 1, not {self.num_layers}")
+        check_sizes(self, "num_layers")
 
     @property
     def width(self) -> int:
@@ -139,8 +138,14 @@ class Backbone(nn.Module):
 
 
 def fewer_blocks(body: Backbone, num_layers: int) -> Backbone:
-    """A smaller network of evenly spaced blocks of `body`, always with its last one (Sanh et al. 2019, section 3)."""
-    chosen = np.linspace(0, body.config.num_layers, num_layers + 1)[1:].round().astype(int) - 1
+    """A smaller network of evenly spaced blocks of `body`, always with its last one (Sanh et al. 2019, section 3).
+
+    A larger one has each of them several times.
+    """
+    depth = body.config.num_layers
+    chosen = np.linspace(0, depth, num_layers + 1)[1:].round().astype(int) - 1
+    if num_layers > depth:
+        chosen = np.arange(num_layers) * depth // num_layers
     student = Backbone(replace(body.config, num_layers=num_layers))
     kept = {name: part for name, part in body.state_dict().items() if not name.startswith("stack.blocks.")}
     for ours, theirs in enumerate(chosen):

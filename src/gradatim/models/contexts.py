@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from gradatim.errors import ConfigError
-from gradatim.models.inputs import Inputs
+from gradatim.models.inputs import READ, Inputs
 from gradatim.nn.stack import Trace
 from gradatim.text.pieces import PieceEncoder
 from gradatim.text.windows import ragged
@@ -50,10 +50,10 @@ def occurrences(
     for begin in range(0, len(lengths), ROWS):
         rows = slice(begin, begin + ROWS)
         tokens = ragged(starts[rows], lengths[rows])
-        part: dict[str, Any] = {name: arrays[name][tokens] for name in ("ids", "segments")}
+        part: dict[str, Any] = {name: arrays[name][tokens] for name in READ if name in arrays}
         inputs, trace = Inputs.of({**part, "lengths": lengths[rows]}), Trace([])
         with torch.inference_mode():
-            body(inputs.ids, inputs.layout, inputs.segments, trace)
+            body(inputs.ids, inputs.layout, inputs.segments, trace, **inputs.told)
         if not -len(trace.hidden) <= layer < len(trace.hidden):
             raise ConfigError(
                 f"there is no layer {layer}: the model has {len(trace.hidden)}, the embedding being 0"

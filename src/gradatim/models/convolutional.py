@@ -9,9 +9,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from gradatim.errors import ConfigError
+from gradatim.errors import ConfigError, check_shares, check_sizes
 from gradatim.models.heads import LanguageHead
-from gradatim.models.language import EncoderDecoder
+from gradatim.models.language import EncoderDecoder, refuse_two_vocabularies
 from gradatim.nn.convolution import HALF, GatedStack, Source
 from gradatim.nn.dropout import Dropout
 from gradatim.nn.embedding import Embedding, EmbeddingConfig
@@ -36,11 +36,8 @@ class ConvolutionalConfig:
     dropout: float = 0.1
 
     def __post_init__(self) -> None:
-        for size in ("vocab_size", "width", "num_layers", "kernel", "max_length"):
-            if getattr(self, size) < 1:
-                raise ConfigError(f"{size} must be at least 1, not {getattr(self, size)}")
-        if not 0 <= self.dropout < 1:
-            raise ConfigError(f"dropout is a probability in [0, 1), not {self.dropout}")
+        check_sizes(self, "vocab_size", "width", "num_layers", "kernel", "max_length")
+        check_shares(self, "dropout")
 
     @property
     def causal(self) -> bool:
@@ -168,6 +165,7 @@ class ConvolutionalSeq2Seq(EncoderDecoder):
             raise ConfigError(f"the encoder's width {encoder.width} is not the decoder's {decoder.width}")
         self.encoder, self.decoder = encoder.build(), decoder.build()
         if shared:
+            refuse_two_vocabularies(encoder, decoder)
             self.decoder.embedding.words = self.encoder.embedding.words
         self.dropout = Dropout(decoder.dropout)
         self.head = LanguageHead(

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from gradatim.errors import ConfigError
+from gradatim.errors import ConfigError, check_shares
 from gradatim.nn.characters import CharacterCNN
 from gradatim.nn.dropout import Dropout
 from gradatim.nn.packed import Layout
@@ -40,6 +40,7 @@ class ElmoConfig:
     def __post_init__(self) -> None:
         if min(self.vocab_size, self.width, self.num_layers, *(n for pair in self.filters for n in pair)) < 1:
             raise ConfigError("vocab_size, width, num_layers and filters must be at least 1")
+        check_shares(self, "dropout")
 
     @property
     def depth(self) -> int:

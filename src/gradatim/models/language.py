@@ -154,6 +154,16 @@ class EncoderDecoder(nn.Module):
         raise NotImplementedError
 
 
+def refuse_two_vocabularies(encoder: Any, decoder: Any) -> None:
+    """Raises ConfigError for configurations of two sides that cannot have the same word vectors."""
+    ours, theirs = ((side.vocab_size, side.width) for side in (encoder, decoder))
+    if ours != theirs:
+        raise ConfigError(
+            "shared word vectors need sides of one vocabulary and one width: the encoder has {} words, {} wide, "
+            "the decoder {}, {} wide".format(*ours, *theirs)
+        )
+
+
 class Seq2Seq(EncoderDecoder):
     """An encoder, a decoder that attends to it, and a head over the decoder's vocabulary (Vaswani et al. 2017).
 
@@ -178,6 +188,7 @@ class Seq2Seq(EncoderDecoder):
         self.encoder = Backbone(encoder)
         self.decoder = Backbone(decoder)
         if shared:
+            refuse_two_vocabularies(encoder, decoder)
             self.decoder.embedding.words = self.encoder.embedding.words
         self.head = LanguageHead(
             decoder.width,

@@ -47,7 +47,7 @@ class FrozenReader(nn.Module):
 
     `layers` chooses what is read: "sum of all" is over the blocks, the "scalar mix" is learned and over
     the embeddings too (Peters et al. 2018, eq. 1). With a `recurrent_width` two layers of a BiLSTM, so
-    wide in each direction, read it, as in the paper's table 7. What a body is told of capitals is told again to what
+    wide in each direction, read it, as in the paper's table 7. What the body is told of capitals is told again to what
     reads it, as the body learns nothing more. Raises ConfigError when the body has too few layers
     for the choice.
     """
@@ -96,10 +96,10 @@ class FrozenReader(nn.Module):
         marks: Mapping[str, Tensor] | None = None,
     ) -> Float[Tensor, "tokens width"]:
         trace = trace or Trace([])
+        told = {"marks": marks} if marks else {}  # not all bodies know them
         with torch.no_grad():
-            last = self.body(ids, layout, segments, trace)
-        # The last norm of a pre-norm stack is part of its last layer.
-        states = self.marks.added(self._features([*trace.hidden[:-1], last]), ids, marks)
+            self.body(ids, layout, segments, trace, **told)
+        states = self.marks.added(self._features(trace.hidden), ids, marks)
         return states if self.recurrent is None else self.recurrent(self.dropout(states), layout)
 
     def _features(self, hidden: Sequence[Tensor]) -> Tensor:

@@ -7,7 +7,7 @@ Every preset takes `Sizes`; `SIZES` holds the published ones. A decoder of an en
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 from gradatim.models.backbone import BackboneConfig
 from gradatim.models.recurrent import RecurrentConfig
@@ -73,14 +73,9 @@ def roberta(sizes: Sizes, **axes: Any) -> BackboneConfig:
     return _build(sizes, embedding, {"norm_eps": 1e-5, **axes})
 
 
-def distilbert(
-    sizes: Sizes,
-    *,
-    positions: Literal["learned", "interleaved"] = "learned",
-    **axes: Any,
-) -> BackboneConfig:
+def distilbert(sizes: Sizes, **axes: Any) -> BackboneConfig:
     """DistilBERT (Sanh et al. 2019): BERT without segments, half as deep."""
-    return _build(sizes, {"norm": True, "positions": positions}, {"norm_eps": 1e-12, **axes})
+    return _build(sizes, {"norm": True}, {"norm_eps": 1e-12, **axes})
 
 
 def mpnet(sizes: Sizes, *, buckets: int = 32, **axes: Any) -> BackboneConfig:
@@ -182,7 +177,7 @@ RECURRENT: dict[str, dict[str, Any]] = {  # what is not given here, a recipe mus
     "lstm": {"cell": "lstm"},
     "bilstm": {"cell": "lstm", "bidirectional": True},
     "bigru": {"cell": "gru", "bidirectional": True},
-    # Zaremba et al. 2014, section 4.1; its dropout is not locked, and it does not tie
+    # Zaremba et al. 2014, section 4.1. Differs: dropout is locked
     "lstm-medium": {
         "cell": "lstm", "num_layers": 2, "width": 650, "hidden_width": 650, "dropout": 0.5, "hidden_dropout": 0.5
     },

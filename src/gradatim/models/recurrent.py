@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from gradatim.errors import ConfigError
+from gradatim.errors import ConfigError, check_shares, check_sizes
 from gradatim.nn.dropout import Dropout, LockedDropout, WordDropout
 from gradatim.nn.embedding import Marks
 from gradatim.nn.packed import Layout
@@ -30,11 +30,6 @@ class _OneWay:
     def causal(self) -> bool:
         """Whether a token sees none of those after it."""
         return True
-
-    def _refuse_below_one(self, *sizes: str) -> None:
-        for size in sizes:
-            if getattr(self, size) < 1:
-                raise ConfigError(f"{size} must be at least 1, not {getattr(self, size)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +63,8 @@ class RecurrentConfig(_OneWay):
     def __post_init__(self) -> None:
         if self.cell not in get_args(Cell):
             raise ConfigError(f"unknown cell '{self.cell}'; known: {', '.join(get_args(Cell))}")
-        self._refuse_below_one("vocab_size", "width", "hidden_width", "num_layers")
+        check_sizes(self, "vocab_size", "width", "hidden_width", "num_layers")
+        check_shares(self, "dropout", "hidden_dropout", "word_dropout", "weight_drop")
 
     @property
     def causal(self) -> bool:
@@ -135,7 +131,7 @@ class RecurrentBackbone(nn.Module):
 
     def advance(self, ids: Int[Tensor, " rows"], state: RecurrentState) -> Float[Tensor, "rows width"]:
         """One more token for every row; the state moves on by it."""
-        return self(ids, Layout.of([1] * len(ids)), state=state)  # type: ignore[no-any-return]
+        return self(ids, Layout.of([1] * len(ids)).to(ids.device), state=state)  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +146,8 @@ class WindowConfig(_OneWay):
     init: float = 0.05
 
     def __post_init__(self) -> None:
-        self._refuse_below_one("vocab_size", "width", "hidden_width", "context")
+        check_sizes(self, "vocab_size", "width", "hidden_width", "context")
+        check_shares(self, "dropout")
 
     @property
     def output_width(self) -> int:
@@ -219,7 +216,7 @@ class WindowBackbone(nn.Module):
 
     def advance(self, ids: Int[Tensor, " rows"], state: WindowState) -> Float[Tensor, "rows hidden"]:
         """One more token for every row; the state moves on by it."""
-        return self(ids, Layout.of([1] * len(ids)), state=state)  # type: ignore[no-any-return]
+        return self(ids, Layout.of([1] * len(ids)).to(ids.device), state=state)  # type: ignore[no-any-return]
 
     def _windows(self, ids: Tensor, layout: Layout, before: Tensor) -> Int[Tensor, "tokens context"]:
         """The words up to each token, its own last: from its row, and before that from the state."""

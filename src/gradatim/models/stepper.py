@@ -19,9 +19,10 @@ class TorchState:
     """A model's own state, reordered by numpy arrays."""
 
     own: Any
+    device: torch.device
 
     def reorder(self, rows: Array) -> TorchState:
-        return TorchState(self.own.reorder(torch.from_numpy(rows)))
+        return TorchState(self.own.reorder(torch.from_numpy(rows).to(self.device)), self.device)
 
 
 class TorchStepper:
@@ -47,7 +48,7 @@ class TorchStepper:
     def begin(self, batch: Arrays, count: int) -> tuple[Candidates, TorchState]:
         with torch.inference_mode(), self._cast():
             logits, own = self._begun(batch)
-        return best(logits, count, own), TorchState(own)
+        return best(logits, count, own), TorchState(own, self._device)
 
     def advance(self, ids: Array, state: TorchState, count: int) -> tuple[Candidates, TorchState]:
         with torch.inference_mode(), self._cast():

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gradatim.errors import ConfigError, did_you_mean
+from gradatim.errors import ConfigError, check_shares, check_sizes, did_you_mean
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu": F.gelu,
@@ -57,12 +57,8 @@ class BlockConfig:
     activation_dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        for size in ("width", "num_heads", "ffn_width"):
-            if getattr(self, size) < 1:
-                raise ConfigError(f"{size} must be at least 1, not {getattr(self, size)}")
-        for share in ("dropout", "attention_dropout", "activation_dropout"):
-            if not 0 <= getattr(self, share) < 1:
-                raise ConfigError(f"{share} is a probability in [0, 1), not {getattr(self, share)}")
+        check_sizes(self, "width", "num_heads", "ffn_width")
+        check_shares(self, "dropout", "attention_dropout", "activation_dropout")
         if not self.head_width:
             if self.width % self.num_heads:
                 raise ConfigError(

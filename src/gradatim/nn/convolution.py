@@ -176,7 +176,10 @@ class GatedStack(nn.Module):
             x = block(x, layout, embedded, sources=sources, weights=weights)
             if trace is not None:
                 trace.hidden.append(x)
-        return self.leave(x)  # type: ignore[no-any-return]
+        x = self.leave(x)
+        if trace is not None:
+            trace.hidden[-1] = x
+        return x  # type: ignore[no-any-return]
 
     def advance(
         self, embedded: Float[Tensor, "rows width"], past: Sequence[Tensor], source: Source

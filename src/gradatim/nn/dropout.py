@@ -44,7 +44,10 @@ def runs_of(numel: int) -> int:
 
 @functools.cache
 def patterns(p: float, dtype: torch.dtype) -> Tensor:
-    """(8192, 512) zeros and 1/(1-p): `p` is moved by less than 0.4 % so that the scale is exact in bfloat16."""
+    """(8192, 512) zeros and 1/(1-p), a scale that is exact in bfloat16.
+
+    That moves `p` by less than 0.004, and what is below may be 0.
+    """
     exact = torch.tensor(1 / (1 - p), dtype=EXACT).item()
     draws = torch.rand(PATTERNS, LENGTH, generator=torch.Generator().manual_seed(PATTERNS))
     return (draws < 1 / exact).to(dtype) * exact
@@ -90,7 +93,7 @@ class Dropout(nn.Module):
 
 
 class LockedDropout(nn.Module):
-    """One mask for all tokens of a row (Gal & Ghahramani 2016, section 4.2; "variational dropout")."""
+    """One mask for all tokens of a row (Gal & Ghahramani 2016, section 4.1; "variational dropout")."""
 
     def __init__(self, p: float) -> None:
         super().__init__()

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from gradatim.errors import ConfigError
+from gradatim.errors import ConfigError, check_shares, check_sizes
 from gradatim.nn.dropout import Dropout
 from gradatim.nn.packed import Layout
 from gradatim.nn.positions import sinusoids
@@ -48,9 +48,8 @@ class EmbeddingConfig:
     dropout: float = 0.1
 
     def __post_init__(self) -> None:
-        for size in ("vocab_size", "width", "max_length"):
-            if getattr(self, size) < 1:
-                raise ConfigError(f"{size} must be at least 1, not {getattr(self, size)}")
+        check_sizes(self, "vocab_size", "width", "max_length")
+        check_shares(self, "dropout")
         if self.positions not in POSITIONS:
             raise ConfigError(f"unknown positions '{self.positions}'; known: {', '.join(POSITIONS)}")
         if not 0 <= self.restart <= len(self.marks):
@@ -66,10 +65,11 @@ class Marks(nn.ModuleDict):
             nn.init.normal_(table, std=std)
 
     def silence(self) -> None:
-        """Add nothing for 0, so that a body to which they are new says what it said where nothing is told."""
+        """Add nothing for 0, so that a body to which they are new says what it said where nothing is told; where they
+        learn nothing, whatever is told."""
         with torch.no_grad():
             for table in self.parameters():
-                table[0] = 0
+                table[: 1 if table.requires_grad else None] = 0
 
     def added(
         self, x: Float[Tensor, "tokens width"], ids: Tensor, marks: Mapping[str, Tensor] | None

@@ -30,20 +30,17 @@ def sinusoids(length: int, width: int, channels: Channels = "interleaved") -> Fl
 
 
 def rotate(
-    x: Float[Tensor, "batch heads length head_width"],
-    positions: Int[Tensor, "#batch length"],
-    channels: Channels = "halves",
+    x: Float[Tensor, "batch heads length head_width"], positions: Int[Tensor, "#batch length"]
 ) -> Float[Tensor, "batch heads length head_width"]:
     """Turn each pair of channels by an angle that grows with the position (Su et al. 2021, eq. 34).
 
-    The product of a rotated query and a rotated key depends on their distance alone. A pair is
-    two neighbours ("interleaved", the paper's) or one channel of each half.
+    The product of a rotated query and a rotated key depends on their distance alone. Differs: a pair is one channel
+    of each half, not two neighbours.
     """
     angles = _angles(positions, x.shape[-1])[:, None]  # (#batch, 1, length, head_width / 2)
     cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
-    a, b = (x[..., ::2], x[..., 1::2]) if channels == "interleaved" else x.chunk(2, -1)
-    turned = [a * cos - b * sin, a * sin + b * cos]
-    return torch.stack(turned, -1).flatten(-2) if channels == "interleaved" else torch.cat(turned, -1)
+    a, b = x.chunk(2, -1)
+    return torch.cat([a * cos - b * sin, a * sin + b * cos], -1)
 
 
 def _angles(positions: Tensor, width: int) -> Tensor:
@@ -61,6 +58,8 @@ class RelativeBias(nn.Module):
 
     def __init__(self, num_heads: int, num_buckets: int, max_distance: int, *, causal: bool) -> None:
         super().__init__()
+        if num_buckets < (fewest := 2 if causal else 4):
+            raise ConfigError(f"{num_buckets} buckets are too few to tell distances apart: {fewest} at least")
         if max_distance <= num_buckets // (2 if causal else 4):
             raise ConfigError(
                 f"max_distance {max_distance} is within the exact part of {num_buckets} buckets"

@@ -20,8 +20,9 @@ from gradatim.nn.state import DecodeState, KeyValues
 class Trace:
     """What a stack saw on its way, filled when a caller asks: hidden states and attention weights.
 
-    `hidden` holds (tokens, width) after the embedding and after each block; `weights` holds, per
-    block and group of rows, (rows, heads, longest, longest); `cross_weights` (rows, heads, longest, source).
+    `hidden` holds (tokens, width) after the embedding and after each block, what closes the stack being part of the
+    last; `weights` holds, per block and group of rows, (rows, heads, longest, longest); `cross_weights` (rows, heads,
+    longest, source).
     """
 
     hidden: list[Tensor]
@@ -76,7 +77,10 @@ class Stack(nn.Module):
                 trace.hidden.append(x)
         if state is not None:
             state.lengths = layout.lengths.clone()
-        return self.norm(x)  # type: ignore[no-any-return]
+        x = self.norm(x)
+        if trace is not None:
+            trace.hidden[-1] = x
+        return x
 
     def begin(self, num_rows: int, memory: tuple[Tensor, Layout] | None = None) -> DecodeState:
         """An empty state of `num_rows` rows; with states of a source, their keys and values of every layer."""

@@ -46,6 +46,8 @@ def vocabulary_cross_entropy(
     follows from the logits alone, so it is made along with them, and multiplied at once into those of states, weight
     and bias (Hsu et al. 2024, section 3.2): memory is that of the gradients, instead of places times vocabulary.
     """
+    if not torch.is_grad_enabled():  # a parameter wants its gradient even so
+        weight, bias = weight.detach(), None if bias is None else bias.detach()
     loss: Tensor = _Vocabulary.apply(states, weight, bias, targets, ignored, smoothing, taught)  # type: ignore[no-untyped-call]
     return loss
 

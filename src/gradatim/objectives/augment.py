@@ -1,4 +1,7 @@
-"""More text for a student to imitate on: random edits of what there is (Tang et al. 2019, section 3.4)."""
+"""More text for a student to imitate on: random edits of what there is (Tang et al. 2019, section 3.3).
+
+Differs: what is kept of a text is 2 to 8 words long, there 1 to 5, and no word is replaced by another of its kind.
+"""
 
 from __future__ import annotations
 

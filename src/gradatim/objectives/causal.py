@@ -31,7 +31,7 @@ class CausalLanguage(WordScored[LanguageModel]):
         self.ids, sizes = joined(texts, end_id)
         streams = np.array([len(self.ids)]) if carried else sizes
         # The last token of a stream is only predicted, never read.
-        self.starts, self.lengths = cut(np.cumsum(streams) - streams, streams - 1, length)
+        self.starts, self.lengths = cut(np.cumsum(streams) - streams, np.maximum(streams - 1, 0), length)
         if not len(self.starts):
             raise ConfigError("no document has two tokens: there is nothing to predict")
 

@@ -25,7 +25,8 @@ class Choice(Scored[Classifier]):
     """
 
     def __init__(self, texts: PackedTexts, counts: Array, answers: Array) -> None:
-        if counts.sum() != len(texts) or len(answers) != len(counts) or (answers >= counts).any():
+        strange = len(answers) != len(counts) or (answers < 0).any() or (answers >= counts).any()
+        if strange or counts.sum() != len(texts):
             raise DataError(
                 f"{len(texts)} texts, {len(counts)} questions of {counts.sum()} choices and {len(answers)} answers "
                 "do not fit: every text must be a choice, and every answer one of its question's choices"

@@ -51,7 +51,8 @@ class Classification(Scored[Classifier]):
     def imitation(self, student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
         if not self.multi_label:
             return super().imitation(student, teacher, temperature)
-        target = (teacher / temperature).sigmoid()
+        wanted = teacher / temperature
+        target = wanted.sigmoid()
         cross = F.binary_cross_entropy_with_logits(student / temperature, target, reduction="sum")
-        entropy = F.binary_cross_entropy(target, target, reduction="sum")
+        entropy = F.binary_cross_entropy_with_logits(wanted, target, reduction="sum")
         return (cross - entropy) * temperature**2

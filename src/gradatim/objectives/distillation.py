@@ -129,7 +129,7 @@ class Distillation(Generic[M]):
             s, t = (self.projection(student.hidden[-1][own]), teacher.hidden[-1][own])
             means["cosine"] = match.cosine * (1 - F.cosine_similarity(s.float(), t.float(), dim=-1)).mean()
         if match.hidden:
-            # hidden[0] is the embedding; blocks are compared after their final norm.
+            # hidden[0] is the embedding
             errors = [
                 F.mse_loss(
                     self.projection(student.hidden[i + 1][own]).float(), teacher.hidden[t + 1][own].float()

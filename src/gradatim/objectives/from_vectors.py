@@ -27,6 +27,8 @@ class TextFromVector(WordScored[LanguageModel]):
     def __init__(self, texts: PackedTexts, vectors: Array, *, end_id: int) -> None:
         if len(vectors) != len(texts):
             raise DataError(f"{len(vectors)} vectors are not one for each of {len(texts)} texts")
+        if len(texts.lengths) != len(texts):
+            raise DataError("a text was cut into windows, and a vector stands for one row: raise max_length")
         self.vectors = torch.from_numpy(np.asarray(vectors, dtype=np.float32))
         self.texts, self.end_id = texts.ended(end_id), end_id
 

@@ -55,7 +55,7 @@ class NextSentence(WordScored[LanguageModel]):
         starts, lengths, owners = _passages(texts.sizes, documents, (length - SPECIALS) // 2)
         self.starts, self.lengths = starts, lengths
         self.first = np.flatnonzero(owners[:-1] == owners[1:])
-        if owners[0] == owners[-1] or not len(self.first):
+        if not len(self.first) or owners[0] == owners[-1]:
             raise DataError("next-sentence prediction needs two documents, one of them of two passages")
         self.begin, self.end = (np.searchsorted(owners, owners, side) for side in ("left", "right"))
 

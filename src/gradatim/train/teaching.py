@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from gradatim.checkpoint.config import ModelConfig
 from gradatim.checkpoint.folder import read_model
 from gradatim.data import resolve_model
 from gradatim.errors import ConfigError
+from gradatim.models.backbone import BackboneConfig
 from gradatim.objectives.base import Carrying, Scored
 from gradatim.objectives.distillation import Distillation
 from gradatim.objectives.match import Match
@@ -43,5 +45,23 @@ class DistillationSettings(Match):
         if self.cosine or self.hidden:
             facts["width"] = (teacher.body.width, student.body.width)
         odd = [f"{name} {theirs} is not {ours}" for name, (theirs, ours) in facts.items() if theirs != ours]
+        if self.layers:
+            odd += self._unmatched(teacher.decoder or teacher.body, student.decoder or student.body)
         if odd:
             raise ConfigError(f"[distillation] {self.teacher} cannot teach this model: {'; '.join(odd)}")
+
+    def _unmatched(self, teacher: Any, student: Any) -> list[str]:
+        """What of `layers` does not fit two bodies."""
+        if not (isinstance(teacher, BackboneConfig) and isinstance(student, BackboneConfig)):
+            return ["only blocks of Transformers can be matched"]
+        odd = [
+            f"there is no block {i} in {teacher.num_layers}"
+            for i in self.layers
+            if not 0 <= i < teacher.num_layers
+        ]
+        if len(self.layers) != student.num_layers:
+            odd.append(f"{len(self.layers)} layers are not one for each of {student.num_layers} blocks")
+        heads = teacher.block.num_heads, student.block.num_heads
+        if self.attention and heads[0] != heads[1]:
+            odd.append("heads {} is not {}".format(*heads))
+        return odd

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gradatim.errors import ConfigError, DataError
+from gradatim.errors import ConfigError, DataError, check_sizes
 from gradatim.text.hashing import Ints
 from gradatim.types import Array
 from gradatim.vectors.table import Floats32
@@ -41,9 +41,7 @@ class Glove:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("width", "window", "epochs"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} must be at least 1, not {getattr(self, name)}")
+        check_sizes(self, "width", "window", "epochs")
         if not (self.most > 0 and self.power > 0 and self.rate > 0):
             raise ConfigError(f"most {self.most}, power {self.power} and rate {self.rate} must be above 0")
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from gradatim.errors import ConfigError, DataError
+from gradatim.errors import ConfigError, DataError, check_sizes
 from gradatim.text.hashing import Ints
 from gradatim.types import Array
 from gradatim.vectors.table import Floats32
@@ -47,9 +47,7 @@ class Word2Vec:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("width", "window", "negatives", "epochs"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} must be at least 1, not {getattr(self, name)}")
+        check_sizes(self, "width", "window", "negatives", "epochs")
         if self.window > BLOCK // 2:
             raise ConfigError(f"window must be at most {BLOCK // 2}, not {self.window}")
         if not (self.sample > 0 and self.rate > 0):

@@ -32,6 +32,7 @@ class TagFrozenRung:
         depth, width = body.config.num_layers, body.config.output_width
         layers: Layers = LAST_FOUR if depth >= FEWEST[LAST_FOUR] else "last"
         reader = FrozenReader(body, layers, depth, width, recurrent_width=WIDTH)
+        body.embedding.marks.silence()  # as it will not learn them
         return Tagger(reader, reader.output_width, len(lab.corpus.task.labels))
 
     def epoch_s(self, lab: TaggingLab, model: Tagger) -> float:
