@@ -203,14 +203,24 @@ def test_tokenizer_files_come_along(model: Backbone, folder: Path, tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    "spoil", [{"gradatim": 99}, {"kind": "dream"}, {"surprise": 1}, {"body": {"num_layers": 1}}]
+    "spoil",
+    [
+        {"gradatim": 99},
+        {"kind": "dream"},
+        {"surprise": 1},
+        {"body": {"num_layers": 1}},
+        {"inner": "tnah"},
+        {"pooling": ["men"]},
+        {"dropout": 1.5},
+        {"body": {"filters": [[1]]}},
+    ],
 )
 def test_an_own_folder_that_cannot_be_understood_is_refused(
     model: Backbone, tmp_path: Path, spoil: dict
 ) -> None:
     save_model(model, tmp_path)
     bert_config(tmp_path, **spoil)
-    with pytest.raises(CheckpointError, match=r"format 99|dream|surprise|config\.json"):
+    with pytest.raises(CheckpointError, match=r"config\.json"):
         read_model(tmp_path)
 
 
@@ -221,7 +231,7 @@ def test_an_interrupted_save_leaves_the_old_model(
 
     def full(handle: int) -> None:
         calls.append(handle)
-        if len(calls) == 2:  # the weights fit; what comes after them does not
+        if len(calls) == 2:  # one file fits, the next one does not
             raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("gradatim.engine.atomic.os.fsync", full)

@@ -186,6 +186,24 @@ def test_a_prefix_is_written_first_and_costs_nothing(sources: list[int], beams: 
         assert text.log_prob == pytest.approx(sum(costs))
 
 
+@pytest.mark.parametrize("beams", [1, 2])
+@pytest.mark.parametrize("rule", [{"no_repeat": 2}, {"banned": (1,)}])
+def test_a_prefix_is_written_whatever_is_ruled_out(beams: int, rule: dict[str, Any]) -> None:
+    search = Search(end=END, max_length=6, beams=beams, **rule)
+    for [text] in found(search, 3, 8, prefix=np.array([[1, 2, 1, 2], [1, -1, -1, -1]])):
+        assert text.ids.tolist()[:1] == [1]
+    [text], _ = found(search, 3, 8, prefix=np.array([[1, 2, 1, 2], [1, -1, -1, -1]]))
+    assert text.ids.tolist()[:4] == [1, 2, 1, 2]
+
+
+def test_what_is_raised_may_be_any_token() -> None:
+    search = Search(end=END, max_length=2, repetition=0.01)
+    for [text], source in zip(found(search, *range(20), prefix=np.full((20, 1), 3)), range(20), strict=True):
+        scores = logits((source, 3))
+        scores[3] *= 0.01 if scores[3] < 0 else 100
+        assert [*text.ids.tolist(), END][1] == scores.argmax()
+
+
 def test_a_repeated_token_scores_less() -> None:
     plain, less = (found(Search(end=END, max_length=30, repetition=r), *range(30)) for r in (1.0, 1.8))
 
@@ -231,7 +249,7 @@ def test_coverage_prefers_texts_that_looked_everywhere() -> None:
 @pytest.mark.parametrize(
     "wrong",
     [{"beams": 0}, {"max_length": 0}, {"best": 2}, {"sample": True, "beams": 2}, {"temperature": 0.0}, {"top_p": 0.0},
-     {"min_length": 9, "max_length": 3}, {"no_repeat": -1}],
+     {"min_length": 9, "max_length": 3}, {"no_repeat": -1}, {"stop": "never"}, {"length_penalty": float("nan")}],
 )  # fmt: skip
 def test_a_search_that_makes_no_sense_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigError):

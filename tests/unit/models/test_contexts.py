@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -13,9 +14,10 @@ from gradatim.checkpoint.config import ModelConfig
 from gradatim.checkpoint.folder import save_model
 from gradatim.cli.vectors import app
 from gradatim.errors import ConfigError, DataError
+from gradatim.models.backbone import BackboneConfig
 from gradatim.models.contexts import occurrences
 from gradatim.models.elmo import ElmoConfig
-from gradatim.models.encoders import encoder_for
+from gradatim.models.encoders import encoder_for, with_capitals
 from gradatim.models.inputs import Inputs
 from gradatim.models.presets import Sizes, bert
 from gradatim.nn.stack import Trace
@@ -57,6 +59,16 @@ def test_a_vector_is_that_of_the_word_in_its_text(kind: str, layer: int, tokeniz
     assert occurrences(body, encoder, TEXTS, "fil") == []
     with pytest.raises(ConfigError, match="no layer 7"):
         occurrences(body, encoder, TEXTS, "film", layer=7)
+
+
+def test_a_body_is_told_of_capitals(tokenizer_json: str) -> None:
+    torch.manual_seed(0)
+    config = with_capitals(cast(BackboneConfig, BODIES["bert"]))
+    body, encoder = config.build().eval(), encoder_for(config, tokenizer_json, max_length=24)
+    small, large = (
+        occurrences(body, encoder, [text], "film", layer=0)[0].vector for text in ("a film", "a Film")
+    )
+    assert not np.allclose(small, large, atol=1e-3)
 
 
 def test_a_picture_is_drawn(tmp_path: Path) -> None:

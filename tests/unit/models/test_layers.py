@@ -12,11 +12,13 @@ from gradatim.checkpoint.config import ModelConfig
 from gradatim.checkpoint.folder import family_of
 from gradatim.errors import CheckpointError, ConfigError
 from gradatim.models.classifier import Tagger
+from gradatim.models.encoders import with_capitals
 from gradatim.models.inputs import Inputs
 from gradatim.models.layers import FrozenReader, Layers
 from gradatim.models.presets import Sizes, bert
 from gradatim.models.session import TorchSession
 from gradatim.nn.stack import Trace
+from gradatim.types import CAPITALS
 
 WIDTH, OUTPUTS = 14, 3
 BODY = bert(Sizes(vocab_size=29, num_layers=5, width=WIDTH, num_heads=2, ffn_width=17, max_length=13))
@@ -80,6 +82,23 @@ def test_a_session_gives_the_logits_of_tokens_in_their_order() -> None:
             for ids in np.split(ARRAYS["ids"], np.cumsum(LENGTHS)[:-1])
         ]
     np.testing.assert_allclose(logits, torch.cat(alone).numpy(), atol=1e-5)
+
+
+def test_a_body_is_told_what_it_learned_to_be_told() -> None:
+    torch.manual_seed(0)
+    body = with_capitals(BODY).build().eval()
+    reader = FrozenReader(body, "last", 5, WIDTH).eval()
+    torch.nn.init.zeros_(reader.marks[CAPITALS].weight)
+    told = {**ARRAYS, CAPITALS: np.arange(LENGTHS.sum()) % 3}
+    inputs = Inputs.of(told)
+    with torch.no_grad():
+        said = reader(inputs.ids, inputs.layout, None, None, **inputs.told)
+        torch.testing.assert_close(said, body(inputs.ids, inputs.layout, None, None, **inputs.told))
+        assert not torch.allclose(said, body(inputs.ids, inputs.layout), atol=1e-3)
+        body.embedding.marks.silence()  # what is new to it, and what it will never learn
+        torch.testing.assert_close(
+            reader(inputs.ids, inputs.layout, None, None, **inputs.told), body(inputs.ids, inputs.layout)
+        )
 
 
 def test_what_cannot_be_is_refused() -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from gradatim.errors import ConfigError
-from gradatim.models.backbone import Backbone, BackboneConfig
+from gradatim.models.backbone import Backbone, BackboneConfig, fewer_blocks
 from gradatim.models.classifier import num_parameters
 from gradatim.models.language import Seq2Seq
 from gradatim.models.presets import (
     SIZES,
+    Sizes,
     bert,
     decoder,
     distilbert,
@@ -69,6 +72,32 @@ def test_a_configuration_survives_a_dictionary() -> None:
         config = preset(SIZES[name])
         assert BackboneConfig.from_dict(config.to_dict()) == config
         assert BackboneConfig.from_dict(decoder(config).to_dict()) == decoder(config)
+
+
+@pytest.mark.parametrize(
+    ("depth", "chosen"), [(1, [3]), (2, [1, 3]), (4, [0, 1, 2, 3]), (8, [0, 0, 1, 1, 2, 2, 3, 3])]
+)
+def test_blocks_are_left_out_or_repeated_evenly(depth: int, chosen: list[int]) -> None:
+    body = bert(Sizes(vocab_size=5, num_layers=4, width=4, num_heads=1, ffn_width=4)).build()
+    found = fewer_blocks(body, depth)
+    for ours, theirs in zip(found.stack.blocks, chosen, strict=True):
+        wanted = body.stack.blocks[theirs].state_dict()
+        assert all(torch.equal(part, wanted[name]) for name, part in ours.state_dict().items())
+
+
+def test_sides_with_the_same_word_vectors_have_one_vocabulary() -> None:
+    config = transformer(Sizes(vocab_size=5, num_layers=1, width=4, num_heads=1, ffn_width=4))
+    other = decoder(replace(config, embedding=replace(config.embedding, vocab_size=6)))
+    with pytest.raises(ConfigError, match="one vocabulary"):
+        Seq2Seq(config, other)
+    Seq2Seq(config, other, shared=False)
+
+
+def test_too_few_buckets_are_refused() -> None:
+    sizes = Sizes(vocab_size=5, num_layers=1, width=4, num_heads=1, ffn_width=4)
+    for buckets, causal in ((3, False), (1, True), (-2, False)):
+        with pytest.raises(ConfigError, match="buckets"):
+            t5(sizes, buckets=buckets, causal=causal).build()
 
 
 def test_an_encoder_is_refused_as_a_decoder() -> None:

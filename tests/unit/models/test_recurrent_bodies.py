@@ -91,6 +91,9 @@ def test_a_folder_gives_the_model_back(name: str, kind: str, tmp_path: Path) -> 
 def test_what_cannot_be_is_refused() -> None:
     with pytest.raises(ConfigError, match="num_layers must be at least 1"):
         RecurrentConfig(**SIZES, num_layers=0)
+    for share in ("dropout", "hidden_dropout", "word_dropout", "weight_drop"):
+        with pytest.raises(ConfigError, match=share):
+            RecurrentConfig(**SIZES, **{share: 1.0})
     with pytest.raises(ConfigError, match="context must be at least 1"):
         WindowConfig(**SIZES, context=0)
     with pytest.raises(ConfigError, match="not tied"):

@@ -14,7 +14,8 @@ from gradatim.errors import ArtifactError, ConfigError
 from gradatim.export.text_to_text import decoder_graph, encoder_graph, in_int8
 from gradatim.models.language import Seq2Seq
 from gradatim.models.presets import Sizes, decoder, gpt2, marian, t5, transformer
-from gradatim.models.stepper import TorchStepper
+from gradatim.models.recurrent import WindowConfig
+from gradatim.models.stepper import TorchState, TorchStepper
 from gradatim.types import Array, Arrays, Candidates
 
 VOCABULARY, START, END = 53, 0, 2
@@ -33,6 +34,21 @@ SEARCHES = {
     "without repeats": Search(end=END, max_length=40, beams=3, repetition=1.3, no_repeat=3),
     "drawn": Search(end=END, max_length=40, sample=True, top_k=5),
 }
+
+
+class Asked:
+    """A state that says where the rows are that are asked of it."""
+
+    def reorder(self, rows: torch.Tensor) -> str:
+        return rows.device.type
+
+
+def test_what_decoding_makes_lies_where_the_model_does() -> None:
+    device = torch.device("meta")
+    assert TorchState(Asked(), device).reorder(np.array([2, 0])).own == "meta"
+    body = WindowConfig(vocab_size=7, width=4, hidden_width=6).build().eval().to(device)
+    ids = torch.zeros(3, dtype=torch.long, device=device)
+    assert body.advance(ids, body.begin(3)).shape == (3, 6)
 
 
 def model(name: str) -> Seq2Seq:

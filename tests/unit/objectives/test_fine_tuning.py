@@ -113,7 +113,7 @@ def test_choices_of_one_question_compete_with_each_other_only() -> None:
 
 
 def test_choices_that_do_not_add_up_are_refused() -> None:
-    for counts, answers in (([3, 2], [0, 0]), ([3, 1], [0]), ([3, 1], [0, 1])):
+    for counts, answers in (([3, 2], [0, 0]), ([3, 1], [0]), ([3, 1], [0, 1]), ([3, 1], [0, -1])):
         with pytest.raises(DataError, match="do not fit"):
             Choice(texts(), np.array(counts), np.array(answers))
 

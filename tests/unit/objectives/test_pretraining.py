@@ -103,8 +103,10 @@ def test_the_causal_loss_is_the_mean_of_the_tokens_surprise() -> None:
 
 
 def test_documents_of_one_token_predict_nothing() -> None:
-    with pytest.raises(ConfigError, match="two tokens"):
-        CausalLanguage(texts([1, 1]), 8)
+    for length in (1, 8):
+        with pytest.raises(ConfigError, match="two tokens"):
+            CausalLanguage(texts([1, 1]), length)
+        assert CausalLanguage(texts([1, 0, 3]), length).sizes.sum() == 2
 
 
 # --- masked
@@ -281,7 +283,7 @@ def test_both_losses_come_from_one_pass() -> None:
 
 
 def test_the_order_of_sentences_needs_documents_room_and_a_head() -> None:
-    for lengths, documents in (([5, 5], [0, 0]), ([5, 5], [0, 1])):
+    for lengths, documents in (([5, 5], [0, 0]), ([5, 5], [0, 1]), ([0, 0], [0, 1])):
         with pytest.raises(DataError, match="two documents"):
             NextSentence(texts(lengths), np.array(documents), MASKING, length=23, first_id=2, between_id=3)
     with pytest.raises(ConfigError, match="room"):

@@ -327,6 +327,18 @@ def test_a_teacher_of_another_kind_cannot_teach(here: Path) -> None:
         run(recipe, here / "student")
 
 
+@pytest.mark.parametrize("layers", ["[2]", "[0, 1]", "[-1]"])
+def test_layers_that_a_teacher_or_a_student_does_not_have_are_refused(here: Path, layers: str) -> None:
+    run(read_recipe(here / "tagging.toml", ["model.num_layers=2", "train.epochs=1"]), here / "teacher")
+    taught = [
+        "distillation.teacher=teacher/model",
+        "distillation.hidden=1.0",
+        f"distillation.layers={layers}",
+    ]
+    with pytest.raises(ConfigError, match="cannot teach"):
+        run(read_recipe(here / "tagging.toml", taught), here / "student")
+
+
 def test_what_is_asked_on_one_context_stays_on_one_side(here: Path) -> None:
     content = json.loads((here / "questions.json").read_text())
     for paragraph in content["data"][0]["paragraphs"]:
