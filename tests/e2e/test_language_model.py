@@ -99,6 +99,7 @@ def test_what_goes_wrong_is_said(corpus: Path, tmp_path: Path, args: list[str], 
 
 LIMITED = """
 import resource, sys
+from gradatim.ngram.arpa import write_arpa
 from gradatim.ngram.build import build
 from gradatim.text.space import IN_MEMORY
 from gradatim.ngram.model import NgramModel
@@ -107,8 +108,8 @@ import numpy as np, re
 from pathlib import Path
 
 folder, lines, kind = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
-def blocks():
-    rng = np.random.default_rng(0)
+def blocks(lines=lines, seed=0):
+    rng = np.random.default_rng(seed)
     for _ in range(lines // 1000):
         words = rng.zipf(1.3, (1000, 20)) % 5000
         yield "made", "\\n".join(" ".join(map(str, row)) for row in words.tolist()).encode()
@@ -117,28 +118,33 @@ list(zip(blocks(), range(2)))  # libraries have taken what they take
 used = int(re.search(r"VmData:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) * 1024
 resource.setrlimit(resource.RLIMIT_DATA, (used + (int(sys.argv[4]) << 20),) * 2)
 space = Space(folder, 1 << 16) if kind == "disk" else IN_MEMORY
-built = build(blocks(), order=4, space=space)
+built = build(blocks(), order=4, dev=blocks(1000, 1), space=space)
 model = NgramModel.of(built.table, built.vocabulary, space)
-print(built.words, sum(count for count, _ in model.sizes))
+write_arpa(folder / "lm.arpa", built.table, built.vocabulary)
+print(built.words, sum(count for count, _ in model.sizes), built.sparsity[3].unseen)
 """
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="limits the memory of a process as Linux does")
 def test_a_corpus_larger_than_memory_is_counted_on_disk(tmp_path: Path) -> None:
-    """With 48 MB to spare, text whose counts take several times that; in memory the same is refused."""
+    """With 32 MB to spare, text whose counts take several times that; in memory the same is refused."""
 
     def run(kind: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-c", LIMITED, str(tmp_path), "40000", kind, "48"],
+            [sys.executable, "-c", LIMITED, str(tmp_path), "40000", kind, "32"],
             capture_output=True, text=True, env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
         )  # fmt: skip
 
     on_disk, in_memory = run("disk"), run("memory")
     assert on_disk.returncode == 0, on_disk.stderr
-    words, ngrams = map(int, on_disk.stdout.split())
+    words, ngrams, unseen = map(float, on_disk.stdout.split())
     assert words == 40_000 * 21
     assert ngrams > 1_000_000
+    assert 0.1 < unseen < 1
+    with (tmp_path / "lm.arpa").open() as lines:
+        assert sum(1 for _ in lines) > ngrams
+    (tmp_path / "lm.arpa").unlink()
     assert in_memory.returncode != 0
     assert "MemoryError" in in_memory.stderr
     assert math.isclose(sum(1 for _ in tmp_path.iterdir()), 0)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gradatim.cli.picture import DRAWN, PICTURES, save_picture
+
 if TYPE_CHECKING:
     from gradatim.train.complexity import Cost, Law
 
@@ -33,7 +35,7 @@ def layers(
     widths: Annotated[
         list[int] | None, typer.Option("--width", min=64, help="A multiple of 64; repeat it.")
     ] = None,
-    png: Annotated[Path | None, typer.Option(help="Write times and theory as a picture.")] = None,
+    png: Annotated[Path | None, typer.Option(help=f"Times and theory. {DRAWN}")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Every time and law as JSON.")] = False,
     threads: Annotated[int | None, typer.Option(min=1, help="Cores to use (default: all).")] = None,
 ) -> None:
@@ -51,7 +53,7 @@ def layers(
     if odd := [width for width in wide if width % HEAD_WIDTH]:
         raise ConfigError(f"--width {odd[0]} is not a multiple of {HEAD_WIDTH}, the width of a head")
     if png is not None:
-        check_target(png)
+        check_target(png, PICTURES)
     if threads is not None:
         torch.set_num_threads(threads)
     costs: list[Cost] = []
@@ -96,14 +98,10 @@ def _show(costs: Sequence[Cost], laws: dict[str, Law], crossed: dict[int, float]
 
 def _draw(costs: Sequence[Cost], laws: dict[str, Law], crossed: dict[int, float], path: Path) -> None:
     """Times against length and against width, with the slopes that theory gives, and where two layers cross."""
-    import io
-
     import matplotlib as mpl
 
     mpl.use("agg")
     from matplotlib import pyplot as plt
-
-    from gradatim.engine.atomic import atomic_file
 
     widths, lengths = (sorted({getattr(cost, name) for cost in costs}) for name in ("width", "length"))
     width, length = (
@@ -139,8 +137,5 @@ def _draw(costs: Sequence[Cost], laws: dict[str, Law], crossed: dict[int, float]
     axes[2].legend(fontsize=8)
     for axis in axes:
         axis.spines[["top", "right"]].set_visible(False)
-    drawn = io.BytesIO()
-    figure.savefig(drawn, format="png", dpi=130)
+    save_picture(figure, path)
     plt.close(figure)
-    with atomic_file(path) as handle:
-        handle.write(drawn.getvalue())

@@ -10,8 +10,18 @@ import typer
 
 if TYPE_CHECKING:
     from gradatim.engine.artifact import Artifact
+    from gradatim.types import Task
 
 _LABELS_SHOWN = 12
+# What is said of texts that are read, by kind of task, and kinds that are told without what they read.
+SAID = {
+    "regression": "a number each", "tagging": "a tag for each word", "masked": "words in the place of masks",
+    "body": "a state for each token", "seq2seq": "a text written for each",
+}  # fmt: skip
+ALONE = {
+    "span": "questions and contexts, where the answer stands", "choice": "questions, which of several answers is right",
+    "table": "questions and tables, cells and what to do with them", "causal": "a language model: the next word",
+}  # fmt: skip
 
 
 def command(
@@ -50,20 +60,23 @@ def _facts(artifact: Artifact) -> dict[str, str]:
     task = artifact.task
     more = len(task.labels) - _LABELS_SHOWN
     labels = ", ".join(task.labels[:_LABELS_SHOWN]) + (f" and {more} more" if more > 0 else "")
-    form = (
-        ("pairs of texts" if task.pairs else "texts")
-        + ", "
-        + ("several labels" if task.multi_label else "one label")
-    )
     return {
-        "kind": f"{artifact.kind} ({form} each)",
-        "labels": f"{len(task.labels)}: {labels}",
+        "kind": f"{artifact.kind} ({_form(task)})",
+        **({"labels": f"{len(task.labels)}: {labels}"} if task.labels else {}),
         "encoder": _listed(artifact.encoder),
         "decision": _listed(artifact.decision),
         "metrics": _listed(artifact.metrics),
         "provenance": _listed(artifact.provenance),
         "members": ", ".join(f"{name} {len(data) / 1e6:.2f} MB" for name, data in artifact.members.items()),
     }
+
+
+def _form(task: Task) -> str:
+    """What is read, and what is said of it."""
+    read = "pairs of texts" if task.pairs else "texts"
+    if task.kind == "classification":
+        return f"{read}, {'several labels' if task.multi_label else 'one label'} each"
+    return f"{read}, {SAID[task.kind]}" if task.kind in SAID else ALONE[task.kind]
 
 
 def _listed(values: Any) -> str:

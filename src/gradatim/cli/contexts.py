@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gradatim.cli.target import PICTURES, check_target
+from gradatim.cli.picture import DRAWN, PICTURES, save_picture
+from gradatim.cli.target import check_target
 from gradatim.errors import DataError, need_training
+from gradatim.wording import count
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,7 +25,7 @@ def command(
     word: Annotated[str, typer.Argument(help="The word, bank for example.")],
     sources: Annotated[list[str], typer.Argument(help="Text, a sentence a line; each source gets a colour.")],
     layer: Annotated[int, typer.Option(help="Whose states; 0 is the embedding, -1 the last.")] = -1,
-    out: Annotated[Path, typer.Option(help="The picture to write, a PNG.")] = Path("contexts.png"),
+    out: Annotated[Path, typer.Option(help=DRAWN)] = Path("contexts.png"),
 ) -> None:
     """Draw the vectors of a word by context: of static vectors all would lie in one point."""
     need_training("gradatim vectors contexts")
@@ -51,9 +53,9 @@ def command(
         labels += [one.around for one in found]
         groups += [number] * len(found)
         drawn = f", the first {MOST} of them drawn" * (len(every) > MOST)
-        print(f"{source}: {len(every)} times {word!r}{drawn}")
+        print(f"{source}: {count(len(every), 'time')} {word!r}{drawn}")
     if len(rows) < 3:
-        raise DataError(f"{word!r} occurs {len(rows)} times: three at least make a picture")
+        raise DataError(f"{word!r} occurs {count(len(rows), 'time')}: three at least make a picture")
     _draw(np.stack(rows), labels, groups, sources, word, out)
     print(f"picture written to {out}")
 
@@ -90,5 +92,5 @@ def _draw(
             text.remove()  # the point is enough where others say what it is about
         else:
             taken.append(box)
-    figure.savefig(out, dpi=150, bbox_inches="tight")
+    save_picture(figure, out, bbox_inches="tight")
     plt.close(figure)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gradatim.types import Encoded
 
 LAYOUTS, FILE = ("gradatim", "hf"), ".gradatim"
+SHARD_MB = 5000.0
 CALIBRATION = 64  # texts on which the steps of 8 bits are found
 
 
@@ -23,7 +24,7 @@ def command(
     model: Annotated[str, typer.Argument(help="A model folder, or a name of `gradatim data list`.")],
     out: Annotated[Path, typer.Argument(help="The folder to write, or a .gradatim file.")],
     to: Annotated[
-        str, typer.Option(help="Layout: 'gradatim', or 'hf' for what transformers opens.")
+        str, typer.Option(help="Layout of a folder: 'gradatim', or 'hf' for what transformers opens.")
     ] = "gradatim",
     int8: Annotated[
         str | None,
@@ -33,8 +34,9 @@ def command(
         ),
     ] = None,
     max_shard_mb: Annotated[
-        float, typer.Option(min=0.001, help="Weights go into files of this size.")
-    ] = 5000.0,
+        float | None,
+        typer.Option(min=0.001, help="Weights of a folder go into files of this size (default: 5000)."),
+    ] = None,
 ) -> None:
     """Convert a model folder, whole or not at all, and say how far the result is from the reference.
 
@@ -43,12 +45,12 @@ def command(
     if to not in LAYOUTS:
         raise ConfigError(f"--to is 'gradatim' or 'hf', not '{to}'")
     if out.suffix == FILE:
+        if to == "hf" or max_shard_mb is not None:
+            raise ConfigError(f"--to hf and --max-shard-mb are of a folder; {out} is one file of our own")
         _one_file(_folder(model), out, int8)
         return
     if int8 is not None:
-        raise ConfigError(
-            f"--int8 is for a file, OUT ending in {FILE}: a folder keeps its weights as they are"
-        )
+        raise ConfigError(f"--int8 is for a file, OUT ending in {FILE}: a folder keeps its weights")
     from gradatim.checkpoint.folder import family_of, read_model, save_model
     from gradatim.checkpoint.tensors import read_json
 
@@ -60,7 +62,7 @@ def command(
     checkpoint = read_model(source)
     config = checkpoint.config
     family = family_of(config) if to == "hf" else None
-    shard = int(max_shard_mb * 1e6)
+    shard = int((max_shard_mb or SHARD_MB) * 1e6)
     save_model(checkpoint.model, out, family=family, config=config, tokenizer=source, max_shard_bytes=shard)
     params = sum(parameter.numel() for parameter in checkpoint.model.parameters())
     print(f"{out}: {family or 'gradatim'}, {config.kind}, {params:,} weights")

@@ -51,7 +51,7 @@ def command(
     opened = load_judged(model, threads=threads)
     if isinstance(opened, TextToText):
         pairs = _pairs(data, targets, split, text, text_pair)
-        found = LANGUAGE.search(str(decompressed(targets)) if targets else data)
+        found = LANGUAGE.search(str(decompressed(targets or Path(data))))
         language = language or (found[1] if found else None)
         figures = _written(opened, pairs, measure, language, beams)
         print(json.dumps(figures, indent=1)) if as_json else _show_written(figures)

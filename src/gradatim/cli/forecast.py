@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gradatim.cli.picture import save_picture
 from gradatim.errors import ConfigError, need_training
 from gradatim.progress import bar
 
@@ -70,14 +71,14 @@ def command(
 
 
 def _write(path: Path, future: Any) -> None:
-    from gradatim.engine.atomic import atomic_file
+    from gradatim.engine.atomic import output_file
     from gradatim.train.forecasting import LEVELS
 
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["step", *(f"quantile_{level:g}" for level in LEVELS)])
     writer.writerows([step, *(f"{value:.6g}" for value in row)] for step, row in enumerate(future, 1))
-    with atomic_file(path) as handle:
+    with output_file(path) as handle:
         handle.write(text.getvalue().encode())
 
 
@@ -137,5 +138,5 @@ def _draw(series: Series, trial: Trial, future: Any, out: Path) -> None:
         axis.spines[["top", "right"]].set_visible(False)
         axis.legend(frameon=False, fontsize=9)
     axes[0].set_ylabel(series.name)
-    figure.savefig(out, dpi=150)
+    save_picture(figure, out)
     plt.close(figure)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gradatim.cli.target import PICTURES, check_target
+from gradatim.cli.picture import DRAWN, PICTURES, save_picture
+from gradatim.cli.target import check_target
 from gradatim.errors import need_training
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ CLIP = 1.0
 
 
 def command(
-    out: Annotated[Path, typer.Option(help="The picture to write, a PNG.")] = Path("gradients.png"),
+    out: Annotated[Path, typer.Option(help=DRAWN)] = Path("gradients.png"),
     back: Annotated[int, typer.Option(min=2, help="How many steps back to look.")] = 100,
     delay: Annotated[int, typer.Option(min=0, help="Steps between symbols and their recall.")] = 30,
     steps: Annotated[int, typer.Option(min=10, help="Training steps of the recall task.")] = 1000,
@@ -84,5 +85,5 @@ def _draw(flows: dict[str, Any], learned: dict[str, Any], delay: int, out: Path)
     right.legend(frameon=False)
     for axis in (left, right):
         axis.spines[["top", "right"]].set_visible(False)
-    figure.savefig(out, dpi=150)
+    save_picture(figure, out)
     plt.close(figure)

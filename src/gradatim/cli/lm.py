@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from gradatim.ngram.build import Built
     from gradatim.ngram.model import NgramModel
     from gradatim.ngram.table import NgramTable
-    from gradatim.pipelines.language import Scores
+    from gradatim.pipelines.language import LanguageModel, Scores
     from gradatim.text.vocabulary import Vocabulary
 
 app = typer.Typer(
@@ -37,6 +37,7 @@ app = typer.Typer(
 )
 app.command(name="generate")(generate.command)
 app.command(name="gradients")(gradients.command)
+NO_PERPLEXITY = "these are scores, as of stupid back-off, and no probabilities: they have no perplexity"
 PER_TOKEN = 160  # bytes held at once for each token of a block
 SUFFIXES = (".gradatim", ".arpa")
 Columns = Annotated[list[str] | None, typer.Option(help="Column of a table; repeat it for several.")]
@@ -86,9 +87,9 @@ def train(
             counted = {"words": built.words, "sentences": built.sentences}
             _write(out, model, {"smoothing": smoothing, "order": order, **counted})
     _report(model, built, out, time.perf_counter() - began)
-    if dev and method.sums_to_one:
+    if dev:
         lines = _lines(dev, columns)
-        _print_scores(LanguagePipeline(model).score(lines), lines, dev)
+        _print_scores(LanguagePipeline(model).score(lines), lines, dev, probable=method.sums_to_one)
 
 
 @app.command()
@@ -107,7 +108,12 @@ def score(
     """Print how likely texts are: perplexity, bits per character, and on request every sentence or word."""
     if each + words + as_json > 1:
         raise ConfigError("--each, --words and --json are three ways to print: choose one")
+    if words and carried:
+        raise ConfigError("--words reads every sentence alone: leave out --carried")
     pipeline = open_language(model)
+    probable = _sums_to_one(pipeline.model)
+    if not probable and each + words + as_json:
+        print(NO_PERPLEXITY, file=sys.stderr)
     lines = _lines(file, text or ())
     if words:
         for line in lines:
@@ -119,10 +125,10 @@ def score(
         for p, tokens, unknown in zip(scores.log_probs, scores.tokens, scores.unknown, strict=True):
             print(f"{p:.4f}\t{tokens}\t{unknown}")
     elif as_json:
-        totals = _totals(scores, lines)  # JSON has no infinity: what is impossible is null
+        totals = _totals(scores, lines, probable)  # JSON has no infinity: what is impossible is null
         print(json.dumps({name: value if math.isfinite(value) else None for name, value in totals.items()}))
     else:
-        _print_scores(scores, lines, file)
+        _print_scores(scores, lines, file, probable=probable)
 
 
 @app.command()
@@ -165,6 +171,13 @@ def _table(path: Path) -> tuple[NgramTable, Vocabulary]:
     return model.table(), model.vocabulary
 
 
+def _sums_to_one(model: LanguageModel) -> bool:
+    """Whether a model gives probabilities, as every network does."""
+    from gradatim.ngram.model import NgramModel
+
+    return not isinstance(model, NgramModel) or model.sums_to_one
+
+
 def _write(path: Path, model: NgramModel, facts: dict[str, Any]) -> None:
     from gradatim import __version__
     from gradatim.ngram.stored import write_model
@@ -187,25 +200,36 @@ def _lines(source: str, columns: Sequence[str]) -> list[str]:
     return lines
 
 
-def _totals(scores: Scores, lines: Sequence[str]) -> dict[str, Any]:
+def _totals(scores: Scores, lines: Sequence[str], probable: bool) -> dict[str, Any]:
+    """Sums over all texts; what only probabilities have is no number where scores are none."""
     words = len(spaced_words("\n".join(lines).encode())) + len(lines)
-    return {
-        "sentences": len(scores.tokens),
-        "words": words,
-        "tokens": int(scores.tokens.sum()),
-        "unknown": int(scores.unknown.sum()),
+    measures = {
         "perplexity": scores.perplexity,
         "word_perplexity": scores.perplexity ** (scores.tokens.sum() / words),
         "known_perplexity": scores.known_perplexity,
         "bits_per_character": scores.bits_per_character,
     }
+    return {
+        "sentences": len(scores.tokens),
+        "words": words,
+        "tokens": int(scores.tokens.sum()),
+        "unknown": int(scores.unknown.sum()),
+        "mean_score": float(scores.log_probs.sum() / scores.tokens.sum()),
+        **(measures if probable else dict.fromkeys(measures, math.nan)),
+    }
 
 
-def _print_scores(scores: Scores, lines: Sequence[str], where: str) -> None:
-    totals = _totals(scores, lines)
+def _print_scores(scores: Scores, lines: Sequence[str], where: str, *, probable: bool) -> None:
+    totals = _totals(scores, lines, probable)
     print(
         f"{where}: {count(totals['sentences'], 'sentence')}, {count(totals['words'], 'word')} with sentence ends"
     )
+    if not probable:
+        print(
+            f"ln of the score {totals['mean_score']:.3f} a token, {count(totals['unknown'], 'unknown token')}"
+        )
+        print(NO_PERPLEXITY)
+        return
     print(f"perplexity {scores.perplexity:.2f}, {scores.bits_per_character:.3f} bits per character")
     if totals["tokens"] != totals["words"]:
         print(f"{totals['tokens']:,} tokens; perplexity of words {totals['word_perplexity']:.2f}")
@@ -222,9 +246,10 @@ def _report(model: NgramModel, built: Built, out: Path, spent: float) -> None:
 
     found = built.sparsity
     held_out = found[0].unseen is not None
-    names = ["order", "n-grams", "seen once", "expected unseen", "kept", "MB", "bytes each"]
-    names[4:4] = ["unseen in dev", "impossible sentences"] * held_out
-    table = Table(*names, box=box.SIMPLE_HEAD)
+    names = ["n", "n-grams", "seen\nonce", "expected\nunseen", "kept", "MB", "bytes\neach"]
+    names[4:4] = ["unseen\nin dev", "impossible\nsentences"] * held_out
+    # Narrow, so that counts of eight digits fit in 80 columns.
+    table = Table(*names, box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
     for column in table.columns:
         column.justify = "right"
     for n, (facts, (kept, size)) in enumerate(zip(found, model.sizes, strict=True), start=1):

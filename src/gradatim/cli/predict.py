@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from gradatim.errors import ConfigError, DataError
+from gradatim.wording import count
 
 if TYPE_CHECKING:
     from gradatim.cli.answers import Form
@@ -46,7 +47,9 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per text on stdout.")] = False,
     text: Annotated[str | None, typer.Option(help="Column of the texts in --input.")] = None,
     text_pair: Annotated[str | None, typer.Option(help="Column of the second texts in --input.")] = None,
-    top_k: Annotated[int, typer.Option("--top-k", min=1, help="How many labels to report.")] = 1,
+    top_k: Annotated[
+        int | None, typer.Option("--top-k", min=1, help="How many labels to report (default: 1).")
+    ] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Cores to use (default: all).")] = None,
 ) -> None:
     """Label texts, find their entities, or answer questions on them (TEXT) in a context (--pair)."""
@@ -55,13 +58,11 @@ def command(
     from gradatim.pipelines.open import open_artifact
     from gradatim.tasks.judged import open_judged
 
-    if input is None and (text or text_pair):
-        raise ConfigError("--text and --text-pair name columns of a file: give it with --input")
-    if input is not None and (texts or pair):
-        raise ConfigError("give texts as arguments or with --input, not both")
+    _check_texts(texts, pair, input, columns=bool(text or text_pair))
     artifact = read_artifact(model)
     kind = artifact.task.kind
-    form = _form(kind, top_k)
+    _check_top_k(top_k, kind, output)
+    form = _form(kind, top_k or 1)
     writer = choose_writer(output, form) if output else None
     open_model = open_judged if kind in ("tagging", "span", "choice") else open_artifact
     opened = open_model(artifact, threads=threads)  # to the end: its threads do not like to be interrupted
@@ -72,13 +73,35 @@ def command(
     asked, kept = tee(source.rows)
     rows = ((row.text, row.pair) for row in asked)
     # All scores are kept for a multi-label task: any number of labels may be decided on.
-    options = {} if kind != "classification" else {"top_k": None if artifact.task.multi_label else top_k}
+    options = {} if kind != "classification" else {"top_k": None if artifact.task.multi_label else top_k or 1}
     predictions = opened.stream(rows, **options)
     answers = ((row.cells, prediction) for prediction, row in zip(predictions, kept, strict=False))
     if output is not None and writer is not None:
         _write(output, writer, source.columns, answers)
     else:
         _print(source.columns, answers, form, as_json)
+
+
+def _check_texts(
+    texts: Sequence[str] | None, pair: Sequence[str] | None, input: Path | None, *, columns: bool
+) -> None:
+    """Raises ConfigError where texts come from two sides, or something is said of what is not there."""
+    if input is None and columns:
+        raise ConfigError("--text and --text-pair name columns of a file: give it with --input")
+    if input is not None and (texts or pair):
+        raise ConfigError("give texts as arguments or with --input, not both")
+    if pair and not texts:
+        raise ConfigError("--pair is of texts given as arguments; into stdin pipe both, a tab between")
+
+
+def _check_top_k(top_k: int | None, kind: str, output: Path | None) -> None:
+    """Raises ConfigError where a number of labels would change nothing."""
+    if top_k is None:
+        return
+    if kind != "classification":
+        raise ConfigError("--top-k is of models that label texts: leave it out")
+    if output is not None and output.suffix.lower() in (".csv", ".tsv"):
+        raise ConfigError(f"{output} has one column for what was decided: with --top-k take .jsonl")
 
 
 def _form(kind: str, top_k: int) -> Form:
@@ -93,7 +116,7 @@ def _argument_rows(texts: Sequence[str], pairs: Sequence[str] | None) -> _Rows:
     if not pairs:
         return _Rows(("text",), [_Row((text,), text, None) for text in texts])
     if len(pairs) != len(texts):
-        raise ConfigError(f"{len(texts)} texts need as many --pair, not {len(pairs)}")
+        raise ConfigError(f"{count(len(texts), 'text')} with {len(pairs)} --pair: each text has its own")
     return _Rows(("text", "pair"), [_Row(row, *row) for row in zip(texts, pairs, strict=True)])
 
 
@@ -173,13 +196,10 @@ def _write(path: Path, writer: Any, columns: Sequence[str], answers: Iterable[An
     from rich.console import Console
     from rich.progress import track
 
-    from gradatim.engine.atomic import atomic_file
+    from gradatim.engine.atomic import output_file
 
     console = Console(stderr=True)
     watched = track(answers, "predicting", total=None, console=console, disable=not console.is_terminal)
-    try:
-        with atomic_file(path) as handle:
-            count = writer(handle, columns, watched)
-    except OSError as error:
-        raise DataError(f"{path} was not written: {error.strerror or error}") from error
-    print(f"{count:,} predictions written to {path}", file=sys.stderr)
+    with output_file(path) as handle:
+        written = writer(handle, columns, watched)
+    print(f"{count(written, 'prediction')} written to {path}", file=sys.stderr)

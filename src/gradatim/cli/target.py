@@ -7,8 +7,6 @@ from pathlib import Path
 
 from gradatim.errors import ConfigError, DataError
 
-PICTURES = (".png", ".jpg", ".svg", ".pdf")
-
 
 def check_target(path: Path, suffixes: Sequence[str] = ()) -> None:
     """Raises ConfigError for a suffix that is none of these and for a folder that has one, DataError where there is no

@@ -12,11 +12,12 @@ import typer
 
 from gradatim.cli.target import check_target
 from gradatim.errors import DataError
+from gradatim.wording import count
 
 app = typer.Typer(
     add_completion=False, help="Train a tokenizer, or look at what one does.", no_args_is_help=True
 )
-KINDS = "wordpiece, bpe, byte-bpe, unigram, word, character; or bert, transformer, gpt, gpt2, roberta, t5, marian."
+KINDS = "wordpiece, bpe, byte-bpe, unigram, word, character; bert, transformer, gpt, gpt2, roberta, t5, marian, elmo."
 BATCH_TEXTS = 1000
 
 
@@ -34,7 +35,7 @@ def train(
     from concurrent.futures import ThreadPoolExecutor
 
     from gradatim.data.plain import plain_texts
-    from gradatim.engine.atomic import atomic_file
+    from gradatim.engine.atomic import output_file
     from gradatim.text.tokenizer import preset, train_tokenizer
 
     config = preset(kind, lowercase=lowercase, specials=special or ())
@@ -51,14 +52,11 @@ def train(
         train_tokenizer, batches, config, size, progress=sys.stderr.isatty()
     )
     tokenizer = learning.result()
-    try:
-        with atomic_file(out) as handle:
-            handle.write(tokenizer.to_str(pretty=True).encode())
-    except OSError as error:
-        raise DataError(f"{out} was not written: {error.strerror or error}") from error
+    with output_file(out) as handle:
+        handle.write(tokenizer.to_str(pretty=True).encode())
     known, spent = tokenizer.get_vocab_size(), time.perf_counter() - started
     short = f" of the {size:,} asked for: the text has no more" * (known < size)
-    print(f"{known:,} tokens{short}, learned in {spent:.1f} s, written to {out}", file=sys.stderr)
+    print(f"{count(known, 'token')}{short}, learned in {spent:.1f} s, written to {out}", file=sys.stderr)
 
 
 @app.command()

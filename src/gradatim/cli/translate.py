@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gradatim.errors import ConfigError, DataError
+from gradatim.errors import ConfigError
 from gradatim.wording import count
 
 if TYPE_CHECKING:
@@ -71,18 +71,15 @@ def command(
 
 def _tell(lines: Iterator[str], output: Path | None) -> None:
     """Print lines, or write them to a file."""
-    from gradatim.engine.atomic import atomic_file
+    from gradatim.engine.atomic import output_file
 
     if output is None:
         for line in lines:
             print(line, flush=True)
         return
-    try:
-        with atomic_file(output) as handle:
-            for line in lines:
-                handle.write(f"{line}\n".encode())
-    except OSError as error:
-        raise DataError(f"{output} was not written: {error.strerror or error}") from error
+    with output_file(output) as handle:
+        for line in lines:
+            handle.write(f"{line}\n".encode())
 
 
 def _noting(

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gradatim.cli import contexts
-from gradatim.cli.target import PICTURES, check_target
+from gradatim.cli.picture import DRAWN, PICTURES, save_picture
+from gradatim.cli.target import check_target
 from gradatim.errors import ConfigError, DataError, MissingExtraError
 from gradatim.progress import bar
+from gradatim.wording import count
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,7 +44,9 @@ def train(
     out: Annotated[Path, typer.Option(help="A .txt or .bin file, as word2vec's.")] = Path("vectors.bin"),
     width: Annotated[int, typer.Option(min=1, help="Numbers of a vector.")] = 100,
     window: Annotated[int | None, typer.Option(min=1, help="Words read on each side (5; GloVe 10).")] = None,
-    negatives: Annotated[int, typer.Option(min=1, help="Words drawn for each that is there.")] = 5,
+    negatives: Annotated[
+        int | None, typer.Option(min=1, help="Words drawn for each that is there (5); not for GloVe.")
+    ] = None,
     min_count: Annotated[int, typer.Option(min=1, help="Words that occur less often get no vector.")] = 5,
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the text (5; GloVe 15).")] = None,
     glove: Annotated[
@@ -62,23 +66,26 @@ def train(
     """Learn word vectors from text: skip-gram with negative sampling, CBOW, or GloVe."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # threads are ours; numpy is not imported yet
     from gradatim.data.plain import line_blocks
+    from gradatim.engine.processor import available_cores
     from gradatim.vectors.corpus import read_words, sentences
     from gradatim.vectors.files import save_vectors
     from gradatim.vectors.table import WordVectors
 
     check_target(out, SUFFIXES)
-    settings = _settings(glove, cbow, negatives, width=width, window=window, epochs=epochs, seed=seed)
+    settings = _settings(
+        glove, cbow, width=width, window=window, negatives=negatives, epochs=epochs, seed=seed
+    )
     blocks = line_blocks(corpus, text or ())
     found = read_words(blocks if raw else sentences(blocks), min_count=min_count)
-    cores = threads or len(os.sched_getaffinity(0))
+    cores = threads or available_cores()
     began = time.perf_counter()
     with bar("learning") as progress:
         table = settings.learn(found.ids, found.rows, found.counts, threads=cores, progress=progress)
     spent = time.perf_counter() - began
     save_vectors(out, WordVectors(found.words, table))
     print(
-        f"{len(found.words):,} words from {len(found.ids):,}, {len(found.ids) * settings.epochs / spent:,.0f} words/s; "
-        f"written to {out}",
+        f"{count(len(found.words), 'word')} from {len(found.ids):,}, "
+        f"{len(found.ids) * settings.epochs / spent:,.0f} words/s; written to {out}",
         file=sys.stderr,
     )
 
@@ -167,7 +174,7 @@ def picture(
     source: Source,
     words: Annotated[list[str], typer.Argument(help="The words to draw.")],
     method: Annotated[str, typer.Option(help="pca or tsne.")] = "pca",
-    out: Annotated[Path, typer.Option(help="The picture to write, a PNG.")] = Path("vectors.png"),
+    out: Annotated[Path, typer.Option(help=DRAWN)] = Path("vectors.png"),
 ) -> None:
     """Draw words where their vectors lie, in two dimensions."""
     words = list(dict.fromkeys(words))
@@ -181,7 +188,7 @@ def picture(
     print(f"picture written to {out}")
 
 
-def _settings(glove: bool, cbow: bool, negatives: int, **given: int | None) -> Glove | Word2Vec:
+def _settings(glove: bool, cbow: bool, **given: int | None) -> Glove | Word2Vec:
     """How to learn; what is not given is the method's own."""
     from gradatim.vectors.glove import Glove
     from gradatim.vectors.word2vec import Word2Vec
@@ -189,10 +196,12 @@ def _settings(glove: bool, cbow: bool, negatives: int, **given: int | None) -> G
     if glove and cbow:
         raise ConfigError("--glove and --cbow are two ways to learn: choose one")
     chosen = {name: value for name, value in given.items() if value is not None}
+    if glove and "negatives" in chosen:
+        raise ConfigError("--negatives is of skip-gram and CBOW: GloVe draws no words")
     if glove:
         return Glove(**chosen)
     rate = 0.05 if cbow else 0.025  # as word2vec's code has them
-    return Word2Vec(**chosen, negatives=negatives, cbow=cbow, rate=rate)
+    return Word2Vec(**chosen, cbow=cbow, rate=rate)
 
 
 def _load(source: str) -> WordVectors:
@@ -242,5 +251,5 @@ def _draw(words: list[str], places: np.ndarray, method: str, out: Path) -> None:
     names = {"pca": "principal axes", "tsne": "t-SNE"}
     axis.set_title(f"Word vectors, {names[method]}", loc="left")
     axis.spines[["top", "right"]].set_visible(False)
-    figure.savefig(out, dpi=150)
+    save_picture(figure, out)
     plt.close(figure)

@@ -15,7 +15,7 @@ from gradatim.data.grids import TableQuestion
 from gradatim.data.source import PathLike
 from gradatim.data.splits import content_key
 from gradatim.data.tables import delimited_table
-from gradatim.data.textfile import open_bytes
+from gradatim.data.textfile import open_bytes, open_text
 from gradatim.errors import DataError
 from gradatim.types import Grid
 
@@ -72,7 +72,8 @@ def load_table_questions(
 def _grid(folder: Path, name: str, where: str) -> Grid:
     file, tables = folder / name, folder / TABLES
     if file.is_file():
-        text = file.read_text(encoding="utf-8")
+        with open_text(file) as stream:
+            text = stream.read()
     elif not tables.is_file() or name not in _members(tables):
         raise DataError(f"{where}: the table {name} is neither beside the questions nor in {tables}")
     else:
@@ -97,7 +98,17 @@ def _texts(path: Path) -> Iterator[tuple[str, str]]:
         for member in archive:
             content = archive.extractfile(member) if member.name.endswith(".csv") else None
             if content is not None:
-                yield member.name, content.read().decode("utf-8")
+                yield member.name, _decoded(content.read(), f"{path}: {member.name}")
+
+
+def _decoded(content: bytes, where: str) -> str:
+    """The text of an archive's member, as `open_text` reads a file."""
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{where}: byte 0x{content[error.start]:02X} at offset {error.start} is not UTF-8; convert the file"
+        ) from error
 
 
 def _unescaped(text: str) -> str:

@@ -137,8 +137,9 @@ def resolve_model(name: str | Path) -> Path:
     Raises CheckpointError when the folder lacks config, safetensors weights or tokenizer (a pickle is
     refused) and SourceError when nothing of that name is found.
     """
-    if Path(name).is_dir():
-        return hub.check_model_folder(Path(name))
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return hub.check_model_folder(folder)
     text = str(name)
     models = [entry.name for entry in entries().values() if entry.kind == "model"]
     if text in models:

@@ -15,14 +15,13 @@ from gradatim.data.flags import join_flags
 from gradatim.data.labels import Reading
 from gradatim.data.rows import NoRowsError, Rows, arrow_rows, listed, read_rows
 from gradatim.data.source import PathLike, find_source
-from gradatim.data.splits import shared_rows, split_rows, strata
+from gradatim.data.splits import HELD_OUT, held_out, missing_splits, shared_rows, strata
 from gradatim.data.tables import Table
 from gradatim.data.tagged import is_tag
 from gradatim.errors import DataError
 from gradatim.types import Corpus, Examples, Task
 from gradatim.wording import count
 
-HELD_OUT = 0.1  # share of the rows that a made dev or test split gets
 SMALLEST = 20  # rows of a made split that measure anything; else dev has twice the share, and test none
 
 
@@ -60,9 +59,8 @@ def load_corpus(
     task = _task(splits["train"], reading)
     _explain_labels(splits["train"], reading, task, notes)
     _drop_unseen(splits, task, notes)
-    missing = ["dev", "test"] if len(tables) == 1 else [] if "dev" in splits else ["dev"]
     notes += leaks({name: rows.keys for name, rows in splits.items()}, "texts")
-    if missing:
+    if missing := missing_splits(tables):
         _hold_out(splits, task, missing, seed, notes)
     examples = {name: rows.examples(task) for name, rows in splits.items()}
     return assembled(found.name, task, examples, notes, licence=found.licence, citation=found.citation)
@@ -269,19 +267,18 @@ def _drop_unseen(splits: dict[str, Rows], task: Task, notes: list[str]) -> None:
 def _hold_out(splits: dict[str, Rows], task: Task, missing: list[str], seed: int, notes: list[str]) -> None:
     """Make the missing splits out of train."""
     whole = splits["train"]
-    shares = [HELD_OUT] * len(missing)
+    shares = dict.fromkeys(missing, HELD_OUT)
     if HELD_OUT * len(whole) < SMALLEST:
-        shares, missing = [2 * HELD_OUT], ["dev"]
+        shares = {"dev": 2 * HELD_OUT}
         notes.append(
             f"{count(len(whole), 'row')} are too few for a dev and a test split of a tenth each: dev has a fifth"
         )
-    at = split_rows(whole.keys, strata(whole.labels), shares, seed)
-    if not len(at[1]):
+    made = held_out(whole.keys, shares, seed, strata(whole.labels))
+    if not len(made["dev"]):
         raise DataError(
             f"{whole.where}: no row can be held out to measure on, every label has a single text; "
             "add examples, or give a dev file"
         )
-    made = dict(zip(["train", *missing], at, strict=True))
     splits |= {name: whole.take(rows) for name, rows in made.items() if len(rows)}
     sizes = ", ".join(f"{name} {len(rows)}" for name, rows in made.items())
     notes.append(f"split made from {count(len(whole), 'row')}, stratified, seed {seed}: {sizes}")

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from gradatim.data.annotated import SETS, annotated_files
-from gradatim.data.corpus import HELD_OUT, leaks, pick
+from gradatim.data.corpus import leaks, pick
 from gradatim.data.source import PathLike, split_files
-from gradatim.data.splits import split_rows
+from gradatim.data.splits import HELD_OUT, missing_splits, split_rows
 from gradatim.data.textfile import decompressed
 from gradatim.errors import DataError
 
@@ -55,7 +55,7 @@ def divided(
     A missing dev is made from train (10 %), of a single file dev and test are (80/10/10); examples that belong
     together stay so. Raises DataError for what cannot be used.
     """
-    files: dict[str, list[Path]] = _files(source, form) | {
+    files: dict[str, list[Path]] = files_of(source, form) | {
         split: [Path(path).expanduser()] for split, path in (("dev", dev), ("test", test)) if path is not None
     }
     if "train" not in files:
@@ -67,15 +67,14 @@ def divided(
         split: _read(form, files[split]) for split in ("train", "dev", "test") if split in files
     }
     notes = list(leaks({split: form.keys(rows) for split, rows in splits.items()}, form.leaking))
-    missing = ["dev", "test"] if len(splits) == 1 else [] if "dev" in splits else ["dev"]
-    if missing:
+    if missing := missing_splits(splits):
         notes.append(_hold_out(splits, missing, form, seed))
     return splits, notes
 
 
 def one_split(source: PathLike, form: Form[T], split: str) -> tuple[list[T], str]:
     """The examples of one split of a source, and a note on which: as `load_examples` chooses."""
-    files = _files(source, form)
+    files = files_of(source, form)
     chosen, note = pick(str(source), files, split)
     return _read(form, files[chosen]), note
 
@@ -95,7 +94,11 @@ def name_of(source: PathLike) -> str:
     )
 
 
-def _files(source: PathLike, form: Form[T]) -> dict[str, list[Path]]:
+def files_of(source: PathLike, form: Form[T]) -> dict[str, list[Path]]:
+    """The files of every split of a source: a folder with train, dev and test, a file as "train", or a set by its name.
+
+    Raises DataError for a folder without train and for a name that is not known.
+    """
     path = Path(source).expanduser()
     return split_files(path, form.suffixes) if path.is_dir() else annotated_files(str(source))
 

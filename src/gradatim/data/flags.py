@@ -62,7 +62,7 @@ def _joined(table: Table, names: Sequence[str], name: str) -> Table:
     return replace(
         table,
         columns=(*(table.columns[at] for at in rest), name),
-        scan=lambda: ((row, join(f"{table.where}, line {row}", cells)) for row, cells in table.scan()),
+        scan=lambda: ((row, join(table.place(row), cells)) for row, cells in table.scan()),
         stamp=f"{table.stamp}|{names}",
         notes=(*table.notes, f"labels are columns of 0 and 1: {', '.join(names)}; together called {name!r}"),
     )

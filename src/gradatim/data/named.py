@@ -98,11 +98,17 @@ def _read(path: Path, split: str, how: Mapping[str, Any]) -> Table:
                 content = json.load(stream)
             key = "val" if split == "dev" else split
             rows = list(enumerate(content[key] + content[f"oos_{key}"], 1))
-            return Table(f"{path} ({key})", ("text", "label"), lambda: iter(rows), stamp_of(path))
+            return Table(
+                f"{path} ({key})", ("text", "label"), lambda: iter(rows), stamp_of(path),
+                identity=f"{path.resolve()} ({key})",
+            )  # fmt: skip
         case "qmsum":  # a question and then the whole meeting, which may have ten thousand words
             with open_text(path) as stream:
                 asked = list(enumerate((row for line in stream for row in _asked(json.loads(line))), 1))
-            return Table(str(path), ("text", "answer"), lambda: iter(asked), stamp_of(path))
+            return Table(
+                str(path), ("text", "answer"), lambda: iter(asked), stamp_of(path),
+                identity=str(path.resolve()),
+            )  # fmt: skip
         case _:
             return open_table(path)
 

@@ -109,11 +109,15 @@ def misfit(sources: list[str], targets: list[str]) -> int:
 def _columns(
     source: str, text: str | None, text_pair: str | None
 ) -> tuple[dict[str, Parallel], Sequence[str]]:
-    """Both sides of every split, and which columns were taken."""
+    """Both sides of every split, and which columns were taken; those of train are looked for by name in the others."""
     tables = find_source(source).tables
     columns = choose_columns(tables["train"], text=text, text_pair=text_pair, labelled=False, pairs=True)
+    text, text_pair = (
+        tables["train"].columns[at] for at in (columns.text, columns.text_pair) if at is not None
+    )
     splits = {}
     for split, table in tables.items():
-        data = arrow_rows(table, columns)
+        same = choose_columns(table, text=text, text_pair=text_pair, labelled=False, pairs=True)
+        data = arrow_rows(table, same)
         splits[split] = Parallel(*([one or "" for one in data[side][:]] for side in ("text", "pair")))
     return splits, columns.notes

@@ -9,7 +9,7 @@ from gradatim.data.annotated import SETS, annotated_files
 from gradatim.data.columns import choose_columns
 from gradatim.data.source import find_source
 from gradatim.data.tables import SUFFIXES
-from gradatim.data.textfile import decompressed, is_plain, open_text
+from gradatim.data.textfile import decompressed, encodable, is_plain, open_text
 from gradatim.errors import DataError
 
 
@@ -38,8 +38,9 @@ def plain_texts(source: str, columns: Sequence[str] = ()) -> Iterator[tuple[str,
         table = find_source(source).tables["train"]
         names: Sequence[str | None] = columns or [None]
         chosen = [choose_columns(table, text=name, labelled=False, pairs=False).text for name in names]
-        for _, cells in table.scan():
-            yield from ((table.where, str(cells[at])) for at in chosen if cells[at])
+        for number, cells in table.scan():
+            place = table.place(number)
+            yield from ((table.where, encodable(str(cells[at]), place)) for at in chosen if cells[at])
 
 
 def line_blocks(

@@ -19,11 +19,12 @@ from gradatim.data.columns import Columns
 from gradatim.data.labels import targets
 from gradatim.data.splits import content_key
 from gradatim.data.tables import Table
+from gradatim.data.textfile import encodable
 from gradatim.errors import DataError, MissingExtraError
 from gradatim.types import Array, Examples, Task
 
 IN_MEMORY_BYTES = 256 << 20  # columns from this size on stay on disk
-_FORMAT = "2"  # part of every cache key: raise it when the meaning of the stored columns changes
+_FORMAT = "3"  # part of every cache key: raise it when the meaning of the stored columns changes
 _MISSING_LABELS = frozenset({"", "nan", "NaN", "#N/A"})  # whole cells only
 _MISSING_TEXTS = _MISSING_LABELS | {"NULL", "null"}
 _BATCH_ROWS = 500  # an Arrow batch holds 2 GB of text: 4 MB a row
@@ -38,7 +39,7 @@ class NoRowsError(DataError):
 class Rows:
     """The usable rows of a split: text, pair, label and line in `data`; `labels` as JSON, later as names."""
 
-    where: str
+    table: Table
     data: Any  # a datasets.Dataset, mapped from disk
     paired: bool
     labels: Sequence[Any]
@@ -46,9 +47,13 @@ class Rows:
     def __len__(self) -> int:
         return len(self.labels)
 
+    @property
+    def where(self) -> str:
+        return self.table.where
+
     def take(self, at: Array) -> Rows:
         """The rows at these positions, in that order."""
-        return Rows(self.where, self.data.select(at), self.paired, [self.labels[i] for i in at])
+        return Rows(self.table, self.data.select(at), self.paired, [self.labels[i] for i in at])
 
     def texts(self, column: str) -> Sequence[str]:
         """The strings of a column: a list, or read from disk as they are asked for where it is large."""
@@ -63,9 +68,9 @@ class Rows:
     def places(self) -> dict[str, str]:
         """Every distinct label and where it stands first."""
         first: dict[str, int] = {}
-        for label, line in zip(self.labels, self.data["line"][:], strict=True):
-            first.setdefault(label, line)
-        return {label: f"line {line} of {self.where}" for label, line in first.items()}
+        for label, number in zip(self.labels, self.data["line"][:], strict=True):
+            first.setdefault(label, number)
+        return {label: self.table.place(number) for label, number in first.items()}
 
     def known_to(self, task: Task) -> tuple[Rows, str]:
         """The rows that have only labels of the task, and the other labels with their counts."""
@@ -91,14 +96,14 @@ def read_rows(table: Table, columns: Columns, split: str) -> tuple[Rows, list[st
     without_label = missing["label"] & ~without_text
     left_out = [
         f"{split}: {len(at)} of {len(data)} rows {what} left out "
-        f"(line{'s' * (len(at) > 1)} {listed(data.select(at)['line'][:])})"
+        f"({_lines(table, data.select(at)['line'][:])})"
         for what, mask in (("without text", without_text), (table.unlabelled, without_label))
         if len(at := np.flatnonzero(mask))
     ]
     usable = data.select(np.flatnonzero(~without_text & ~without_label))
     if not len(usable):
         raise NoRowsError("; ".join([f"{table.where} holds no usable rows", *left_out]))
-    return Rows(table.where, usable, paired, usable["label"][:]), left_out
+    return Rows(table, usable, paired, usable["label"][:]), left_out
 
 
 def arrow_rows(table: Table, columns: Columns) -> Any:
@@ -112,7 +117,8 @@ def arrow_rows(table: Table, columns: Columns) -> Any:
         import pyarrow as pa
     except ImportError as error:
         raise MissingExtraError("reading data sets", "train") from error
-    chosen = f"{table.where}|{table.columns}|{columns.text}|{columns.text_pair}|{columns.label}"
+    identity = table.identity or table.where
+    chosen = f"{identity}|{table.columns}|{columns.text}|{columns.text_pair}|{columns.label}"
     halves = (chosen, f"{_FORMAT}|{table.stamp}")
     source, state = (hashlib.sha256(half.encode()).hexdigest()[:24] for half in halves)
     folder = cache_folder() / "tables" / f"{source}-{state}"
@@ -136,9 +142,16 @@ def listed(names: Sequence[Any]) -> str:
     return ", ".join(map(str, names[:_SHOWN])) + ", ..." * (len(names) > _SHOWN)
 
 
+def _lines(table: Table, numbers: Sequence[int]) -> str:
+    """The first few of the lines, with their files where the table has several."""
+    if table.files:
+        return listed([table.place(number) for number in numbers[: _SHOWN + 1]])
+    return f"line{'s' * (len(numbers) > 1)} {listed(numbers)}"
+
+
 def _converted(table: Table, columns: Columns) -> Iterator[dict[str, Any]]:
     for line, cells in table.scan():
-        where = f"{table.where}, line {line}"
+        where = table.place(line)
         yield {
             "text": _text(cells[columns.text], where),
             "pair": None if columns.text_pair is None else _text(cells[columns.text_pair], where),
@@ -156,13 +169,7 @@ def _text(cell: Any, where: str) -> str | None:
         raise DataError(
             f"{where}: a text must be a string, not {type(cell).__name__}; choose another column with text"
         )
-    try:
-        cell.encode()
-    except UnicodeEncodeError as error:
-        raise DataError(
-            f"{where}: the text holds half a surrogate pair (position {error.start}), which is no character"
-        ) from error
-    return None if cell.strip() in _MISSING_TEXTS else cell
+    return None if encodable(cell, where).strip() in _MISSING_TEXTS else cell
 
 
 def _label(cell: Any) -> str | None:

@@ -12,12 +12,10 @@ from gradatim.data.columns import choose_columns
 from gradatim.data.corpus import pick
 from gradatim.data.rows import read_rows
 from gradatim.data.source import PathLike, find_source
-from gradatim.data.splits import split_rows
+from gradatim.data.splits import HELD_OUT, held_out
 from gradatim.data.tables import Table
 from gradatim.errors import DataError
 from gradatim.types import Array
-
-HELD_OUT = 0.1  # share of train that a missing dev split gets
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +54,9 @@ def load_scored(
     train, keys = splits["train"]
     if "dev" in splits:
         return train, splits["dev"][0], tuple(notes)
-    kept, held = split_rows(keys, [""] * len(keys), [HELD_OUT], seed)
-    notes.append(f"dev is {len(held)} of {len(train)} rows of train, held out with seed {seed}")
-    return _take(train, kept), _take(train, held), tuple(notes)
+    made = held_out(keys, {"dev": HELD_OUT}, seed)
+    notes.append(f"dev is {len(made['dev'])} of {len(train)} rows of train, held out with seed {seed}")
+    return _take(train, made["train"]), _take(train, made["dev"]), tuple(notes)
 
 
 def load_scored_examples(
@@ -87,7 +85,7 @@ def _read(
     notes += [*table.notes, *chosen.notes, *left_out]
     scores = np.array(
         [
-            _number(value, f"{table.where}, line {line}")
+            _number(value, table.place(line))
             for value, line in zip(rows.labels, rows.data["line"][:], strict=True)
         ],
         dtype=np.float32,

@@ -37,7 +37,12 @@ def load_series(source: str, column: str | None = None) -> Series:
     """
     path = resolve_data(source, "series")
     if path.is_dir():
-        [path] = [file for file in sorted(path.rglob("*")) if file.is_file()]
+        files = [file for file in sorted(path.rglob("*")) if file.is_file()]
+        if len(files) != 1:
+            raise DataError(
+                f"{path} is a folder of {count(len(files), 'file')}: name the one with the series"
+            )
+        [path] = files
     table = open_table(path)
     at = _column(table, column)
     label = next((i for i in range(len(table.columns)) if i != at and _names_moments(table, i)), None)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 
 from gradatim.types import Array
+
+HELD_OUT = 0.1  # share of the rows that a made dev or test split gets
 
 
 def content_key(text: str, pair: str | None) -> bytes:
@@ -47,6 +49,19 @@ def split_rows(
         for rows in pool:
             parts[0].extend(rows)
     return [np.array(sorted(part), dtype=np.int64) for part in parts]
+
+
+def missing_splits(given: Collection[str]) -> list[str]:
+    """The splits to make out of train: dev and test of a train that stands alone, else dev where there is none."""
+    return ["dev", "test"] if len(given) == 1 else [] if "dev" in given else ["dev"]
+
+
+def held_out(
+    keys: Sequence[bytes], shares: Mapping[str, float], seed: int, stratum: Sequence[str] | None = None
+) -> dict[str, Array]:
+    """The rows that remain in train and those of each split in `shares`, as `split_rows` draws them."""
+    parts = split_rows(keys, stratum or [""] * len(keys), list(shares.values()), seed)
+    return dict(zip(["train", *shares], parts, strict=True))
 
 
 def _draw(pool: list[list[int]], quota: float) -> list[int]:

@@ -15,12 +15,13 @@ from typing import Any
 from gradatim.data.textfile import decompressed, is_plain, open_text
 from gradatim.errors import DataError, MissingExtraError
 
-Row = tuple[int, Sequence[Any]]  # line (or row) number in the source, from 1, and the cells
+Row = tuple[int, Sequence[Any]]  # line (or row) number from 1, as `Table.place` reads it, and the cells
 SUFFIXES = (".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".json", ".parquet", ".txt")
 _SAMPLE_ROWS = 1000
 _DIALECT_ROWS = 200
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 _HEADER_WORDS = 4
+_FILE_LINES = 2**40  # more than a file has: the numbers of a table's next file begin there
 _FIELD_BYTES = 2**31 - 1  # the csv module refuses cells over 128 KiB unless told otherwise
 
 
@@ -30,7 +31,9 @@ class Table:
 
     `where` names it in errors, `stamp` changes whenever its content may have. `roles` holds the columns of
     "text", "text_pair" and "label" as far as the source states any; `names`, per column, the name of each
-    raw label, in class order; `unlabelled` says what a row without label is.
+    raw label, in class order; `unlabelled` says what a row without label is. `identity` tells the source from all
+    others, whatever a user called it and whichever folder that was said in (default: `where`). `files` are those of
+    which it was made, where there are several.
     """
 
     where: str
@@ -41,6 +44,13 @@ class Table:
     roles: Mapping[str, str] = field(default_factory=dict)
     names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     unlabelled: str = "without a label"
+    identity: str = ""
+    files: tuple[str, ...] = ()
+
+    def place(self, number: int) -> str:
+        """Where a row stands: its file, and its line there."""
+        file, line = divmod(number, _FILE_LINES)
+        return f"{self.files[file] if self.files else self.where}, line {line}"
 
     def sample(self) -> list[Sequence[Any]]:
         """The cells of the first rows, enough to guess from."""
@@ -86,14 +96,21 @@ def stamp_of(path: Path) -> str:
 
 def concatenated(tables: Sequence[Table]) -> Table:
     """The tables of several files (shards) as one; raises DataError when their columns differ."""
-    first = tables[0]
-    for table in tables[1:]:
+    first, *others = tables
+    if not others:
+        return first
+    for table in others:
         if table.columns != first.columns:
             raise DataError(
                 f"{table.where} and {first.where} have different columns; parts of one split must agree"
             )
+
+    def scan() -> Iterator[Row]:
+        for file, table in enumerate(tables):
+            yield from ((file * _FILE_LINES + line, cells) for line, cells in table.scan())
+
     stamp = "|".join(table.stamp for table in tables)
-    return replace(first, scan=lambda: chain.from_iterable(t.scan() for t in tables), stamp=stamp)
+    return replace(first, scan=scan, stamp=stamp, files=tuple(table.where for table in tables))
 
 
 def text_table(path: Path, encoding: str = "utf-8") -> Table:
@@ -104,7 +121,7 @@ def text_table(path: Path, encoding: str = "utf-8") -> Table:
             for number, line in enumerate(stream, 1):
                 yield number, (line.rstrip("\r\n"),)
 
-    return Table(str(path), ("text",), scan, stamp_of(path))
+    return Table(str(path), ("text",), scan, stamp_of(path), identity=str(path.resolve()))
 
 
 def delimited_table(
@@ -138,7 +155,8 @@ def delimited_table(
                 )
             yield number, cells[: len(names)]
 
-    return Table(str(path), names, scan, f"{stamp_of(path)}|{delimiter}|{quoted}|{bool(header)}", notes)
+    stamp = f"{stamp_of(path)}|{delimiter}|{quoted}|{bool(header)}"
+    return Table(str(path), names, scan, stamp, notes, identity=str(path.resolve()))
 
 
 def delimited_rows(
@@ -192,18 +210,15 @@ def delimiter_and_quoting(path: Path) -> tuple[str, bool]:
 
 
 def _header(path: Path, rows: list[list[str]]) -> tuple[str, ...]:
-    """The names in the first row; none when one of them is a number, long, or a value seen below it.
+    """The names in the first row; none when one of them is a number or a value seen below it, or when all are long.
 
-    A column without a name (the index that data frames write) is called by its place.
+    One long name may be a question that people were asked; texts in all columns are rows. A column without a name
+    (the index that data frames write) is called by its place.
     """
     names = [cell.strip() for cell in rows[0]]
     below = {(i, cell.strip()) for cells in rows[1:] for i, cell in enumerate(cells)}
-    unlike = (
-        _NUMBER.fullmatch(name) or len(name.split()) > _HEADER_WORDS or (i, name) in below
-        for i, name in enumerate(names)
-        if name
-    )
-    if not any(names) or any(unlike):
+    unlike = (_NUMBER.fullmatch(name) or (i, name) in below for i, name in enumerate(names) if name)
+    if all(len(name.split()) > _HEADER_WORDS for name in names if name) or any(unlike):
         return ()
     twice = [name for name in names if name and names.count(name) > 1]
     if twice:
@@ -222,7 +237,7 @@ def _records_table(path: Path) -> Table:
         for number, record in _records(path):
             yield number, [record.get(column) for column in columns]
 
-    return Table(str(path), columns, scan, stamp_of(path))
+    return Table(str(path), columns, scan, stamp_of(path), identity=str(path.resolve()))
 
 
 def _records(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
@@ -260,7 +275,8 @@ def _parquet_table(path: Path) -> Table:
                 yield number, list(record.values())
 
     with _parquet(path) as file:
-        return Table(str(path), tuple(file.schema_arrow.names), scan, stamp_of(path))
+        names = tuple(file.schema_arrow.names)
+    return Table(str(path), names, scan, stamp_of(path), identity=str(path.resolve()))
 
 
 @contextmanager

@@ -46,6 +46,17 @@ def open_text(path: Path, encoding: str = "utf-8") -> Iterator[io.TextIOWrapper]
         raise _bad_byte(path) from error
 
 
+def encodable(text: str, where: str) -> str:
+    """The text itself; raises DataError where it holds half a surrogate pair, which JSON can write and UTF-8 cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise DataError(
+            f"{where}: the text holds half a surrogate pair (position {error.start}), which is no character"
+        ) from error
+    return text
+
+
 def stdin_lines() -> Iterator[str]:
     """The lines of stdin without their ends, and without a byte order mark; raises DataError with the line that is not
     UTF-8.

@@ -13,11 +13,11 @@ from gradatim.data.corpus import assembled
 from gradatim.data.named import NAMED, named_key
 from gradatim.data.parallel import BRACES, Parallel, load_parallel
 from gradatim.data.source import PathLike, find_source
-from gradatim.data.splits import content_key, split_rows
+from gradatim.data.splits import HELD_OUT, content_key, held_out, missing_splits
 from gradatim.types import Corpus, Examples, Task
 from gradatim.wording import count
 
-HELD_OUT, MOST = 0.1, 2000  # share of the pairs that a made dev or test split gets, and the most of them
+MOST = 2000  # pairs of a made dev or test split
 
 
 def is_parallel(source: str) -> bool:
@@ -48,8 +48,7 @@ def load_written(
     for split, path in (("dev", dev), ("test", test)):
         if path is not None:
             splits[split] = load_parallel(str(path), text=text, text_pair=target)[0]["train"]
-    missing = ["dev", "test"] if len(splits) == 1 else [] if "dev" in splits else ["dev"]
-    if missing:
+    if missing := missing_splits(splits):
         notes.append(_hold_out(splits, missing, seed))
     splits["train"], left_out = cleaned(splits["train"])
     shared = _shared(splits)
@@ -79,9 +78,7 @@ def _hold_out(splits: dict[str, Parallel], missing: list[str], seed: int) -> str
     whole = splits["train"]
     size = len(whole.sources)
     keys = [content_key(source, None) for source in whole.sources]
-    share = min(HELD_OUT, MOST / size)
-    at = split_rows(keys, [""] * size, [share] * len(missing), seed)
-    made = dict(zip(["train", *missing], at, strict=True))
+    made = held_out(keys, dict.fromkeys(missing, min(HELD_OUT, MOST / size)), seed)
     splits |= {name: whole.take(rows.tolist()) for name, rows in made.items() if len(rows)}
     sizes = ", ".join(f"{name} {len(rows):,}" for name, rows in made.items())
     return f"split made from {count(size, 'pair')}, those of equal sources together, seed {seed}: {sizes}"

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from gradatim.errors import DataError
+
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[BinaryIO]:
@@ -29,3 +31,13 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
         if isinstance(error, OSError) and error.filename is None:
             error.filename = str(path)
         raise
+
+
+@contextmanager
+def output_file(path: Path) -> Iterator[BinaryIO]:
+    """`atomic_file` for what a user asked for; raises DataError, which names `path`, where it cannot be written."""
+    try:
+        with atomic_file(path) as handle:
+            yield handle
+    except OSError as error:
+        raise DataError(f"{path} was not written: {error.strerror or error}") from error

@@ -52,7 +52,11 @@ class ContextSession:
 
     def run(self, arrays: Arrays) -> Arrays:
         """Take `keys` (words, features) and `lengths` (rows,), return `logits` (words, tags)."""
-        logits = self._rows[places(self.keys, arrays["keys"])].sum(axis=1) + self.bias
+        found = places(self.keys, arrays["keys"])
+        logits = np.zeros((len(found), len(self.bias)), dtype=np.float32)
+        for column in found.T:  # not all features of all words at once
+            logits += self._rows[column]
+        logits += self.bias
         if len(self.transitions) and len(logits):
             logits = log_marginals(logits, arrays["lengths"], self.transitions)
         return {"logits": logits}

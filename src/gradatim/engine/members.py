@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import io
 import zipfile
-import zlib
 from collections.abc import Mapping
 
 import numpy as np
 
 from gradatim.errors import ArtifactError
 from gradatim.types import Array, Arrays
+
+# What a damaged file may raise; a header that states a size that it has not, MemoryError.
+_FAULTS = (ValueError, OSError, EOFError, KeyError, MemoryError, RuntimeError, zipfile.BadZipFile)
 
 
 def pack_arrays(arrays: Arrays) -> bytes:
@@ -23,12 +25,15 @@ def pack_arrays(arrays: Arrays) -> bytes:
 def unpack_arrays(data: bytes, ranks: Mapping[str, int]) -> dict[str, Array]:
     """Read the arrays named in `ranks`, each with that many axes and finite numbers.
 
+    Nothing else is read, and nothing that is compressed inside: so no more memory is taken than there are bytes.
     Raises ArtifactError when the bytes are no npz file, or an array is absent or of another rank.
     """
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+            if any(member.compress_type != zipfile.ZIP_STORED for member in archive.zip.infolist()):
+                raise ValueError("its arrays are compressed")
+            arrays = {name: archive[name] for name in ranks if name in archive.files}
+    except _FAULTS as error:
         raise ArtifactError(f"model.npz cannot be read ({error}); make the artifact again") from None
     for name, rank in ranks.items():
         if name not in arrays or arrays[name].ndim != rank:

@@ -1,1 +1,1 @@
-"""Why a model said what it said, and how far that can be believed."""
+"""Where a model that writes looked in its source; that need not be why it wrote what it wrote."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,9 +25,13 @@ SHORTEST = (
 
 @dataclass(slots=True)
 class Climb:
-    """What a climb has found so far: measured rows, and what was skipped or refused, with reasons."""
+    """What a climb has found so far: measured rows, and what was skipped or refused, with reasons.
+
+    `failed_s` are training seconds of which no row came, since training or measuring failed.
+    """
 
     results: list[Result] = field(default_factory=list)
+    failed_s: float = 0.0
 
     @property
     def rows(self) -> list[Row]:
@@ -44,7 +49,7 @@ class Climb:
     @property
     def spent_s(self) -> float:
         """Training seconds so far; what is measured does not count."""
-        return sum(row.candidate.made_s for row in self.rows)
+        return self.failed_s + sum(row.candidate.made_s for row in self.rows)
 
 
 def climb(
@@ -58,7 +63,8 @@ def climb(
     """Run every rung that the training time allows; finished ones are taken from `folder`.
 
     A rung that fails is dropped with its reason and not recorded, so that a resumed climb tries it
-    again; if it then gives candidates, the rungs above it, which may build on them, are run anew.
+    again; what was measured of it before that stays. If it then gives candidates, the rungs above it,
+    which may build on them, are run anew.
     """
     found, changed = Climb(), False
     write_texts(problem.corpus.dev, texts := folder.path / "dev.jsonl")
@@ -69,15 +75,15 @@ def climb(
             here = replace(problem, folder=own, below=found.below, say=table.say, progress=table.progress)
             # Not below zero: what trains nothing runs even when others took longer than they were given.
             left = None if max_train_s is None else max(0.0, max_train_s - found.spent_s)
+            results = []
             try:
-                results = []
-                for result in _run(here, rungs[number:], found.rows, texts, table, left):
+                for result in _run(here, rungs[number:], found, texts, table, left):
                     table.settle(result)
                     results.append(result)
                 folder.finish(rung.name, results)
             except GradatimError as error:
-                results = [Dropped(rung.name, str(error))]
-                table.settle(*results)
+                results.append(Dropped(rung.name, str(error)))
+                table.settle(results[-1])
             changed |= any(isinstance(result, Row) for result in results)
         else:
             for result in results:
@@ -89,7 +95,7 @@ def climb(
 def _run(
     problem: Problem,
     rungs: Sequence[Rung],
-    below: Sequence[Row],
+    found: Climb,
     texts: Path,
     table: LadderTable,
     left: float | None,
@@ -105,9 +111,19 @@ def _run(
             return
     table.start(rung.name, cost if limit is None else limit)
     torch.manual_seed(problem.seed)  # a rung gives the same whatever ran before it in this process
-    for candidate in rung.fit(replace(problem, limit_s=limit)):
+    began, below = time.perf_counter(), found.rows
+    try:
+        candidates = rung.fit(replace(problem, limit_s=limit))
+    except GradatimError:
+        found.failed_s += time.perf_counter() - began
+        raise
+    for number, candidate in enumerate(candidates):
         table.say(f"measuring {candidate.name} in a fresh process")
-        row, refused = Row(candidate, measure(candidate, problem, texts)), None
+        try:
+            row, refused = Row(candidate, measure(candidate, problem, texts)), None
+        except GradatimError:
+            found.failed_s += sum(one.made_s for one in candidates[number:])
+            raise
         if candidate.rung == Int8Rung.name:
             source = next(other for other in below if other.name == candidate.source)
             refused = gate(row, source, problem.settings.tolerance)

@@ -10,7 +10,7 @@ import numpy as np
 
 from gradatim.pipelines.classification import sigmoid, softmax
 from gradatim.pipelines.metrics import higher_is_better, score
-from gradatim.types import Array, Task
+from gradatim.types import Array, Arrays, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +36,35 @@ def fit_decision(logits: Array, targets: Array, *, multi_label: bool, tempered: 
 
 
 def quality(metric: str, task: Task, targets: Array, logits: Array, decision: Decision) -> float:
-    """The metric of decided logits, turned so that higher is better."""
+    """The metric of the logits that a decision was fitted to, turned so that higher is better.
+
+    Thresholds are those of `cross_fitted`, not its own, which fit these examples better than others.
+    """
     scaled = logits / np.float32(decision.temperature)
     probabilities = sigmoid(scaled) if task.multi_label else softmax(scaled)
-    thresholds = None if decision.thresholds is None else np.array(decision.thresholds, dtype=np.float32)
+    thresholds = None if decision.thresholds is None else cross_fitted(probabilities, targets)
     value = score(metric, task, targets, probabilities, thresholds)
     return value if higher_is_better(metric) else -value
+
+
+def cross_fitted(probabilities: Array, targets: Array) -> Array:
+    """Thresholds (n, labels) by which each example is decided: those that `fit_thresholds` finds on the half of the
+    examples that it is not in. Halves are drawn once, the same for all models.
+    """
+    first = np.zeros(len(targets), dtype=bool)
+    first[np.random.default_rng(0).permutation(len(targets))[: len(targets) // 2]] = True
+    thresholds = np.empty(probabilities.shape, dtype=np.float32)
+    for half in (first, ~first):
+        thresholds[half] = fit_thresholds(probabilities[~half], targets[~half]) if not half.all() else 0.5
+    return thresholds
+
+
+def judged_apart(answers: Arrays, targets: Array) -> Arrays:
+    """Answers on dev, decided by thresholds of `cross_fitted` where the file's own were fitted there."""
+    thresholds = answers.get("thresholds")
+    if thresholds is None or (thresholds == 0.5).all():  # which is that of a file without any
+        return answers
+    return {**answers, "thresholds": cross_fitted(answers["probabilities"], targets)}
 
 
 def negative_log_likelihood(logits: Array, targets: Array) -> float:

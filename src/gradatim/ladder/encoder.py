@@ -13,6 +13,7 @@ from torch import nn
 from gradatim.checkpoint.folder import load_backbone, load_body, tokenizer_json
 from gradatim.data import resolve_model
 from gradatim.engine.artifact import write_artifact
+from gradatim.engine.manifest import JSON
 from gradatim.errors import GradatimError
 from gradatim.export.reader import to_onnx
 from gradatim.ladder.rung import Problem
@@ -75,6 +76,11 @@ class EncoderLab(ABC):
     def texts(self) -> PackedTexts:
         """The training texts as tokens."""
 
+    @property
+    def settings(self) -> dict[str, JSON]:
+        """What a file says of its encoder."""
+        return {**self.pieces.settings()}
+
     @abstractmethod
     def decision(self, model: Any) -> Mapping[str, Any]:
         """What a file says of how the model's logits become answers."""
@@ -89,7 +95,7 @@ class EncoderLab(ABC):
             path,
             kind="onnx",
             task=task,
-            encoder=self.pieces.settings(),
+            encoder=self.settings,
             members={
                 "model.onnx": to_onnx(model, segments=task.pairs),
                 "tokenizer.json": self.tokenizer.encode(),

@@ -10,6 +10,7 @@ import numpy as np
 
 from gradatim.engine.artifact import read_artifact
 from gradatim.errors import GradatimError
+from gradatim.ladder.decision import judged_apart
 from gradatim.ladder.lab import FEATURES, Lab
 from gradatim.ladder.learning import learning_curve
 from gradatim.ladder.measure import measured_answers
@@ -27,7 +28,7 @@ MOST = 20_000  # training texts for the probe behind curve and suspects
 def gather_evidence(problem: Problem, row: Row) -> Evidence:
     """Everything the report shows about `row` that its measurement does not hold."""
     corpus, task = problem.corpus, problem.corpus.task
-    answers = measured_answers(row.candidate)
+    answers = judged_apart(measured_answers(row.candidate), corpus.dev.targets)
     train, dev = _features(problem)
     some = np.random.default_rng(problem.seed).permutation(len(corpus.train))[:MOST]
     targets = corpus.train.targets[some]

@@ -32,7 +32,7 @@ from gradatim.ladder.choice import choose
 from gradatim.ladder.climb import climb
 from gradatim.ladder.evidence import test_results
 from gradatim.ladder.goals import goal_of
-from gradatim.ladder.machine import manifest
+from gradatim.ladder.machine import described, manifest, version
 from gradatim.ladder.plan import Plan, check_early, named_rungs, parse_options
 from gradatim.ladder.records import Choice, Story
 from gradatim.ladder.report.page import write_front_png, write_report
@@ -158,6 +158,8 @@ def _prepared(
     fingerprint = {
         "gradatim": gradatim.__version__,
         "python": sys.version.split()[0],
+        "onnxruntime": version("onnxruntime"),
+        "processor": described(),
         "data": corpus.digest,
         "metric": metric,
         "seed": plan.seed,

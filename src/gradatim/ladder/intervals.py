@@ -31,14 +31,16 @@ def bootstrap(
 ) -> Interval:
     """The metric with its percentile bootstrap 95 % interval (Efron 1979) over the examples.
 
-    `targets` (n,) or (n, labels), `probabilities` (n, labels). Same seed, same interval.
+    `targets` (n,) or (n, labels), `probabilities` (n, labels), `thresholds` (labels,) or each example's own
+    (n, labels). Same seed, same interval.
     """
     value = score(metric, task, targets, probabilities, thresholds)
     n, rng = len(targets), np.random.default_rng(seed)
     draws = []
     for _ in range(RESAMPLES):
         rows = rng.integers(0, n, n)
-        draws.append(score(metric, task, targets[rows], probabilities[rows], thresholds))
+        decided = thresholds if thresholds is None or thresholds.ndim == 1 else thresholds[rows]
+        draws.append(score(metric, task, targets[rows], probabilities[rows], decided))
     low, high = np.percentile(draws, LEVELS)
     # Where the metric's bootstrap is biased (calibration error), the interval still holds the value.
     return Interval(value, min(float(low), value), max(float(high), value))

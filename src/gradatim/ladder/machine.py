@@ -42,13 +42,14 @@ def manifest(problem: Problem, command: str) -> dict[str, str]:
         "encoder": "" if "encoder" in problem.goal.ignores else settings.encoder,
         "processor": described(),
         "system": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
-        "versions": ", ".join(f"{name} {_version(name)}" for name in PACKAGES),
+        "versions": ", ".join(f"{name} {version(name)}" for name in PACKAGES),
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     }
     return {name: fact for name, fact in facts.items() if fact}
 
 
-def _version(name: str) -> str:
+def version(name: str) -> str:
+    """That of a package as it is installed."""
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:

@@ -1,8 +1,8 @@
 """Measures an exported model by one protocol, in a fresh process that never loads torch.
 
 Run as `python -m gradatim.ladder.measure ARTIFACT TEXTS.jsonl OUT.npz THREADS`: batch-1 latency over
-a spread of texts, then all texts in batches. `measure` starts that process and a second one for the
-cold start, and adds quality from the probabilities that came back.
+a spread of texts, then all texts in batches. `measure` starts that process and others for the cold
+start, and adds quality from the answers that came back.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import numpy as np
 
 from gradatim.engine.atomic import atomic_file
 from gradatim.errors import GradatimError
+from gradatim.ladder.decision import judged_apart
 from gradatim.ladder.rung import Problem
 from gradatim.tasks.judged import load_judged
 from gradatim.types import Arrays, Candidate, Examples, Measurement
@@ -30,10 +31,11 @@ LATENCY_S = 3.0  # a slow model is timed on fewer texts
 WARM_UP = 20
 COLD_STARTS = 3
 COLD = """
-import json, sys
+import json, sys, time
 from gradatim.tasks.judged import load_judged
 sample = json.loads(sys.stdin.readline())
 load_judged(sys.argv[1], threads=int(sys.argv[2]))(*sample)
+print("\\n%.6f" % time.time())
 """
 COLD_CHARACTERS = 2000  # of the first text: what is timed is the start
 ANSWERS = ".measured.npz"
@@ -62,7 +64,7 @@ def measure(candidate: Candidate, problem: Problem, texts: Path) -> Measurement:
     _finish([*program, str(artifact), str(texts), str(out), threads], environment, artifact)
     answers = measured_answers(candidate)
     figures = {name: float(answer) for name, answer in answers.items() if answer.ndim == 0}
-    judged = corpus.task, corpus.dev, answers
+    judged = corpus.task, corpus.dev, judged_apart(answers, corpus.dev.targets)
     interval = problem.goal.judge(problem.metric, *judged, seed=problem.seed)
     return Measurement(
         quality=interval.value,
@@ -86,25 +88,25 @@ def measured_answers(candidate: Candidate) -> Arrays:
 
 
 def _cold_start(artifact: Path, dev: Examples, environment: dict[str, str]) -> float:
-    """Median seconds from starting a process to its end, one prediction made."""
+    """Median seconds from starting a process to its first prediction."""
     command = [sys.executable, "-c", COLD, str(artifact), environment[THREAD_LIMITS[0]]]
     line = json.dumps([texts[0][:COLD_CHARACTERS] for texts in (dev.texts, dev.pairs) if texts is not None])
     seconds = []
     for _ in range(COLD_STARTS):
-        began = time.perf_counter()
-        _finish(command, environment, artifact, line)
-        seconds.append(time.perf_counter() - began)
+        began = time.time()  # the clock that both processes have
+        seconds.append(float(_finish(command, environment, artifact, line).split()[-1]) - began)
     return statistics.median(seconds)
 
 
-def _finish(command: list[str], environment: dict[str, str], artifact: Path, line: str = "") -> None:
-    """Run a process to its end; raises GradatimError with the last line of its complaint."""
+def _finish(command: list[str], environment: dict[str, str], artifact: Path, line: str = "") -> str:
+    """Run a process to its end, and what it said; raises GradatimError with the last line of its complaint."""
     done = subprocess.run(
         command, env=environment, input=line, capture_output=True, text=True, check=False, errors="replace"
     )
     if done.returncode:
         said = done.stderr.strip().splitlines() or ["it said nothing"]
         raise GradatimError(f"measuring {artifact} failed with exit code {done.returncode}: {said[-1]}")
+    return done.stdout
 
 
 def _run(artifact: str, texts_file: str, out: str, threads: int) -> None:
@@ -117,6 +119,9 @@ def _run(artifact: str, texts_file: str, out: str, threads: int) -> None:
     chosen = np.random.default_rng(0).permutation(chosen)
     _latencies(model, [rows[i] for i in chosen[:WARM_UP]])
     latencies = _latencies(model, [rows[i] for i in chosen])
+    some = rows[:2]  # what only batches need is loaded by the first
+    model.answers([row[0] for row in some], None if pairs is None else [row[1] for row in some])
+    peak_mb = peak_bytes() / 1e6  # before there are answers to all texts
     began = time.perf_counter()
     answers = model.answers(texts, pairs)
     elapsed = time.perf_counter() - began
@@ -127,7 +132,7 @@ def _run(artifact: str, texts_file: str, out: str, threads: int) -> None:
         p50_ms=np.quantile(latencies, 0.5),
         p95_ms=np.quantile(latencies, 0.95),
         texts_per_s=len(texts) / elapsed,
-        peak_mb=peak_bytes() / 1e6,
+        peak_mb=peak_mb,
     )
 
 

@@ -102,8 +102,8 @@ class Doubt:
 class Evidence:
     """What is known about the chosen model (or the nearest) beyond its figures.
 
-    `probabilities` (n, labels) are its answers on dev; `lengths` (n,) the sizes of the dev texts in
-    tokens or words, as `length_unit` says.
+    `probabilities` (n, labels) are its answers on dev, `thresholds` (labels,) or each text's own (n, labels);
+    `lengths` (n,) the sizes of the dev texts in tokens or words, as `length_unit` says.
     """
 
     probabilities: Array
@@ -115,8 +115,15 @@ class Evidence:
 
     def answers(self, rows: Array) -> Arrays:
         """Those on some of the dev texts."""
-        decided = {} if self.thresholds is None else {"thresholds": self.thresholds}
-        return {"probabilities": self.probabilities[rows], **decided}
+        said = {"probabilities": self.probabilities[rows]}
+        if self.thresholds is not None:
+            said["thresholds"] = self.thresholds[rows] if self.decided_apart else self.thresholds
+        return said
+
+    @property
+    def decided_apart(self) -> bool:
+        """Whether each dev text is decided by thresholds that were fitted on others."""
+        return self.thresholds is not None and self.thresholds.ndim == 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,8 @@ class Settings:
     file or catalog name of static vectors or None (trained). `unlabelled` are extra texts for distillation,
     `augment` adds edited ones. `few` says whether the rungs for few labels are climbed (None: by how many there
     are). `tolerance` is the loss in metric that int8 may cause on dev, `max_length` the window in tokens, specials
-    included, `precision` "auto", "bf16" or "fp32" for training.
+    included, `epochs` how often every rung that trains a network goes through the training texts, whatever the
+    budget, `precision` "auto", "bf16" or "fp32" for training.
     """
 
     encoder: str = "minilm-l6"

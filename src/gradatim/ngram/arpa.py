@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +17,13 @@ from gradatim.text.hashing import Ints
 from gradatim.text.lookup import pair_keys
 from gradatim.text.spaced import SpacedWords, hash_words, spaced_words
 from gradatim.text.vocabulary import RESERVED, START, Vocabulary
+from gradatim.wording import count
 
 LN10 = np.log(10.0)
 # log10 p of an unknown word where the file has no <unk>: impossible (KenLM goes on with the number).
 NEVER = -100.0
 CAPITAL = b"<UNK>"  # what some toolkits write for <unk>
-BLOCK = 1 << 18  # lines written together
+BLOCK = 1 << 16  # lines written together
 _MARK = re.compile(rb"^\\(data|[0-9]+-grams:|end)\\?[ \t\r]*$", re.MULTILINE)
 _COUNT = re.compile(rb"ngram ([0-9]+) ?= ?([0-9]+)")
 
@@ -42,8 +43,8 @@ def write_arpa(path: Path, table: NgramTable, vocabulary: Vocabulary) -> None:
 def _lines(table: NgramTable, words: list[str], n: int, start: int) -> Iterator[str]:
     """Some n-grams of one order, a line each."""
     level = table.levels[n - 1]
-    part = slice(start, start + BLOCK)
-    numbers, columns = np.arange(len(level))[part], []
+    part = slice(start, min(start + BLOCK, len(level)))
+    numbers, columns = np.arange(part.start, part.stop), []
     for below in reversed(table.levels[:n]):
         columns.append([words[i] for i in below.words[numbers].tolist()])
         numbers = below.prefixes[numbers]
@@ -63,8 +64,8 @@ def read_arpa(path: Path) -> tuple[NgramTable, Vocabulary]:
     expected = ["data", *(f"{n}-grams:" for n in range(1, order + 1)), "end"]
     if names != expected:
         raise DataError(
-            f"{path} is no ARPA file, or part of it is missing: it has the sections {', '.join(names) or 'none'}, "
-            f"in place of {', '.join(expected)}"
+            f"{path} is no ARPA file, or part of it is missing: {_misplaced(data, marks, expected)}; it has the "
+            f"sections {', '.join(names) or 'none'}, in place of {', '.join(expected)}"
         )
     sections = [
         _Section(path, data[mark.end() : after.start()], 1 + data.count(b"\n", 0, mark.end()))
@@ -75,6 +76,17 @@ def read_arpa(path: Path) -> tuple[NgramTable, Vocabulary]:
         reader.read(section)
     assert reader.vocabulary is not None
     return NgramTable(tuple(reader.levels), START, 0.0), reader.vocabulary
+
+
+def _misplaced(data: bytes, marks: list[re.Match[bytes]], expected: list[str]) -> str:
+    """The first line, perhaps after the last one, where another section must begin."""
+    same = (mark[1].decode() == name for mark, name in zip(marks, expected, strict=False))
+    place = sum(takewhile(bool, same))
+    line = 1 + data.count(b"\n", 0, marks[place].start() if place < len(marks) else len(data))
+    if place == len(expected):
+        return f"line {line}: nothing may follow \\end\\"
+    name = expected[place]
+    return f"line {line}: here \\{name if name.endswith(':') else name + chr(92)} must stand"
 
 
 class _Section:
@@ -105,7 +117,9 @@ class _Section:
             if not match or int(match[1]) != row + 1:
                 raise self.fault(row, f"here 'ngram {row + 1}=' and a count must stand")
         if len(found) != order:
-            raise DataError(f"{self.path}: \\data\\ counts {len(found)} orders, the file has {order}")
+            raise DataError(
+                f"{self.path}: \\data\\ counts {count(len(found), 'order')}, the file has {order}"
+            )
         return [int(match[2]) for match in found if match]
 
     def numbers(self, column: int, rows: Ints) -> Floats:
@@ -135,7 +149,9 @@ class _Reader:
         widest = n + 2 if n < len(self.counts) else n + 1
         if len(bad := np.flatnonzero((section.widths < n + 1) | (section.widths > widest))):
             weight = " and a back-off weight" * (widest > n + 1)
-            raise section.fault(int(bad[0]), f"log10 of a probability, {n} words{weight} belong here")
+            raise section.fault(
+                int(bad[0]), f"log10 of a probability, {count(n, 'word')}{weight} belong here"
+            )
         if len(section) != self.counts[n - 1]:
             raise DataError(
                 f"{section.path}, line {section.line}: {len(section):,} n-grams follow, "

@@ -14,6 +14,7 @@ from gradatim.ngram.table import NgramTable
 from gradatim.text.hashing import Ints
 from gradatim.text.space import Space
 from gradatim.text.vocabulary import START, Vocabulary, read_text
+from gradatim.wording import count
 
 Blocks = Iterable[tuple[str, bytes]]  # whole lines, and where they stand
 
@@ -49,12 +50,12 @@ def build(
     held_out: Ints | None = None
     if dev is not None:
         held_out = read_text(dev, known=text.vocabulary, space=space).ids
-    say(f"counting {text.num_words:,} words")
+    say(f"counting {count(text.num_words, 'word')}")
     levels = count_ngrams(text.ids, vocabulary=len(text.vocabulary), start=START, order=order, space=space)
     longest = next((n for n, level in enumerate(levels) if not len(level)), order)
     if longest < order:
         raise ConfigError(
-            f"order {order} is too high: the longest sentence has {longest} words, its two ends included; "
+            f"order {order} is too high: the longest sentence has {count(longest, 'word')}, its two ends included; "
             f"take at most {longest}"
         )
     say("estimating")

@@ -9,10 +9,12 @@ import numpy.typing as npt
 
 from gradatim.ngram.counts import sentence_depth
 from gradatim.text.hashing import Ints
+from gradatim.text.lookup import Keys, pair_keys
 
 Floats = npt.NDArray[np.float64]
 
 LOG_ZERO = -99.0 * np.log(10.0)  # how ARPA files write the probability 0
+BLOCK = 1 << 18  # n-grams searched together: a whole order may be larger than memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +57,13 @@ class NgramTable:
 
     def find(self, ids: Ints) -> list[Ints]:
         """For each order, the number of the n-gram that ends at each token; -1 where there is none."""
-        ids = ids.astype(np.int64, copy=False)  # 32 bits would not hold a pair
         depth = sentence_depth(ids == self.start)
         found = [ids]
         for n, level in enumerate(self.levels[1:], start=2):
             numbers = np.full(len(ids), -1)
             at = np.flatnonzero(depth >= n - 1)
             at = at[found[-1][at - 1] >= 0]
-            if len(level.words):
-                pairs = level.prefixes << 32 | level.words
-                wanted = found[-1][at - 1] << 32 | ids[at]
-                place = np.minimum(np.searchsorted(pairs, wanted), len(pairs) - 1)
-                numbers[at] = np.where(pairs[place] == wanted, place, -1)
+            numbers[at] = _numbers(level, pair_keys(found[-1][at - 1], ids[at]))
             found.append(numbers)
         return found
 
@@ -86,3 +83,20 @@ class NgramTable:
     def perplexity(self, ids: Ints) -> float:
         """exp of the mean negative log-probability of all tokens but the sentence starts."""
         return float(np.exp(-self.log_probs(ids).sum() / np.count_nonzero(ids != self.start)))
+
+
+def _numbers(level: Entries, wanted: Keys) -> Ints:
+    """The number of the n-gram with each key, -1 where there is none; keys are made of the blocks that are searched."""
+    order = np.argsort(wanted)
+    ordered, numbers = wanted[order], np.full(len(wanted), -1)
+    for start in range(0, len(level), BLOCK):
+        part = slice(start, min(start + BLOCK, len(level)))
+        ends = [part.start, part.stop - 1]
+        low, high = pair_keys(level.prefixes[ends], level.words[ends])
+        here = slice(np.searchsorted(ordered, low), np.searchsorted(ordered, high, side="right"))
+        if here.start == here.stop:
+            continue
+        keys = pair_keys(level.prefixes[part], level.words[part])
+        place = np.searchsorted(keys, ordered[here])
+        numbers[order[here]] = np.where(keys[place] == ordered[here], place + start, -1)
+    return numbers

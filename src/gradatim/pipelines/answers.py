@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from gradatim.errors import ConfigError, DataError
 from gradatim.pipelines.calls import all_read, at_least, text_of, told
@@ -180,14 +181,18 @@ def _spans(
     norms = np.logaddexp.reduce(highest, axis=0)
     found: dict[tuple[int, int], tuple[float, int, int]] = {}
     for tokens in own:
-        scores = np.exp(logits[tokens, :1] - norms[0]) * np.exp(logits[tokens, 1] - norms[1])
-        allowed = np.tril(np.triu(np.ones_like(scores, dtype=bool)), longest - 1)
-        flat = np.where(allowed, scores, -1.0).ravel()
+        begin, end = np.exp(logits[tokens] - norms).T
+        # A row for each first token, a column for each length; -1 for a span that would end behind the last token.
+        width = min(longest, len(tokens))
+        ends = sliding_window_view(np.pad(end, (0, width - 1)), width)
+        there = np.arange(len(tokens))[:, None] + np.arange(width) < len(tokens)
+        flat = np.where(there, begin[:, None] * ends, -1.0).ravel()
         most = min(count, flat.size)
         best = np.flatnonzero(flat >= np.partition(flat, -most)[-most])  # to be sorted: few instead of all
         best = best[np.argsort(-flat[best], kind="stable")[:count]]
         for cell in best[flat[best] >= 0].tolist():
-            first, last = (int(tokens[at]) for at in divmod(cell, len(tokens)))
+            at, more = divmod(cell, width)
+            first, last = int(tokens[at]), int(tokens[at + more])
             span = (int(places[first]), int(places[last]))
             found[span] = max(found.get(span, (NEVER, 0, 0)), (float(flat[cell]), first, last))
     spans = sorted(found.values(), key=lambda span: -span[0])[:count]

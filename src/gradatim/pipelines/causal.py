@@ -9,7 +9,6 @@ import numpy as np
 from gradatim.decode.window import Windowed
 from gradatim.text.pieces import PieceEncoder
 from gradatim.text.stream import single_bytes
-from gradatim.text.tokenizer import parse_tokenizer
 from gradatim.text.windows import ragged
 from gradatim.types import Array, LanguageSession, Stepper
 
@@ -27,7 +26,7 @@ class CausalLanguage:
     def __init__(self, session: LanguageSession, tokenizer: str, *, end: int) -> None:
         self.session = session
         self.pieces = PieceEncoder(tokenizer, max_length=8)
-        self.tokenizer = parse_tokenizer(tokenizer)
+        self.tokenizer = self.pieces.tokenizer
         self.start = self.end = end
         self.stepper: Stepper = session if session.longest is None else Windowed(session, session.longest)
         self.loose = single_bytes(self.tokenizer)

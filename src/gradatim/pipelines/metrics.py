@@ -32,12 +32,12 @@ def score(
 ) -> float:
     """One metric by name; `ConfigError` if it is unknown or not defined for the task, or if n is 0.
 
-    `thresholds` (labels,) decide multi-label tasks (0.5 if absent).
+    `thresholds` (labels,), or each example's own (n, labels), decide multi-label tasks (0.5 if absent).
     """
     metric = METRICS.get(name)
     if metric is None:
         raise ConfigError(f"unknown metric '{name}'{did_you_mean(name, METRICS)} Known: {', '.join(METRICS)}")
-    reason = _undefined(name, task)
+    reason = undefined(name, task)
     if reason:
         raise ConfigError(f"metric '{name}' is not defined here: {reason}")
     if len(targets) == 0 or probabilities.shape != (len(targets), len(task.labels)):
@@ -55,7 +55,7 @@ def scores(
     return {
         name: score(name, task, targets, probabilities, thresholds)
         for name in METRICS
-        if not _undefined(name, task)
+        if not undefined(name, task)
     }
 
 
@@ -140,7 +140,7 @@ METRICS: Mapping[str, Callable[[Array, Array, Array | None], float]] = MappingPr
 )
 
 
-def _undefined(name: str, task: Task) -> str:
+def undefined(name: str, task: Task) -> str:
     """Why a metric makes no sense for a task; empty if it does."""
     if name == "f1" and (task.multi_label or len(task.labels) != 2):
         return "f1 needs exactly two labels; use macro_f1 or micro_f1"

@@ -166,13 +166,12 @@ def open_text_to_text(artifact: Artifact, *, threads: int | None = None) -> Text
             f"{path} holds a model of kind '{artifact.kind}', none that writes texts from texts"
         )
     from gradatim.text.pieces import PieceEncoder
-    from gradatim.text.tokenizer import parse_tokenizer
 
     settings: Any = artifact.encoder
     tokenizer = artifact.member("tokenizer.json").decode("utf-8")
     with _whole(artifact, "convert"):
-        stepper = _stepper(artifact, parse_tokenizer(tokenizer).get_vocab_size(), threads)
         pieces = PieceEncoder(tokenizer, max_length=int(settings["max_length"]))
+        stepper = _stepper(artifact, pieces.tokenizer.get_vocab_size(), threads)
         more = {**{name: settings[name] for name in ("end", "longest", "prefix")}, **artifact.decision}
         return TextToText(stepper, pieces, tokenizer, **more)
 

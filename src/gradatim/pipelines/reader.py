@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import asdict, dataclass, field
 from typing import Any, cast
 
@@ -49,7 +50,6 @@ class Reader:
     grids: GridEncoder | None = None
     grid: GridConfig | None = None
     decision: Mapping[str, Any] = field(default_factory=dict)
-    encoders: dict[tuple[int, int, bool], PieceEncoder] = field(default_factory=dict)
 
     @property
     def task(self) -> Task:
@@ -93,15 +93,11 @@ class Reader:
                 raise ConfigError(
                     f"windows that hold {room} tokens cannot share {share}: stride must be less"
                 )
-        settings = (length, max(0, min(share, own.shareable(length))), truncate)
-        if settings == (own.max_length, own.stride, own.truncate):
-            return own
-        if settings not in self.encoders:
-            length, share, truncate = settings
-            self.encoders[settings] = type(own)(
-                self.tokenizer, max_length=length, stride=share, truncate=truncate
-            )
-        return self.encoders[settings]
+        if (most := own.shareable(length)) < 0:
+            raise ConfigError(f"max_length {length} leaves no room beside the special tokens of a pair")
+        encoder = copy(own)  # with the same tokenizer: a second one is megabytes, and every call may ask anew
+        encoder.max_length, encoder.stride, encoder.truncate = length, max(0, min(share, most)), truncate
+        return encoder
 
 
 class ReadingPipeline(Pipeline):

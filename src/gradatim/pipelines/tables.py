@@ -126,7 +126,8 @@ def grid_of(table: Any) -> Grid:
             raise DataError(f"the columns of a table must be of one length, not {lengths}")
         grid = Grid.of(columns, zip(*columns.values(), strict=True))
     elif hasattr(table, "columns") and hasattr(table, "values"):
-        grid = Grid.of(table.columns, table.values.tolist())
+        cells = table.astype(object)  # else whole numbers become fractions beside a column of these
+        grid = Grid.of(table.columns, cells.where(table.notna(), None).values.tolist())
     elif isinstance(table, list | tuple) and table and all(isinstance(row, Mapping) for row in table):
         names = list(table[0])
         for number, row in enumerate(table):

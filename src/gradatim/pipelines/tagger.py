@@ -21,9 +21,12 @@ from gradatim.pipelines.tagging import (
     word_logits,
     word_of_tokens,
 )
+from gradatim.pipelines.wholes import Wholes
 from gradatim.text.contexts import ContextEncoder
 from gradatim.text.raw import find_words
 from gradatim.types import OUTSIDE, Array, Encoder, Session, Task
+
+TINY = np.finfo(np.float32).tiny  # a probability that has a logarithm
 
 
 class Tagged(NamedTuple):
@@ -38,7 +41,8 @@ class SequenceTagger:
     """Entities in texts; of tags that mark none, such as parts of speech, every word with its tag.
 
     `decision` may hold `iob2`: no entity begins with an I-, whatever each word by itself would have. In a text words
-    are where `find_words` finds them. Any number of texts goes through in bounded chunks.
+    are where `find_words` finds them. Of a text in windows the probabilities of a token are their mean over those that
+    hold it, as in `TokenClassification`. Any number of texts goes through in bounded chunks.
     """
 
     def __init__(
@@ -111,7 +115,9 @@ class SequenceTagger:
         """Those of each word (words, labels), normalised over labels or not, and how many tokens were left out."""
         encoder: Any = self.encoder
         of_words = isinstance(encoder, ContextEncoder)
-        encoded = encoder.encode(texts, words=spans) if of_words else encoder.encode(texts, spans=True)
+        encoded = (
+            encoder.encode(texts, words=spans) if of_words else encoder.encode(texts, spans=True, places=True)
+        )
         logits = self.session.run(encoded.arrays)["logits"]
         if logits.shape[1] != len(self.task.labels):
             raise ArtifactError(
@@ -120,6 +126,10 @@ class SequenceTagger:
         if of_words:
             return logits, encoded.cut
         words = word_of_tokens(encoded, spans)
+        if len(encoded.owners) > encoded.num_texts:
+            wholes = Wholes.of(encoded)
+            probabilities = np.maximum(wholes.mean(softmax(logits)), TINY)
+            logits, words = np.log(probabilities), wholes.first(words)
         return word_logits(logits, words, sum(map(len, spans)), outside(self.task.labels)), encoded.cut
 
     def _entities(self, text: str, words: Sequence[Span], tags: Sequence[str], scores: Array) -> list[Entity]:

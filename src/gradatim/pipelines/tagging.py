@@ -49,7 +49,10 @@ def word_of_tokens(encoded: Encoded, spans: Sequence[Sequence[Span]]) -> Array:
     last = begins[owners] + np.maximum(arrays["ends"] - 1, arrays["starts"])
     found = np.searchsorted(starts, last, side="right") - 1
     inside = (arrays["origins"] == 0) & (found >= 0)
-    inside[inside] = last[inside] < ends[found[inside]]
+    # Tokens of blanks behind a text's last word are counted where the next text has words.
+    texts = np.array([i for i, words in enumerate(spans) for _ in words], dtype=np.int64)
+    named = found[inside]
+    inside[inside] = (last[inside] < ends[named]) & (owners[inside] == texts[named])
     words: Array = np.where(inside, found, -1)
     return words
 

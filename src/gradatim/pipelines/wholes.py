@@ -25,8 +25,8 @@ class Wholes:
         rows = np.repeat(np.arange(len(lengths)), lengths)
         starts = np.cumsum(lengths) - lengths
         inside = arrays["origins"] == 0
-        seen = np.cumsum(inside)
-        seen = seen - (seen - inside)[starts][rows]  # of the tokens of the text in this row, up to this one
+        before = np.concatenate([[0], np.cumsum(inside)])  # where the last row is empty it starts behind all
+        seen = before[1:] - before[starts][rows]  # of the tokens of the text in this row, up to this one
         owners = encoded.owners[rows]
         counts = np.zeros(encoded.num_texts, dtype=np.int64)
         np.maximum.at(counts, owners[inside], arrays["places"][inside] + 1)

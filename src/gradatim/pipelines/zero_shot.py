@@ -106,9 +106,10 @@ class ZeroShotClassification(RowPipeline):
     ) -> tuple[Array, list[int | None]]:
         """The same from likeness; the claims of one call after another are read once."""
         asked = tuple(claims), tuple(reading.values())
-        if self._read is None or self._read[0] != asked:
-            self._read = asked, *self._directions(claims, **reading)
-        _, directions, claims_cut = self._read
+        read = self._read  # looked at once: another thread may ask of other claims meanwhile
+        if read is None or read[0] != asked:
+            read = self._read = asked, *self._directions(claims, **reading)
+        _, directions, claims_cut = read
         vectors, cuts = self._directions(texts, **reading)
         likeness = SHARPNESS * (vectors @ directions.T)
         most = [_most([cut, *claims_cut]) for cut in cuts]

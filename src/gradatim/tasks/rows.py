@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 from gradatim.data.columns import choose_columns
 from gradatim.data.tables import Table, open_table
-from gradatim.engine.atomic import atomic_file
+from gradatim.engine.atomic import output_file
 from gradatim.errors import ConfigError, DataError, MissingExtraError
 from gradatim.pipelines.calls import InputError
 from gradatim.tasks.table import find_task
@@ -95,11 +95,8 @@ def answer_rows(
             os.fsync(part.fileno())
             done += len(some)
             progress(len(some))
-    try:
-        with atomic_file(output) as handle:
-            write(handle, Answered(inputs.table, kept))
-    except OSError as error:
-        raise DataError(f"{output} was not written: {error.strerror or error}") from error
+    with output_file(output) as handle:
+        write(handle, Answered(inputs.table, kept))
     kept.unlink()
     return done
 

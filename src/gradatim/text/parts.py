@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 
 from tokenizers import Tokenizer
 
 _SENTENCE = re.compile(r"[.!?…][\"'”’)\]»]*\s+|[。！？]|\n\s*")
 _SPACE = re.compile(r"\s+")
+_AHEAD = 8  # characters for each token of a part that are looked at first
+_SETTLED = 256  # characters before the end of what is looked at: a word without its end may have other tokens
 
 
 def parts(tokenizer: Tokenizer, text: str, room: int) -> list[str]:
@@ -23,29 +26,30 @@ def parts(tokenizer: Tokenizer, text: str, room: int) -> list[str]:
         found: list[tuple[int, int]] = tokenizer.encode(text[begin:end], add_special_tokens=False).offsets
         return found
 
-    if len(tokens(0, len(text))) <= room:
-        return [text]
+    def ahead(begin: int) -> list[tuple[int, int]]:
+        """The tokens of all the rest, or of so much of it that the end has no say in which are the first `room`."""
+        reach = _AHEAD * room + 2 * _SETTLED
+        while begin + reach < len(text):
+            offsets = tokens(begin, begin + reach)
+            if len(offsets) > room and offsets[room][0] + _SETTLED <= reach:
+                return offsets
+            reach *= 2
+        return tokens(begin, len(text))
+
     ends = [[found.end() for found in pattern.finditer(text)] for pattern in (_SENTENCE, _SPACE)]
     found, begin = [], 0
     while begin < len(text):
-        limit, fits = len(text), False
-        while not fits:  # a part alone may have a token more than it had in the text
-            cut = limit if limit == len(text) else _cut(ends, begin, limit)
+        cut, offsets = len(text), ahead(begin)
+        while len(offsets) > room and cut > begin + 1:  # alone it may have a token more than in the text
+            limit = max(begin + 1, min(cut - 1, begin + offsets[room][0]))
+            cut = _last(ends[0], begin, limit) or _last(ends[1], begin, limit) or limit
             offsets = tokens(begin, cut)
-            fits = len(offsets) <= room or cut == begin + 1
-            limit = (
-                max(begin + 1, min(cut - 1, begin + offsets[min(room, len(offsets) - 1)][0]))
-                if offsets
-                else cut
-            )
         found.append(text[begin:cut])
         begin = cut
-    return found
+    return found or [text]
 
 
-def _cut(ends: list[list[int]], begin: int, limit: int) -> int:
-    """The last place after `begin` and not after `limit` where a sentence ends, else a word, else `limit`."""
-    for places in ends:
-        if inside := [place for place in places if begin < place <= limit]:
-            return inside[-1]
-    return limit
+def _last(places: list[int], begin: int, limit: int) -> int | None:
+    """The last of the places, which ascend, after `begin` and not after `limit`."""
+    at = bisect_right(places, limit)
+    return places[at - 1] if at and places[at - 1] > begin else None

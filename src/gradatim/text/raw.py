@@ -13,7 +13,8 @@ _ALONE = "".join(f"{chr(low)}-{chr(high - 1)}" for low, high in UNSPACED)
 _RUN = re.compile(r"(?:[^\s]|\u00a0)+")  # a no-break space is part of its word
 _PART = re.compile(f"[{_ALONE}]|[^{_ALONE}]+")
 _BEFORE = re.compile(r"""(["'«“„‘([{<¿¡]|\.{2,})(?=.)""")
-_AFTER = re.compile(r"""(?<=.)(['’]s|([.!?])\2+|[]["'»”’)}>.,;:!?…])$""")
+_AFTER = re.compile(r"""(['’]s|[]["'»”’)}>.,;:!?…])$""")
+_REPEATED = ".!?"  # of which several are one mark
 _KEPT = re.compile(r"(?:\w{1,3}\.){2,}|[^\W\d_]\.")  # U.S. and J. keep their full stop
 # Where they stand alone, words are cut already.
 MARKS = frozenset(
@@ -44,7 +45,23 @@ def _peeled(text: str, start: int, end: int) -> list[Span]:
     while found := _BEFORE.match(text, start, end):
         before.append(found.span())
         start = found.end()
-    while (found := _AFTER.search(text[start:end])) and not _KEPT.fullmatch(text, start, end):
-        after.append((start + found.start(), end))
-        end = start + found.start()
+    while (mark := _mark(text, start, end)) < end:
+        if text[end - 1] == "." and _KEPT.fullmatch(text, start, end):
+            break
+        after.append((mark, end))
+        end = mark
     return [*before, (start, end), *reversed(after)]
+
+
+def _mark(text: str, start: int, end: int) -> int:
+    """Where the mark begins that a run ends with, a character at least before it; `end` where there is none.
+
+    Only the end is looked at: a run may have thousands of marks.
+    """
+    found = _AFTER.search(text, max(start + 1, end - 2), end)
+    if found is None:
+        return end
+    mark = found.start()
+    while mark - 1 > start and text[mark] in _REPEATED and text[mark - 1] == text[mark]:
+        mark -= 1
+    return mark

@@ -31,10 +31,14 @@ class DataSettings:
                 language modelling one or several, and patterns: a text file is one document, a row of a table too
     tokenizer   a tokenizer.json, its folder, or a model's name; that of `from` unless given
     max_length  longest row in tokens; longer texts become several
-    dev_share   share of documents held out for evaluation, where `dev` is not given; questions on one context,
-                article or table stay together
+    dev         what to evaluate on, where the source does not say it
+    test        what to measure on once, at the end
+    dev_share   share of documents held out for evaluation, where there is no dev; questions on one context,
+                article or table stay together, as do pairs of one source
     lines       each line of a text file is a document of its own
     sentences   each sentence of a document is one
+
+    Not all kinds of [objective] read all of these: see `kinds.DATA`.
     """
 
     source: str | list[str]
@@ -62,7 +66,8 @@ def expand_sources(source: str | list[str]) -> list[str]:
     """Sources with patterns written out."""
     found: list[str] = []
     for name in [source] if isinstance(source, str) else source:
-        matches = sorted(glob.glob(name)) if glob.has_magic(name) else [name]
+        pattern = glob.has_magic(name) and not os.path.exists(name)
+        matches = sorted(glob.glob(name, recursive=True)) if pattern else [name]
         if not matches:
             raise DataError(f"[data] source: no file matches {name}")
         found += matches
@@ -86,7 +91,9 @@ def split_sentences(text: str) -> list[str]:
 
 
 def packed(encode: Callable[[list[str]], Encoded], texts: list[str]) -> PackedTexts:
-    """Flat ids and the lengths of rows, each a text of its own."""
+    """Flat ids and the lengths of rows, each a text of its own; raises DataError if there is none."""
+    if not texts:
+        raise DataError("[data] source holds no text")
     parts = [encode(texts[start : start + CHUNK]).arrays for start in range(0, len(texts), CHUNK)]
     ids, lengths = (np.concatenate([part[name] for part in parts]) for name in ("ids", "lengths"))
     rows = np.arange(len(lengths))

@@ -38,7 +38,7 @@ def run(recipe: RecipeFile, folder: Path, *, resume: bool = False) -> Trained:
         folder=folder,
         resume=resume,
         processes=processes,
-        said={name: part for name, part in asdict(recipe).items() if name in ("objective", "distillation")},
+        said={name: part for name, part in asdict(recipe).items() if name not in ("train", "data")},
     )
     if processes.rank == 0:
         prepared.save(folder / MODEL)

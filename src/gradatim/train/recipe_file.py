@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 from gradatim.errors import ConfigError, did_you_mean
 from gradatim.train.architecture import ModelSettings
 from gradatim.train.documents import DataSettings
-from gradatim.train.kinds import KINDS, WRITING, ObjectiveSettings
+from gradatim.train.kinds import DATA, KINDS, WRITING, ObjectiveSettings
 from gradatim.train.recipe import Recipe
 from gradatim.train.teaching import DistillationSettings
 
@@ -58,6 +58,11 @@ def read_recipe(path: Path, changes: Sequence[str] = ()) -> RecipeFile:
     if alone and kind not in WRITING:
         raise ConfigError(
             f"{path}: [model] {', '.join(sorted(alone))}: a model of kind {kind} has no decoder; leave it out"
+        )
+    others = {name for names in DATA.values() for name in names} - {*DATA[kind]}
+    if idle := others & {*sections.get("data", {})}:
+        raise ConfigError(
+            f"{path}: [data] {', '.join(sorted(idle))}: nothing is read of that for kind {kind}; leave it out"
         )
     taught = sections.get("distillation")
     return RecipeFile(

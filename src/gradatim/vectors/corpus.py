@@ -11,6 +11,7 @@ import numpy as np
 from gradatim.errors import DataError
 from gradatim.text.hashing import Ints
 from gradatim.text.vocabulary import RESERVED, START, read_text
+from gradatim.wording import count
 
 SENTENCE_END = re.compile(r"[.!?\n]+")
 WORD = re.compile(r"\w+(?:['’]\w+)*")  # letters and digits of any script, apostrophes inside
@@ -46,7 +47,9 @@ def read_words(blocks: Blocks, *, min_count: int) -> Words:
     ids, rows = text.ids[kept].astype(np.int64) - len(RESERVED), sentence[kept]
     counts = np.bincount(ids, minlength=len(text.vocabulary) - len(RESERVED))
     if len(counts) < 2:
-        raise DataError(f"fewer than two words occur {min_count} times: give more text, or a lower min_count")
+        raise DataError(
+            f"fewer than two words occur {count(min_count, 'time')}: give more text, or a lower min_count"
+        )
     order = np.argsort(-counts, kind="stable")
     rank = np.empty_like(order)
     rank[order] = np.arange(len(order))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gradatim.data.textfile import decompressed, open_bytes, open_text
-from gradatim.engine.atomic import atomic_file
+from gradatim.engine.atomic import output_file
 from gradatim.errors import DataError
 from gradatim.vectors.table import WordVectors
 
@@ -30,21 +30,18 @@ def save_vectors(path: Path, vectors: WordVectors) -> None:
     Raises DataError for words that such a file cannot hold: empty ones and those with white space.
     """
     if bad := [word for word in vectors.words if not word or any(letter.isspace() for letter in word)]:
-        raise DataError(f"{len(bad)} words are empty or hold white space, which no such file can: {bad[0]!r}")
-    try:
-        with atomic_file(path) as file:
-            file.write(f"{len(vectors)} {vectors.width}\n".encode())
-            for start in range(0, len(vectors), BLOCK):
-                words, rows = vectors.words[start : start + BLOCK], vectors.table[start : start + BLOCK]
-                if path.suffix == ".bin":
-                    packed = rows.astype("<f4")
-                    for word, row in zip(words, packed, strict=True):
-                        file.write(f"{word} ".encode() + row.tobytes() + b"\n")
-                else:
-                    for word, row in zip(words, rows.tolist(), strict=True):
-                        file.write(f"{word} {' '.join(f'{value:.9g}' for value in row)}\n".encode())
-    except OSError as error:
-        raise DataError(f"{path} was not written: {error.strerror or error}") from error
+        raise DataError(f"empty words and those with white space ({len(bad):,}) fit no such file: {bad[0]!r}")
+    with output_file(path) as file:
+        file.write(f"{len(vectors)} {vectors.width}\n".encode())
+        for start in range(0, len(vectors), BLOCK):
+            words, rows = vectors.words[start : start + BLOCK], vectors.table[start : start + BLOCK]
+            if path.suffix == ".bin":
+                packed = rows.astype("<f4")
+                for word, row in zip(words, packed, strict=True):
+                    file.write(f"{word} ".encode() + row.tobytes() + b"\n")
+            else:
+                for word, row in zip(words, rows.tolist(), strict=True):
+                    file.write(f"{word} {' '.join(f'{value:.9g}' for value in row)}\n".encode())
 
 
 def _from_file(path: Path) -> WordVectors:

@@ -87,7 +87,10 @@ class Pairs(NamedTuple):
 
 
 def count_pairs(ids: Ints, rows: Ints, num_words: int, window: int) -> Pairs:
-    """How often every two words stand within `window` words of one sentence, each time divided by their distance."""
+    """How often every two words stand within `window` words of one sentence, each time divided by their distance.
+
+    Each of two words is counted beside the other, so a word beside itself twice, as in GloVe's code.
+    """
     keys: list[Array] = []
     weights: list[Array] = []
 
@@ -114,6 +117,7 @@ def count_pairs(ids: Ints, rows: Ints, num_words: int, window: int) -> Pairs:
         return Pairs(none, none, none.astype(np.float32))
     settle()
     first, second = np.divmod(keys[0], num_words)
+    weights[0][first == second] *= 2
     return Pairs(first.astype(np.int32), second.astype(np.int32), weights[0])
 
 
@@ -126,7 +130,9 @@ class _Run:
         self.first, self.second, counts = (column[mixed] for column in pairs)
         self.logs = np.log(counts)
         self.shares = np.minimum(counts / np.float32(settings.most), 1) ** np.float32(settings.power)
-        self.shares[self.first == self.second] /= 2  # else a word beside itself would count twice
+        self.shares[self.first == self.second] /= (
+            2  # else the step of a word beside itself would be taken twice
+        )
         self.num_blocks = -(-len(counts) // PAIRS)
         width = settings.width
         drawn = rng.random((num_words, 2 * (width + 1)), dtype=np.float32)

@@ -15,7 +15,7 @@ from gradatim.types import Array
 from gradatim.vectors.table import Floats32
 from gradatim.vectors.updates import summed_by_row
 
-BLOCK = 16  # words whose windows make one small product
+BLOCK = 16  # words whose windows make one small product: more where a window is wider than half of it
 WORDS = 2048  # between two updates: more are faster, and frequent words overshoot
 GROUP = 256  # of them share their negative words,
 SHARED = 48  # as many as this, each weighted so that the expected gradient is the paper's
@@ -48,8 +48,8 @@ class Word2Vec:
 
     def __post_init__(self) -> None:
         check_sizes(self, "width", "window", "negatives", "epochs")
-        if self.window > BLOCK // 2:
-            raise ConfigError(f"window must be at most {BLOCK // 2}, not {self.window}")
+        if self.window > WORDS // 2:
+            raise ConfigError(f"window must be at most {WORDS // 2}, not {self.window}")
         if not (self.sample > 0 and self.rate > 0):
             raise ConfigError(f"sample {self.sample} and rate {self.rate} must be above 0")
 
@@ -68,7 +68,8 @@ class Word2Vec:
         alone the same seed gives the same vectors.
 
         Differs: words are taken 2,048 at a time, whose updates are added up (a vector's to a length of 0.5 at most);
-        256 in a row share 48 negative words.
+        256 in a row share 48 negative words. A pair of skip-gram, whose word around is not of the same 2,048 (one in a
+        thousand at a window of 5), has no negative words.
         """
         if len(ids) < 2:
             raise DataError("two words at least are needed to learn vectors")
@@ -111,7 +112,8 @@ class _Run:
         self.noise = np.cumsum(share**POWER)
         self.noise /= self.noise[-1]
         window = settings.window
-        self.distance = np.abs(np.arange(BLOCK + 2 * window) - np.arange(BLOCK)[:, None] - window)
+        self.block = max(BLOCK, 1 << (2 * window - 1).bit_length())  # a share of WORDS
+        self.distance = np.abs(np.arange(self.block + 2 * window) - np.arange(self.block)[:, None] - window)
 
     def update(self, words: Ints, sentences: Ints, rate: float, rng: np.random.Generator) -> None:
         """One step for `WORDS` words; `words` has as many more on both sides as the window is wide."""
@@ -125,25 +127,25 @@ class _Run:
         _add(self.table, rows, np.concatenate(learn(around, centres, noise, near, np.float32(rate))))
 
     def _near(self, sentences: Ints, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
-        """(blocks, BLOCK, BLOCK + 2 window): which words around stand in the window of each, in its sentence."""
+        """(blocks, block, block + 2 window): which words around stand in the window of each, in its sentence."""
         window = self.settings.window
-        own = sentences[window : window + WORDS].reshape(-1, BLOCK, 1)
+        own = sentences[window : window + WORDS].reshape(-1, self.block, 1)
         reach = rng.integers(1, window + 1, own.shape)
         inside = (self.distance <= reach) & (self.distance > 0)
-        found: npt.NDArray[np.bool_] = inside & (_windows(sentences, window)[:, None] == own) & (own >= 0)
+        found: npt.NDArray[np.bool_] = inside & (self._windows(sentences)[:, None] == own) & (own >= 0)
         return found
 
     def _skip_gram(
         self, around: Floats32, centres: Floats32, negative: Floats32, near: Array, rate: np.float32
     ) -> tuple[Floats32, Floats32, Floats32]:
         """log s(u_w . v_c) + sum log s(-u_n . v_c) for every word c around a word w (eq. 4); steps up its gradient."""
-        window, own = self.settings.window, centres.reshape(-1, BLOCK, centres.shape[1])
-        windows = _windows(around, window)
+        window, own = self.settings.window, centres.reshape(-1, self.block, centres.shape[1])
+        windows = self._windows(around)
         wrong = np.where(near, rate * _sigmoid(-(own @ windows.transpose(0, 2, 1))), np.float32(0))
-        d_around = _overlapped(wrong.transpose(0, 2, 1) @ own, len(around))
+        d_around = self._overlapped(wrong.transpose(0, 2, 1) @ own, len(around))
         inner = slice(window, -window)
         # Of each word as v_c.
-        pairs = _overlapped(near.sum(1, dtype=np.float32)[..., None], len(around))[inner]
+        pairs = self._overlapped(near.sum(1, dtype=np.float32)[..., None], len(around))[inner]
         d_inner, d_negative = self._away(around[inner], negative, rate * pairs)
         d_around[inner] += d_inner
         return d_around, (wrong @ windows).reshape(centres.shape), d_negative
@@ -157,13 +159,13 @@ class _Run:
         """
         there = near.astype(np.float32)
         size = there.sum(2).reshape(-1, 1)
-        h = (there @ _windows(around, self.settings.window)).reshape(centres.shape) / np.maximum(size, 1)
+        h = (there @ self._windows(around)).reshape(centres.shape) / np.maximum(size, 1)
         rates = rate * (size > 0)
         wrong = rates * _sigmoid(-np.einsum("ij,ij->i", centres, h))[:, None]
         d_h, d_negative = self._away(h, negative, rates)
         d_h += wrong * centres
-        d_around = there.transpose(0, 2, 1) @ d_h.reshape(-1, BLOCK, centres.shape[1])
-        return _overlapped(d_around, len(around)), wrong * h, d_negative
+        d_around = there.transpose(0, 2, 1) @ d_h.reshape(-1, self.block, centres.shape[1])
+        return self._overlapped(d_around, len(around)), wrong * h, d_negative
 
     def _away(self, h: Floats32, negative: Floats32, rates: Floats32) -> tuple[Floats32, Floats32]:
         """Steps of h (words, width) and of the negative words away from each other, at a rate of each word's own."""
@@ -172,26 +174,24 @@ class _Run:
         taken *= rates.reshape(-1, GROUP, 1) * np.float32(-self.settings.negatives / SHARED)
         return (taken @ noise).reshape(h.shape), (taken.transpose(0, 2, 1) @ grouped).reshape(negative.shape)
 
+    def _windows(self, array: Array) -> Array:
+        """(blocks, block + 2 window, ...): what each block of words sees, as a view."""
+        block, margin, step = self.block, 2 * self.settings.window, array.strides[0]
+        shape = ((len(array) - margin) // block, block + margin, *array.shape[1:])
+        strides = (block * step, step, *array.strides[1:])
+        view: Array = np.lib.stride_tricks.as_strided(array, shape, strides, writeable=False)
+        return view
 
-def _windows(array: Array, window: int) -> Array:
-    """(blocks, BLOCK + 2 window, ...): what each block of words sees, as a view."""
-    rows, step = BLOCK + 2 * window, array.strides[0]
-    shape = ((len(array) - 2 * window) // BLOCK, rows, *array.shape[1:])
-    strides = (BLOCK * step, step, *array.strides[1:])
-    view: Array = np.lib.stride_tricks.as_strided(array, shape, strides, writeable=False)
-    return view
-
-
-def _overlapped(parts: Array, size: int) -> Array:
-    """The inverse of `_windows`: what overlaps is added up, (size, ...)."""
-    result = np.zeros((size, parts.shape[2]), dtype=np.float32)
-    margin = parts.shape[1] - BLOCK
-    whole = result[: size - margin].reshape(-1, BLOCK, parts.shape[2])
-    whole += parts[:, :BLOCK]
-    after = result[BLOCK : size - margin].reshape(-1, BLOCK, parts.shape[2])
-    after[:, :margin] += parts[:-1, BLOCK:]
-    result[size - margin :] += parts[-1, BLOCK:]
-    return result
+    def _overlapped(self, parts: Array, size: int) -> Array:
+        """The inverse of `_windows`: what overlaps is added up, (size, ...)."""
+        block, margin = self.block, 2 * self.settings.window
+        result = np.zeros((size, parts.shape[2]), dtype=np.float32)
+        whole = result[: size - margin].reshape(-1, block, parts.shape[2])
+        whole += parts[:, :block]
+        after = result[block : size - margin].reshape(-1, block, parts.shape[2])
+        after[:, :margin] += parts[:-1, block:]
+        result[size - margin :] += parts[-1, block:]
+        return result
 
 
 def _add(table: Floats32, rows: Ints, values: Floats32) -> None:

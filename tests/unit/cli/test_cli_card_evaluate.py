@@ -9,8 +9,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from gradatim.cli import app
-from gradatim.engine.artifact import rewrite_artifact
+from gradatim.engine.artifact import rewrite_artifact, write_artifact
 from gradatim.tasks.open import load
+from gradatim.types import KINDS, Kind, Task
 
 ROWS = [
     ("good film", "positive"),
@@ -38,6 +39,18 @@ def test_card_shows_card_and_facts(tiny_artifact: Path) -> None:
     assert result.exit_code == 0
     for fact in ("Tiny", "For tests only.", "negative, positive", "accuracy 0.875", "model.onnx"):
         assert fact in result.stdout
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_card_says_what_fits_the_task(tmp_path: Path, kind: Kind) -> None:
+    labels = ("A", "B") if kind in ("classification", "tagging", "table") else ()
+    path = tmp_path / "some.gradatim"
+    write_artifact(path, kind="some", task=Task(labels, kind=kind), encoder={}, members={"a": b"b"})
+    told = run("card", path).stdout
+    assert ("one label each" in told) == (kind == "classification")
+    assert ("2: A, B" in told) == bool(labels)
+    assert "0:" not in told
+    assert "(" in told
 
 
 def test_card_as_json_is_the_manifest(tiny_artifact: Path) -> None:

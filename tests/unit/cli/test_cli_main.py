@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from typer.testing import CliRunner, Result
 
 import gradatim
 from gradatim.cli import app
+from gradatim.text.tokenizer import PRESETS
 
 
 def run(*args: object) -> Result:
@@ -52,6 +54,11 @@ def test_what_the_system_refuses_is_one_line_without_traceback(tmp_path: Path) -
     result = run("lm", "train", tmp_path / "text.txt", "--order", 2, "--out", "/proc/lm.gradatim")
     assert result.exit_code == 2
     assert result.stderr.startswith("error: /proc/")
+
+
+def test_the_help_names_every_kind_of_tokenizer() -> None:
+    told = run("tokenizer", "train", "--help").output
+    assert {*PRESETS} <= {*re.findall(r"[\w-]+", told)}
 
 
 def process(*args: object, **options: object) -> subprocess.Popen[bytes]:

@@ -150,6 +150,7 @@ def test_pairs_from_arguments_stdin_and_files(pair_artifact: Path, tmp_path: Pat
         (["--input", "absent.csv"], None, "absent.csv"),
         (["--output", "out.xlsx"], None, ".csv, .tsv, .jsonl"),
         (["--text", "review"], None, "--input"),
+        (["--output", "out.csv", "--top-k", "3"], None, ".jsonl"),
     ],
 )
 def test_misuse_of_options_is_explained(
@@ -160,6 +161,26 @@ def test_misuse_of_options_is_explained(
     assert result.exit_code == 2
     assert says in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_a_pair_without_its_text_is_refused(pair_artifact: Path) -> None:
+    result = run("predict", pair_artifact, "--pair", "film", stdin="good\tbad\n")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "--pair" in result.stderr
+
+
+def test_a_number_of_labels_is_refused_where_no_text_gets_labels(tmp_path: Path) -> None:
+    path = tmp_path / "tagger.gradatim"
+    write_artifact(path, kind="some", task=Task(("A",), kind="tagging"), encoder={}, members={"a": b"b"})
+    result = run("predict", path, "good", "--top-k", 2)
+    assert result.exit_code == 2
+    assert "--top-k" in result.stderr
+
+
+def test_json_lines_have_as_many_labels_as_are_asked_for(tiny_artifact: Path, tmp_path: Path) -> None:
+    target = tmp_path / "out.jsonl"
+    assert run("predict", tiny_artifact, "good", "--output", target, "--top-k", 2).exit_code == 0
+    assert len(json.loads(target.read_text())["scores"]) == 2
 
 
 def test_bad_lines_on_stdin_are_named(tiny_artifact: Path, pair_artifact: Path) -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
+
+from gradatim.cli import app
 
 LINES = "man 1 0 0\nwoman 1 1 0\nking 3 0 3\nqueen 2.9 3 3.1\napple 0 0 -1\n"
 
@@ -39,6 +43,26 @@ def test_near_convert_and_picture(file: Path, tmp_path: Path) -> None:
         assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_training_needs_no_affinity_of_cores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on macOS and Windows."""
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    (tmp_path / "text.txt").write_text("a cat and a dog and a cow .\n" * 20)
+    words = [
+        "vectors",
+        "train",
+        str(tmp_path / "text.txt"),
+        "--width",
+        "4",
+        "--epochs",
+        "1",
+        "--window",
+        "10",
+    ]
+    done = CliRunner().invoke(app, [*words, "--out", str(tmp_path / "v.bin")])
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "v.bin").exists()
+
+
 def test_evaluate_as_json(file: Path, tmp_path: Path) -> None:
     questions = tmp_path / "q.txt"
     questions.write_text(": family\nman woman king queen\n")
@@ -61,6 +85,9 @@ def test_evaluate_as_json(file: Path, tmp_path: Path) -> None:
         (["picture", "FILE", "king", "man"], "three words"),
         (["picture", "FILE", "king", "king", "king"], "three words"),
         (["picture", "FILE", "king", "man", "woman", "--out", "p.xyz"], ".png"),
+        (["picture", "FILE", "king", "man", "woman", "--out", "p.jpg"], ".png or .svg or .pdf"),
+        (["train", "FILE", "--glove", "--negatives", "10", "--out", "v.bin"], "--negatives"),
+        (["train", "FILE", "--window", "1025", "--out", "v.bin"], "at most 1024"),
         (["picture", "FILE", "king", "man", "woman", "--method", "umap"], "pca or tsne"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 
@@ -144,6 +145,26 @@ def test_eight_bits_say_nearly_the_same(folder: Path) -> None:
     assert rouge["rougeL"] > 90
 
 
+@pytest.mark.parametrize("ending", ["", ".gz"])
+def test_the_language_of_the_targets_is_in_their_name(
+    folder: Path, ending: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("en", "xx"):
+        data = (folder / f"train.{name}").read_bytes()
+        (folder / f"both.{name}{ending}").write_bytes(gzip.compress(data) if ending else data)
+    asked: list[str | None] = []
+
+    def measured(*_texts: object, language: str | None = None) -> dict[str, float]:
+        asked.append(language)
+        return {"bleu": 1.0}
+
+    monkeypatch.setattr("gradatim.pipelines.overlap.overlap", measured)
+    model = folder / "run" / "model"
+    command("evaluate", model, folder / f"both.{{en,xx}}{ending}", "--split", "train", "--beams", 1)
+    command("evaluate", model, folder / f"both.en{ending}", folder / f"both.xx{ending}", "--beams", 1)
+    assert asked == ["xx", "xx"]
+
+
 def test_what_is_written_is_judged_on_a_table_of_which_cells_may_have_lines(folder: Path) -> None:
     rows = [{"said": "red cat", "wanted": "chat rouge"}, {"said": "old\nfish", "wanted": "poisson vieux"}]
     (folder / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -162,6 +183,8 @@ def test_what_is_written_is_judged_on_a_table_of_which_cells_may_have_lines(fold
     (["evaluate", "MODEL", "EN", "XX", "--measure", "blue"], "bleu"),
     (["translate", "ENCODER", "red"], "none that writes"),
     (["convert", "MODEL", "folder", "--int8", "EN"], ".gradatim"),
+    (["convert", "MODEL", "one.gradatim", "--to", "hf"], "--to hf"),
+    (["convert", "MODEL", "one.gradatim", "--max-shard-mb", "5"], "--max-shard-mb"),
 ])  # fmt: skip
 def test_what_makes_no_sense_is_refused(folder: Path, words: list[str], said: str) -> None:
     (folder / "short.xx").write_text("rouge\n" * 7)

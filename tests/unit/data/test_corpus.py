@@ -75,6 +75,18 @@ def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
     assert len(list((tmp_path / "cache" / "tables").rglob("*.arrow"))) == 1  # the old state is gone
 
 
+def test_a_file_of_the_same_name_elsewhere_has_a_cache_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("a", "b"):
+        jsonl(tmp_path / folder / "data.jsonl", balanced(40))
+        monkeypatch.chdir(tmp_path / folder)
+        load_corpus("data.jsonl")
+    assert len(list((tmp_path / "cache" / "tables").rglob("*.arrow"))) == 2
+    load_corpus(tmp_path / "a" / "data.jsonl")  # known, however it is called
+    assert len(list((tmp_path / "cache" / "tables").rglob("*.arrow"))) == 2
+
+
 def test_folder_with_given_splits_and_a_leak(tmp_path: Path) -> None:
     jsonl(tmp_path / "set" / "train.jsonl", balanced(40))
     jsonl(tmp_path / "set" / "validation.jsonl", labelled([("new", "pos"), ("Text  NUMBER 3", "pos")]))
@@ -213,7 +225,7 @@ def test_contradicting_labels_are_counted(tmp_path: Path) -> None:
 
 def test_mixed_label_types(tmp_path: Path) -> None:
     rows = labelled([("a", 1), ("b", 0), ("c", "1"), ("d", "pos")])
-    with pytest.raises(DataError, match=r"mixed.*line 1 of .*line 3 of .*line 4 of "):
+    with pytest.raises(DataError, match=r"mixed.*, line 1; .*, line 3; .*, line 4"):
         load_corpus(jsonl(tmp_path / "a.jsonl", rows))
 
 

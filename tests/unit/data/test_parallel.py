@@ -50,6 +50,16 @@ def test_a_table_gives_two_of_its_columns(tmp_path: Path, name: str, text: str) 
     assert "text column: 'german' (given)" in notes
 
 
+@pytest.mark.parametrize("dev", ["german,english\neins,one\n", "id,english,german\n7,one,eins\n"])
+@pytest.mark.parametrize("train", ["english,german\ntwo,zwei\n", "id,note,english,german\n1,new,two,zwei\n"])
+def test_sides_are_looked_for_by_name_in_every_split(tmp_path: Path, train: str, dev: str) -> None:
+    pytest.importorskip("datasets")
+    (tmp_path / "train.csv").write_text(train)
+    (tmp_path / "dev.csv").write_text(dev)
+    splits, _ = load_parallel(str(tmp_path), text="english", text_pair="german")
+    assert splits == {"train": Parallel(["two"], ["zwei"]), "dev": Parallel(["one"], ["eins"])}
+
+
 def test_files_of_different_length_are_refused_with_the_line_where_they_part(tmp_path: Path) -> None:
     pairs = sentences(400)
     name = write(tmp_path, Parallel(pairs.sources, pairs.targets[:150] + pairs.targets[152:]))

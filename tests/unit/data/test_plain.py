@@ -45,3 +45,9 @@ def test_a_pipe_is_read_as_lines_once_and_refused_where_tables_are_read(tmp_path
     with ThreadPoolExecutor(1) as pool:  # each end waits for the other to be opened
         pool.submit(pipe.write_text, "one\ntwo\n")
         assert [data for _, data in line_blocks([str(pipe)])] == [b"one\ntwo\n"]
+
+
+def test_half_a_surrogate_pair_is_refused_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"text": "hello"}\n{"text": "hello \\ud83d world"}\n')
+    with pytest.raises(DataError, match=r"a\.jsonl, line 2: .*surrogate"):
+        list(line_blocks([str(tmp_path / "a.jsonl")]))

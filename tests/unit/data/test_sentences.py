@@ -12,6 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from gradatim.data import is_tagged, load_tagged, load_tagged_examples
+from gradatim.data.divided import files_of
+from gradatim.data.sentences import TAGGED as SENTENCES
 from gradatim.data.tagged import read_tagged, to_iob2
 from gradatim.errors import DataError
 
@@ -19,6 +21,7 @@ TAGGED = "EU B-ORG\nsaid O\n\nRome B-LOC\n\n"
 
 
 def write(path: Path, text: str) -> Path:
+    path.parent.mkdir(exist_ok=True)
     path.write_text(text, encoding="utf-8")
     return path
 
@@ -105,6 +108,15 @@ def test_a_folder_is_told_by_its_training_file(tmp_path: Path) -> None:
     examples, (note,) = load_tagged_examples(tmp_path)
     assert len(examples) == 2
     assert "evaluated on dev" in note
+
+
+def test_the_files_of_every_split_are_those_of_a_folder_or_the_file_itself(tmp_path: Path) -> None:
+    train, dev = (write(tmp_path / name, TAGGED) for name in ("train.conll", "val.conll"))
+    write(tmp_path / "notes.md", "")
+    assert files_of(tmp_path, SENTENCES) == {"train": [train], "dev": [dev]}
+    assert files_of(str(train), SENTENCES) == {"train": [train]}
+    with pytest.raises(DataError, match="has no file train"):
+        files_of(write(tmp_path / "sub" / "a.conll", TAGGED).parent, SENTENCES)
 
 
 def test_tags_that_a_model_does_not_have_are_told(tmp_path: Path) -> None:

@@ -77,6 +77,29 @@ def test_shards_of_a_split(tmp_path: Path) -> None:
     assert list(load_corpus(tmp_path / "a").train.texts) == [row["text"] for row in rows]
 
 
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ({"text": ["a"], "label": "pos"}, "line 2: a text must be a string"),
+        ({"text": "a", "label": 0.5}, "line 2: the label 0.5 is a fractional number"),
+    ],
+)
+def test_a_fault_in_a_later_shard_is_told_of_that_file(
+    tmp_path: Path, row: dict[str, Any], told: str
+) -> None:
+    jsonl(tmp_path / "train-00000-of-00002.jsonl", labelled([(f"text {i}", i / 4) for i in range(0, 40, 4)]))
+    jsonl(tmp_path / "train-00001-of-00002.jsonl", [*labelled([("text", 1)]), row])
+    with pytest.raises(DataError, match=f"train-00001-of-00002.jsonl, {told}"):
+        load_corpus(tmp_path)
+
+
+def test_rows_left_out_of_a_later_shard_are_told_of_that_file(tmp_path: Path) -> None:
+    jsonl(tmp_path / "train-00000-of-00002.jsonl", balanced(20))
+    jsonl(tmp_path / "train-00001-of-00002.jsonl", [*balanced(20), {"text": "", "label": "pos"}])
+    notes = load_corpus(tmp_path).notes
+    assert any("1 of 41 rows" in note and "train-00001-of-00002.jsonl, line 21" in note for note in notes)
+
+
 @pytest.mark.parametrize("name", ["trec", "tweets"])
 def test_a_folder_that_hides_a_data_set_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str

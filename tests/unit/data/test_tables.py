@@ -79,6 +79,26 @@ def test_header_is_not_seen_in_a_row_of_words(tmp_path: Path) -> None:
     assert len(rows(open_table(path))) == 3
 
 
+def test_a_question_may_be_the_name_of_a_column(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "What did you think of the product?,Rating\nfine,good\ndull,poor\n")
+    table = open_table(path)
+    assert table.columns == ("What did you think of the product?", "Rating")
+    assert len(rows(table)) == 2
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "I liked it very much indeed,4\nfine,5\n",
+        "I liked it very much indeed,good\nfine,good\n",
+        "I liked it very much indeed,Es hat mir sehr gut gefallen\nfine,gut\n",
+        "I liked it very much indeed\nfine\n",
+    ],
+)
+def test_a_long_text_in_the_first_row_is_no_name_among_data(tmp_path: Path, content: str) -> None:
+    assert len(rows(open_table(write(tmp_path / "a.csv", content)))) == 2
+
+
 def test_tsv_keeps_bare_quotation_marks(tmp_path: Path) -> None:
     path = write(tmp_path / "a.tsv", 'sentence\tlabel\n"open quote only\t1\nhe said "no"\t0\n')
     assert [cells[0] for _, cells in rows(open_table(path))] == ['"open quote only', 'he said "no"']

@@ -59,3 +59,12 @@ def test_training_counts_all_that_a_model_was_made_from():
     assert made["student-3l-int8"] == 3.0 + 121.0 + 262.0
     assert made["student-2l-int8"] == 3.0  # what it was made from was not measured
     assert "- training: 3.0 s, of which this step 3.0 s" in model_card(story)
+
+
+def test_f1_of_two_labels_names_the_one_it_is_of():
+    story = make_story()
+    seen = replace(story.choice.subject.measurement, extra={"f1": 0.8, "accuracy": 0.9})
+    row = replace(story.choice.subject, measurement=seen)
+    card = model_card(replace(story, choice=replace(story.choice, chosen=row)))
+    assert "f1 of `positive` on dev: 0.8000" in card
+    assert "accuracy on dev: 0.9000" in card

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass, field
+import time
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -178,3 +179,45 @@ def test_a_rung_draws_the_same_numbers_whatever_ran_before(tmp_path: Path) -> No
     go(tmp_path / "one", [alone])
     go(tmp_path / "two", [Pretender("a", 1), after])
     assert alone.draws == after.draws
+
+
+class Twins(Pretender):
+    """Gives two candidates."""
+
+    def fit(self, problem: Problem) -> list[Candidate]:
+        (one,) = super().fit(problem)
+        return [replace(one, name=f"{self.name}-1"), replace(one, name=f"{self.name}-2")]
+
+
+def test_what_was_measured_stays_when_the_next_cannot_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def only_first(candidate: Candidate, *_: object) -> Measurement:
+        if candidate.name == "twins-2":
+            raise SourceError("it crashed")
+        return FIGURES
+
+    monkeypatch.setattr(climbing, "measure", only_first)
+    rungs = [Twins("twins", 4), Pretender("above", 1)]
+    found = go(tmp_path, rungs, max_train_s=100)
+    assert names(found) == ["twins-1", "above"]
+    assert [(d.name, d.why) for d in found.dropped] == [("twins", "it crashed")]
+    assert rungs[1].built_on == [1]
+    assert found.spent_s == pytest.approx(4 + 4 + 1), "the second took its time too"
+
+
+class Failing(Pretender):
+    """Trains for a while, in vain."""
+
+    def fit(self, problem: Problem) -> list[Candidate]:
+        time.sleep(0.2)
+        raise SourceError("diverged")
+
+
+def test_the_time_of_a_training_that_fails_is_spent(tmp_path: Path) -> None:
+    found = go(
+        tmp_path, [Failing("lost", 0.1), Pretender("fits", 99.7), Pretender("no", 0.2)], max_train_s=100
+    )
+    assert found.spent_s >= 0.2
+    assert names(found) == ["fits"]
+    assert [d.name for d in found.dropped] == ["lost", "no"]

@@ -77,6 +77,38 @@ def test_what_is_wrong_is_refused_before_the_climb(
     assert not (tmp_path / "model.climb").exists()
 
 
+@pytest.mark.parametrize(
+    ("task", "asked", "usable"),
+    [
+        (Task(("a", "b", "c")), "f1", {"accuracy", "macro_f1", "micro_f1", "matthews"}),
+        (Task(("a", "b"), multi_label=True), "f1", {"accuracy", "macro_f1", "micro_f1"}),
+        (Task(("a", "b"), multi_label=True), "matthews", {"accuracy", "macro_f1", "micro_f1"}),
+    ],
+)
+def test_a_metric_that_says_nothing_of_the_task_is_refused(task: Task, asked: str, usable: set[str]) -> None:
+    corpus = Corpus("other", task, EXAMPLES, EXAMPLES, None)
+    with pytest.raises(ConfigError, match="not defined here") as caught:
+        LabelGoal().metric(corpus, asked)
+    assert set(str(caught.value).rpartition(": ")[2].split(", ")) == usable
+    for metric in usable:
+        assert LabelGoal().metric(corpus, metric) == (metric, "")
+
+
+def test_it_is_said_which_label_f1_is_of(tmp_path: Path) -> None:
+    assert any("'good'" in note for note in fit(tmp_path, metric="f1").story.corpus.notes)
+
+
+@pytest.mark.parametrize("changed", ["described", "version"])
+def test_a_climb_does_not_go_on_with_another_machine_or_runtime(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: str
+) -> None:
+    fit(tmp_path)
+    fit(tmp_path, resume=True)
+    monkeypatch.setattr(fitting, changed, lambda *_: "another")
+    with pytest.raises(ConfigError, match="other settings"):
+        fit(tmp_path, resume=True)
+
+
 def labelled(texts: int, *, multi_label: bool = False) -> Corpus:
     """So many training texts, of two labels, or each with both."""
     targets = np.ones((texts, 2), np.float32) if multi_label else np.arange(texts) % 2

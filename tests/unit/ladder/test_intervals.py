@@ -57,3 +57,11 @@ def test_macro_f1_of_5000_rows_and_77_labels_takes_less_than_two_seconds():
     began = time.process_time()
     bootstrap("macro_f1", task, targets, answers)
     assert time.process_time() - began < 2.0  # 0.4 s on a quiet machine
+
+
+def test_each_example_may_have_thresholds_of_its_own():
+    task = make_task(3, multi_label=True)
+    targets, answers = drawn(task, 80)
+    own = np.random.default_rng(1).random(answers.shape).astype(np.float32)
+    moved = np.where(answers >= own, 0.9, 0.1).astype(np.float32)
+    assert bootstrap("macro_f1", task, targets, answers, own) == bootstrap("macro_f1", task, targets, moved)

@@ -19,7 +19,7 @@ from gradatim.ladder import lab as labs
 from gradatim.ladder.goals import goal_of
 from gradatim.ladder.lab import POOLINGS, Lab
 from gradatim.ladder.rung import Problem, Rung, Settings
-from gradatim.ladder.rungs import int8
+from gradatim.ladder.rungs import bag, int8
 from gradatim.ladder.rungs.bag import BagRung
 from gradatim.ladder.rungs.bilstm import BiLstmRung
 from gradatim.ladder.rungs.few import FewRung
@@ -285,3 +285,13 @@ def test_a_file_in_int8_runs_in_the_precision_asked_for(encoder: Path, tmp_path:
     assert np.abs(plain - exact).mean() <= 1.05 * np.abs(eight - exact).mean()
     with pytest.raises(ConfigError, match="not 'int4'"):
         load(small.artifact, precision="int4")
+
+
+def test_the_bag_goes_through_the_texts_as_often_as_asked(
+    encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problem, seen = make_problem(encoder, tmp_path), []
+    monkeypatch.setattr(bag, "train", lambda _model, _objective, recipe, **_: seen.append(recipe.epochs))
+    for epochs in (0.5, 3, None):
+        BagRung().fit(replace(problem, settings=replace(problem.settings, epochs=epochs)))
+    assert seen == [0.5, 3, bag.EPOCHS]

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from gradatim.errors import GradatimError
+from gradatim.ladder import measure as measuring
 from gradatim.ladder.goals import goal_of
 from gradatim.ladder.measure import measure, measured_answers, peak_bytes, write_texts
 from gradatim.ladder.rung import Problem
@@ -74,3 +78,44 @@ def test_peak_memory_is_at_least_what_is_held_now() -> None:
 def test_pairs_are_written_as_two_texts(tmp_path: Path) -> None:
     write_texts(Examples(["one"], ["two"], np.array([0])), path := tmp_path / "dev.jsonl")
     assert json.loads(path.read_text(encoding="utf-8")) == ["one", "two"]
+
+
+class Recorded:
+    """A model that says when it is asked for answers to how many texts."""
+
+    def __init__(self, order: list[str]) -> None:
+        self.order = order
+
+    def __call__(self, *_row: str) -> None:
+        pass
+
+    def answers(self, texts: list[str], pairs: list[str] | None) -> dict[str, np.ndarray]:
+        assert pairs is None
+        self.order.append(f"answers to {len(texts)}")
+        return {"cut_tokens": np.array(0)}
+
+
+def test_throughput_is_that_of_a_warm_model_and_its_memory_without_all_answers(
+    tmp_path: Path, dev: Examples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+    monkeypatch.setattr(measuring, "load_judged", lambda *_args, **_options: Recorded(order))
+    monkeypatch.setattr(measuring, "peak_bytes", lambda: order.append("peak") or 5e6)
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    write_texts(dev, texts := tmp_path / "dev.jsonl")
+    measuring._run("any", str(texts), str(tmp_path / "out.npz"), 1)
+    assert order == ["answers to 2", "peak", f"answers to {len(dev)}"]
+    with np.load(tmp_path / "out.npz") as found:
+        assert found["peak_mb"] == 5
+
+
+def test_a_cold_start_ends_with_the_first_prediction(
+    tiny_artifact: Path, tmp_path: Path, dev: Examples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lingering = "import atexit, time\natexit.register(time.sleep, 20)\n"
+    (tmp_path / "sitecustomize.py").write_text(lingering)
+    monkeypatch.setattr(measuring, "COLD_STARTS", 1)
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path), "OMP_NUM_THREADS": "1"}
+    began = time.perf_counter()
+    assert 0 < measuring._cold_start(tiny_artifact, dev, environment) < 20
+    assert time.perf_counter() - began > 20, "the process did linger"

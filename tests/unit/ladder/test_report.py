@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from climb_stories import ladder_rows, make_row, make_story, make_task
 
+from gradatim.ladder.card import model_card
 from gradatim.ladder.goals.labels import LabelGoal
 from gradatim.ladder.report.analysis import by_length, confusion_matrix, most_confused, reliability
 from gradatim.ladder.report.answer import answer, held_out
@@ -216,3 +217,32 @@ def test_pairs_keep_their_second_text():
     cell = f'<td class="text" dir="auto">{story.corpus.train.texts[first]}<hr>{story.corpus.train.pairs[first]}</td>'
     folded = re.sub(r"<details><summary>.*?</summary><div>(.*?)</div></details>", r"\1", rendered(story))
     assert cell in re.sub(r"\s*\n\s*", "", folded)
+
+
+@pytest.mark.parametrize(
+    ("best_ms", "at"),
+    [
+        (10.0, "at 41 % of its latency"),
+        (8.4, "at 1/2 of its latency"),
+        (4.2, "for as much latency"),
+        (1.4, "at 2.9 times its latency"),
+        (41.0, "at 1/10 of its latency"),
+        (5.0, "at 82 % of its latency"),
+    ],
+)
+def test_latencies_are_compared_as_they_are(best_ms, at):
+    """The best has too large a file: it may be slower or faster than what was chosen."""
+    rows = [make_row("chosen", 0.80, 4.1, 10.0), make_row("best", 0.90, best_ms, 90.0)]
+    assert answer(make_story(rows=rows, budget=Budget(max_mb=25.0))).endswith(f"(`best`) {at}.")
+
+
+def test_thresholds_of_each_text_go_with_it_and_are_told_of():
+    story = make_story(make_task(5, multi_label=True), metric="macro_f1")
+    thresholds = np.random.default_rng(0).random(story.evidence.probabilities.shape).astype(np.float32)
+    evidence = replace(story.evidence, thresholds=thresholds)
+    rows = np.array([7, 3])
+    np.testing.assert_array_equal(evidence.answers(rows)["thresholds"], thresholds[rows])
+    apart = replace(story, evidence=evidence)
+    assert "fitted on the other half" in rendered(apart)
+    assert "fitted on the other half" in model_card(apart)
+    assert "fitted on the other half" not in rendered(story) + model_card(story)

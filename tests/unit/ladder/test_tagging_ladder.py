@@ -18,6 +18,7 @@ from gradatim.errors import ConfigError, GradatimError
 from gradatim.ladder.goals.tags import TagGoal
 from gradatim.ladder.rung import Problem
 from gradatim.ladder.tagging.frequent import FrequentRung
+from gradatim.text.raw import find_words
 
 PEOPLE = ["Anna", "Boris", "Clara", "Dmitri", "Elena", "Fritz"]
 PLACES = ["Rome", "Oslo", "Lima", "Kyoto", "Turin", "Quito"]
@@ -81,6 +82,19 @@ def test_the_file_is_opened_by_every_door(climbed: Path) -> None:
     assert [(e.label, e.text, e.start, e.end) for e in gradatim.load(linear)(text)] == wanted
     grouped = gradatim.pipeline("ner", linear, aggregation_strategy="simple")(text)
     assert [(e["entity_group"], e["word"], e["start"], e["end"]) for e in grouped] == wanted
+
+
+def test_windows_of_long_texts_overlap(climbed: Path) -> None:
+    """So that a word at the border of one is read with what is around it, by every door."""
+    path = climbed / "climb" / "finetuned" / "finetuned.gradatim"
+    assert read_artifact(path).encoder["stride"] == 8
+    text = " ".join(["Anna Turin lives in Oslo and likes Lima ."] * 12)
+    tokens = gradatim.pipeline("ner", path, ignore_labels=[])(text)
+    model = gradatim.load(path)
+    spans = find_words(text)
+    tags = [model.task.labels[tag] for tag in model.logits([text], [spans])[0].argmax(axis=1)]
+    first = {token["start"]: token["entity"] for token in reversed(tokens)}
+    assert tags == [first[start] for start, _ in spans]
 
 
 def test_commands_predict_and_evaluate(climbed: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,13 +17,14 @@ from gradatim.errors import ConfigError, DataError
 from gradatim.ladder.goals.texts import TextGoal
 from gradatim.ladder.rung import Problem, Settings
 from gradatim.ladder.state import read_json, write_json
+from gradatim.ladder.writing import student
 from gradatim.ladder.writing.int8 import BeamsRung, WritingInt8Rung
 from gradatim.ladder.writing.judge import interval, score, text_quality
 from gradatim.ladder.writing.lead import LeadRung
 from gradatim.ladder.writing.student import StudentRung
 from gradatim.ladder.writing.writers import WriterRung
 from gradatim.train.architecture import ModelSettings
-from gradatim.types import Corpus
+from gradatim.types import Candidate, Corpus
 
 WORDS = {
     "one": "eins", "two": "zwei", "three": "drei", "four": "vier", "red": "rot", "blue": "blau", "green": "gruen",
@@ -210,3 +212,22 @@ def test_bleu_of_counts_is_sacrebleu() -> None:
 
 def test_the_worst_text_is_the_one_that_shares_nothing() -> None:
     assert text_quality(WRITTEN, WANTED).argmin() == 2
+
+
+def test_what_a_teacher_takes_is_not_told_of_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A better one may come while the time of the student is estimated again."""
+    problem = Problem(load_written(parallel(tmp_path, 60)), TextGoal(), tmp_path, tmp_path, "bleu")
+    waits = {"small": 0.0, "large": 0.2}
+    monkeypatch.setattr(
+        student, "load_text_to_text", lambda path, **_: lambda *_: time.sleep(waits[Path(path).stem])
+    )
+    small, large = (Candidate(name, name, f"{name}.gradatim", 1.0, 1) for name in waits)
+    rung = StudentRung()
+    assert rung._pace_s(problem, small) < 0.1 / 60
+    assert rung._pace_s(problem, large) >= 0.2 / 60
+    asked: list[str] = []
+    monkeypatch.setattr(student.WritingLab, "epoch_s", lambda _lab, name, *_: asked.append(name) or 1.0)
+    monkeypatch.setattr(student, "Distillation", lambda *_, **__: None)
+    for source in (small, large):
+        rung._epoch_s(problem, source, None, None)
+    assert len(set(asked)) == 2

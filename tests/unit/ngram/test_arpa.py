@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from gradatim.errors import DataError
+from gradatim.ngram import arpa
 from gradatim.ngram.arpa import read_arpa, write_arpa
 from gradatim.ngram.build import build
 from gradatim.text.space import IN_MEMORY
@@ -68,6 +69,15 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     np.testing.assert_allclose(table.log_probs(other), built.table.log_probs(one), atol=1e-5)
 
 
+def test_blocks_write_the_same_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    built = build([("here", b"the cat sat .\nthe cat ran .\nthe dog")], order=3, space=IN_MEMORY)
+    one, other = tmp_path / "one.arpa", tmp_path / "other.arpa"
+    write_arpa(one, built.table, built.vocabulary)
+    monkeypatch.setattr(arpa, "BLOCK", 3)
+    write_arpa(other, built.table, built.vocabulary)
+    assert one.read_bytes() == other.read_bytes()
+
+
 def test_a_file_without_unknown_words_makes_them_nearly_impossible(tmp_path: Path) -> None:
     path = tmp_path / "model.arpa"
     path.write_text(FILE.replace("-1.0\t<unk>\n", "").replace("1=5", "1=4"))
@@ -90,8 +100,10 @@ def test_a_file_without_unknown_words_makes_them_nearly_impossible(tmp_path: Pat
         ("-0.25\tcat </s>", "-0.25\tthe cat", r"line 18: the n-gram stands twice"),
         ("2=3", "2=4", r"line 15: 3 n-grams follow, the beginning of the file says 4"),
         ("ngram 2=3", "ngrams 2", r"line 5: here 'ngram 2=' and a count must stand"),
-        ("\\3-grams:", "\\4-grams:", r"sections data, 1-grams:, 2-grams:, 4-grams:, end"),
-        ("\\end\\", "", r"sections data, 1-grams:, 2-grams:, 3-grams:, in place of .* 3-grams:, end"),
+        ("\\3-grams:", "\\4-grams:", r"line 20: .* sections data, 1-grams:, 2-grams:, 4-grams:, end"),
+        ("\\3-grams:", "\\2-grams:", r"line 20: here \\3-grams: must stand"),
+        ("\\end\\", "\\end\\\n\n\\end\\", r"line 25: nothing may follow"),
+        ("\\end\\\n", "", r"line 23: .* sections data, 1-grams:, 2-grams:, 3-grams:, in place of .* 3-grams:, end"),
         ("-99\t<s>\t-0.3", "-99\t<s>\tinf", r"field 3 is no number"),
         ("-99\t<s>\t-0.3\n", "", r"4 n-grams follow"),
     ],

@@ -1,6 +1,7 @@
 """The packed model is the table to within its steps, in memory, from a file and from blocks on disk."""
 
 import tempfile
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +9,12 @@ import pytest
 
 from gradatim.engine.artifact import read_artifact
 from gradatim.errors import ArtifactError
+from gradatim.ngram import table as tables
 from gradatim.ngram.build import build
 from gradatim.ngram.model import NgramModel, Steps
 from gradatim.ngram.smoothing import METHODS, named
 from gradatim.ngram.stored import read_model, write_model
-from gradatim.ngram.table import LOG_ZERO, NgramTable
+from gradatim.ngram.table import LOG_ZERO, Entries, NgramTable
 from gradatim.text.space import IN_MEMORY, Space
 from gradatim.text.vocabulary import START, Vocabulary
 
@@ -127,6 +129,38 @@ def test_members_that_do_not_fit_are_refused(tmp_path: Path, member: str) -> Non
     write_artifact(path, kind=whole.kind, task=whole.task, encoder=whole.encoder, members=members)
     with pytest.raises(ArtifactError, match="lm train"):
         read_model(read_artifact(path, mapped=True))
+
+
+def test_ngrams_are_found_in_blocks_as_in_one_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    table, vocabulary = made(4)
+    ids, _ = vocabulary.sentences(TEST)
+    whole = table.find(ids)
+    for block in (1, 7, 64):
+        monkeypatch.setattr(tables, "BLOCK", block)
+        for numbers, expected in zip(table.find(ids), whole, strict=True):
+            np.testing.assert_array_equal(numbers, expected)
+    assert (whole[2] >= 0).any()
+    assert (whole[3] < 0).any()
+
+
+def test_no_order_is_held_in_memory_to_be_searched() -> None:
+    size, none = 1 << 21, np.zeros(0)
+    every = np.arange(2 * 1024)
+    bigrams = Entries(np.repeat(every, 1024), np.tile(np.arange(1024), len(every)), none, none)
+    table = NgramTable((Entries(np.zeros_like(every), every, none, none), bigrams), START, 0.0)
+    assert len(bigrams) == size
+    tracemalloc.start()
+    found = table.find(np.array([START, 1023, 5, 2047, 1024]))[1]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found.tolist() == [-1, START * 1024 + 1023, 1023 * 1024 + 5, -1, -1]
+    assert peak < size * 8 / 2
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_scores_are_probabilities_of_all_methods_but_one(method: str) -> None:
+    model = NgramModel.of(*made(3, method))
+    assert model.sums_to_one == named(method).sums_to_one == (method != "stupid")
 
 
 def test_steps_keep_zero_and_lose_little() -> None:

@@ -64,3 +64,13 @@ def test_questions_about_tables_are_read_with_their_escapes(tmp_path: Path) -> N
     (tmp_path / "asked.tsv").write_text(head + "1\twhat?\tother.csv\tx\n")
     with pytest.raises(DataError, match=r"line 2: the table other\.csv"):
         read_table_questions(tmp_path / "asked.tsv")
+
+
+def test_a_data_frame_keeps_what_its_columns_hold() -> None:
+    pd = pytest.importorskip("pandas")
+    years = pd.array([2008, None, 2012], dtype="Int64")
+    frame = pd.DataFrame({"year": [2008, 2010, 2012], "share": [0.5, float("nan"), 1.0], "votes": years})
+    assert grid_of(frame) == Grid(
+        ("year", "share", "votes"), (("2008", "0.5", "2008"), ("2010", "", ""), ("2012", "1.0", "2012"))
+    )
+    assert grid_of(frame[["year", "share"]]).rows[0] == ("2008", "0.5")

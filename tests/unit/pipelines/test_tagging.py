@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from gradatim.pipelines.tagging import chunks, entities, joined, tag_words, word_of_tokens
 from gradatim.text.pieces import PieceEncoder
+from gradatim.types import Encoded
 
 labeling = pytest.importorskip("seqeval.metrics.sequence_labeling")
 SENTENCES = [["good", "films", "!"], ["bad"], [], ["not", "the", "abc"] * 4]
@@ -66,3 +67,16 @@ def test_entities_slice_the_text() -> None:
     ]  # fmt: skip
     assert [e.score for e in found] == pytest.approx([0.9, 0.6])
     assert all(text[e.start : e.end] == e.text for e in found)
+
+
+def test_tokens_of_blanks_behind_a_text_are_in_no_word_of_the_next() -> None:
+    """As byte-level tokenizers have them."""
+    arrays = {
+        "lengths": np.array([4, 3]),
+        "origins": np.array([2, 0, 0, 2, 2, 0, 2]),
+        "starts": np.array([0, 0, 5, 0, 0, 0, 0]),
+        "ends": np.array([0, 5, 9, 0, 0, 3, 0]),
+    }
+    encoded = Encoded(arrays, np.array([0, 1]), 2)  # "Hello    ", "Bob"
+    assert word_of_tokens(encoded, [[(0, 5)], [(0, 3)]]).tolist() == [-1, 0, -1, -1, -1, 1, -1]
+    assert word_of_tokens(encoded, [[], [(0, 3)]]).tolist() == [-1, -1, -1, -1, -1, 0, -1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
 from collections.abc import Iterator, Sequence
@@ -158,6 +159,21 @@ def test_the_row_that_has_no_answer_is_named_and_a_run_without_answers_is_not_in
     for _ in range(2):  # nothing was kept, so nothing has to be gone on with or removed
         with pytest.raises(DataError, match="line 2"):
             answer_rows(stopping, read_inputs("ner", source), out, facts={})
+
+
+def test_answers_that_cannot_be_written_are_kept_for_another_try(
+    table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_path: object, _target: object) -> None:
+        raise OSError(errno.EDQUOT, "Disk quota exceeded")
+
+    inputs, out = read_inputs("text-classification", table, text="text"), tmp_path / "out.jsonl"
+    with monkeypatch.context() as patch:
+        patch.setattr("gradatim.engine.atomic.os.replace", full)
+        with pytest.raises(DataError, match=r"out\.jsonl was not written: Disk quota exceeded"):
+            answer_rows(lengths, inputs, out, facts={})
+    assert {path.name for path in tmp_path.iterdir()} == {"texts.csv", "out.jsonl.part"}
+    assert answer_rows(lengths, inputs, out, facts={}, resume=True) == len(TEXTS)
 
 
 def test_the_command_answers_a_file(tiny_artifact: Path, tmp_path: Path) -> None:

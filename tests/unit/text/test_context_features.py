@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import time
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -44,6 +47,30 @@ def test_words_lie_in_order_and_leave_out_nothing_but_space(text: str) -> None:
     assert edges == sorted(edges)
     assert all(start < end for start, end in spans)
     assert not "".join(text[end:start] for end, start in zip(edges[::2], edges[1::2], strict=True)).strip()
+
+
+_REFERENCE = re.compile(r"""(?<=.)(['’]s|([.!?])\2+|[]["'»”’)}>.,;:!?…])$""")
+
+
+def peeled(run: str) -> list[str]:
+    """A run and the marks at its end, each looked for in all that is left of it."""
+    marks: list[str] = []
+    while (found := _REFERENCE.search(run)) and not re.fullmatch(r"(\w{1,3}\.){2,}|[^\W\d_]\.", run):
+        marks.insert(0, run[found.start() :])
+        run = run[: found.start()]
+    return [run, *marks]
+
+
+@given(st.text(alphabet="ab.!?'s’)", min_size=1, max_size=90))
+def test_marks_at_the_end_are_those_of_the_whole_run(text: str) -> None:
+    run = "a" + text  # begins with no mark, and is none
+    assert words(run) == peeled(run)
+
+
+def test_a_run_of_marks_takes_time_by_its_length_alone() -> None:
+    start = time.perf_counter()
+    assert len(words("a" + ")" * 20_000)) == 20_001  # minutes, if each mark looked at all others
+    assert time.perf_counter() - start < 5
 
 
 @given(st.lists(st.text(alphabet="abZ9-. ", max_size=12), min_size=1, max_size=4))

@@ -52,5 +52,10 @@ def test_a_pattern_names_files_or_is_refused(tmp_path: Path) -> None:
     for name in ("b.txt", "a.txt"):
         (tmp_path / name).write_text(name)
     assert [Path(one).name for one in expand_sources([str(tmp_path / "*.txt")])] == ["a.txt", "b.txt"]
+    (tmp_path / "c[1].txt").write_text("its name is no pattern")
+    assert expand_sources(str(tmp_path / "c[1].txt")) == [str(tmp_path / "c[1].txt")]
+    (tmp_path / "below" / "here").mkdir(parents=True)
+    (tmp_path / "below" / "here" / "d.txt").write_text("d")
+    assert len(expand_sources(str(tmp_path / "**" / "*.txt"))) == 4
     with pytest.raises(DataError, match="no file matches"):
         expand_sources(str(tmp_path / "*.csv"))

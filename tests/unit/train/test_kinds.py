@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ import torch
 
 import gradatim
 from gradatim.checkpoint.folder import family_of, read_model
+from gradatim.data.annotated import SETS
 from gradatim.data.answered import SPANS
 from gradatim.data.questions import Question
 from gradatim.errors import CheckpointError, ConfigError, DataError
@@ -19,6 +21,7 @@ from gradatim.models.layers import FrozenReader
 from gradatim.text.pieces import PieceEncoder
 from gradatim.train.build import Materials, Prepared
 from gradatim.train.job import run
+from gradatim.train.kinds import DATA
 from gradatim.train.kinds.reading import annotated
 from gradatim.train.kinds.spans import answer_rows
 from gradatim.train.kinds.tagging import together
@@ -38,7 +41,7 @@ dropout = 0.0
 source = "{source}"
 tokenizer = "tokenizer.json"
 max_length = 24
-dev_share = 0.25
+{share}
 [objective]
 kind = "{kind}"
 [train]
@@ -121,7 +124,8 @@ def here(tmp_path: Path, tokenizer_json: str, monkeypatch: pytest.MonkeyPatch) -
     (tmp_path / "tokenizer.json").write_text(tokenizer_json)
     for kind, (name, make) in SOURCES.items():
         (tmp_path / name).write_text(make(np.random.default_rng(0)))
-        (tmp_path / f"{kind}.toml").write_text(RECIPE.format(source=name, kind=kind))
+        share = "dev_share = 0.25" if "dev_share" in DATA[kind] else ""
+        (tmp_path / f"{kind}.toml").write_text(RECIPE.format(source=name, kind=kind, share=share))
     return tmp_path
 
 
@@ -246,6 +250,31 @@ def test_what_does_not_fit_is_refused(
     (here / "squad/dev-v1.1.first-half.json.gz").touch()
     with pytest.raises(error, match=said):
         prepare(here, kind, *changes)
+
+
+def test_what_is_named_for_a_split_is_that_split_or_all_there_is(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = SETS["conll2003"]
+    monkeypatch.setenv("GRADATIM_DATA", str(here))
+    for file in (file for files in given.values() for file in files):
+        (here / file).parent.mkdir(exist_ok=True)
+        with gzip.open(here / file, "wt") as stream:
+            stream.write((here / "tags.txt").read_text())
+    assert "test" not in given
+    with pytest.raises(DataError, match="no test split"):
+        prepare(here, "tagging", "data.test=conll2003")
+    assert prepare(here, "tagging", "data.test=tags.txt")[0].test is not None
+    assert prepare(here, "tagging")[0].test is None
+
+
+def test_a_folder_has_the_splits_of_its_files(here: Path) -> None:
+    (here / "folder").mkdir()
+    for name in ("train", "dev", "test"):
+        (here / "folder" / f"{name}.txt").write_text((here / "tags.txt").read_text())
+    made, _ = prepare(here, "tagging", "data.source=folder")
+    assert made.notes[0] == "80 sentences to train on, 80 of the dev split to evaluate on"
+    assert made.test is not None
 
 
 def test_a_dev_file_is_used_as_it_is(here: Path) -> None:

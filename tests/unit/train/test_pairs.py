@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from gradatim.errors import ConfigError
 from gradatim.text.tokenizer import preset, train_tokenizer
 from gradatim.train.build import Materials
 from gradatim.train.job import run
+from gradatim.train.kinds.pairs import Seq2SeqSettings
 from gradatim.train.recipe_file import read_recipe
 
 TRANSFORMER = """
@@ -69,7 +71,7 @@ FOREIGN = {"red": "rouge", "blue": "bleu", "cat": "chat", "dog": "chien", "old":
 def folder(tmp_path: Path) -> Path:
     """The words of a sentence in the other language and the other order."""
     rng = np.random.default_rng(0)
-    rows = [rng.choice(list(FOREIGN), rng.integers(1, 5)).tolist() for _ in range(300)] + [["red"] * 30]
+    rows = [rng.choice(list(FOREIGN), rng.integers(1, 5)).tolist() for _ in range(600)] + [["red"] * 30]
     sides = {"en": rows, "xx": [[FOREIGN[word] for word in reversed(row)] for row in rows]}
     for name, lines in sides.items():
         (tmp_path / f"train.{name}").write_text("".join(" ".join(line) + "\n" for line in lines))
@@ -78,7 +80,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def recipe(folder: Path, model: str = TRANSFORMER, epochs: int = 60, batch_size: int = 32) -> Path:
+def recipe(folder: Path, model: str = TRANSFORMER, epochs: int = 40, batch_size: int = 32) -> Path:
     path = folder / "recipe.toml"
     path.write_text(RECIPE.format(folder=folder, model=model, epochs=epochs, batch_size=batch_size))
     return path
@@ -101,7 +103,7 @@ def test_a_language_is_learned_and_the_model_is_a_pair(
 
 
 @pytest.mark.parametrize(
-    ("attention", "epochs", "least"), [("bahdanau", 30, 90), ("luong-general", 30, 90), ("none", 10, 15)]
+    ("attention", "epochs", "least"), [("bahdanau", 15, 90), ("luong-general", 15, 90), ("none", 5, 15)]
 )
 def test_recurrent_pairs_learn_it_too(folder: Path, attention: str, epochs: int, least: float) -> None:
     file = recipe(folder, GRU.format(attention=attention, hidden=32), epochs, batch_size=8)
@@ -134,7 +136,7 @@ def test_pieces_may_be_drawn_anew(folder: Path) -> None:
 
 
 def test_convolutions_learn_it_too_and_stay_a_folder(folder: Path) -> None:
-    run(read_recipe(recipe(folder, CONV, 15, batch_size=8)), folder / "run")
+    run(read_recipe(recipe(folder, CONV, 8, batch_size=8)), folder / "run")
     metrics = json.loads((folder / "run" / "metrics.json").read_text())
     assert metrics["bleu"] > 90
     model = folder / "run" / "model"
@@ -173,6 +175,29 @@ def test_attention_that_cannot_be_is_refused(folder: Path, attention: str, said:
     found = read_recipe(recipe(folder, GRU.format(attention=attention, hidden=24)))
     with pytest.raises(ConfigError, match=said):
         found.objective.prepare(Materials(found.model, found.data, found.train))
+
+
+def test_pairs_of_one_source_are_held_out_together(folder: Path) -> None:
+    for name in ("en", "xx"):
+        lines = (folder / f"train.{name}").read_text().splitlines()[:-1]
+        (folder / f"train.{name}").write_text("".join(f"{line}\n" for line in lines for _ in range(3)))
+    found = read_recipe(recipe(folder))
+    settings = cast(Seq2SeqSettings, found.objective)
+    splits, _ = settings._splits(Materials(found.model, found.data, found.train))
+    assert not {*splits["train"].sources} & {*splits["dev"].sources}
+    assert sum(len(part.sources) for part in splits.values()) == len(lines) * 3
+    assert len(splits["dev"].sources) == pytest.approx(0.1 * 3 * len(lines), rel=0.1)
+
+
+def test_what_is_measured_at_the_end_may_be_named(folder: Path) -> None:
+    for name in ("en", "xx"):
+        lines = (folder / f"train.{name}").read_text().splitlines()
+        (folder / f"last.{name}").write_text("\n".join(lines[:3]) + "\n")
+    changes = [f"data.test={folder}/last.{{en,xx}}", "objective.test=true"]
+    found = read_recipe(recipe(folder), changes)
+    made = found.objective.prepare(Materials(found.model, found.data, found.train))
+    assert made.test is not None
+    assert set(made.test()) >= {"bleu"}
 
 
 def test_what_cannot_be_learned_is_refused(folder: Path) -> None:

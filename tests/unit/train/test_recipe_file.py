@@ -93,7 +93,12 @@ def test_names_of_files_may_hold_variables(here: Path, monkeypatch: pytest.Monke
         ("train.rate=-1", r"recipe.toml: \[train\] rate must be above 0"),
         ("model.pooling=[]", "pooling must be at least one"),
         ("model.decoder_layers=2", "decoder_layers: a model of kind classification has no decoder"),
-        ("data.dev_share=1.5", r"recipe.toml: \[data\] dev_share"),
+        ("objective.kind=causal data.dev_share=1.5", r"recipe.toml: \[data\] dev_share"),
+        ("data.dev_share=0.2", r"\[data\] dev_share: nothing is read of that for kind classification"),
+        (
+            "objective.kind=causal data.test=three.txt",
+            r"\[data\] test: nothing is read of that for kind causal",
+        ),
         ("data.max_length=0", "max_length must be at least 1"),
         ("rate=1", "write section.key=value"),
         ("train.rate", "write section.key=value"),
@@ -101,7 +106,7 @@ def test_names_of_files_may_hold_variables(here: Path, monkeypatch: pytest.Monke
 )
 def test_what_is_wrong_is_refused_by_file_and_key(here: Path, change: str, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
-        read_recipe(here / "recipe.toml", [change])
+        read_recipe(here / "recipe.toml", change.split())
 
 
 @pytest.mark.parametrize(

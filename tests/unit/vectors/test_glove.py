@@ -20,7 +20,8 @@ def by_hand(ids: list[int], rows: list[int], window: int) -> dict[tuple[int, int
     for i, word in enumerate(ids):
         for j in range(i + 1, min(i + window + 1, len(ids))):
             if rows[i] == rows[j]:
-                found[min(word, ids[j]), max(word, ids[j])] += 1 / (j - i)
+                both = {(word, ids[j]), (ids[j], word)}  # GloVe's code adds to the cells of both
+                found[min(both)] += 2 / len(both) / (j - i)
     return dict(found)
 
 
@@ -41,6 +42,12 @@ def test_pairs_are_counted_by_distance_within_sentences(
     wanted = by_hand(ids, rows, window)
     assert found.keys() == wanted.keys()
     assert all(found[pair] == pytest.approx(wanted[pair], rel=1e-5) for pair in wanted)
+
+
+def test_a_word_beside_itself_is_counted_from_both_sides() -> None:
+    pairs = count_pairs(np.array([3, 3, 1, 3]), np.zeros(4, dtype=np.int64), 4, 3)
+    found = {(i, j): x for i, j, x in zip(*(column.tolist() for column in pairs), strict=True)}
+    assert found == {(3, 3): pytest.approx(2 + 2 / 3 + 2 / 2), (1, 3): pytest.approx(1 / 2 + 1 + 1)}
 
 
 def test_a_step_follows_the_gradient_of_the_loss() -> None:

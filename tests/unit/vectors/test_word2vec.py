@@ -10,23 +10,26 @@ from gradatim.vectors.corpus import read_words, sentences
 from gradatim.vectors.table import WordVectors
 from gradatim.vectors.word2vec import GROUP, SHARED, WORDS, Word2Vec, _padded, _Run
 
-VOCABULARY, WIDTH, WINDOW = 30, 6, 3
+VOCABULARY, WIDTH = 30, 6
 
 
 def sigmoid(x: float) -> float:
     return float(1 / (1 + np.exp(-x)))
 
 
+@pytest.mark.parametrize(("window", "size"), [(3, 16), (8, 16), (10, 32)])
 @pytest.mark.parametrize("cbow", [False, True])
-def test_an_update_is_the_gradient_of_the_paper(cbow: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_update_is_the_gradient_of_the_paper(
+    cbow: bool, window: int, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rng = np.random.default_rng(0)
     ids, rows = rng.integers(0, VOCABULARY, 600), np.sort(rng.integers(0, 60, 600))
-    settings = Word2Vec(width=WIDTH, window=WINDOW, cbow=cbow, negatives=4)
+    settings = Word2Vec(width=WIDTH, window=window, cbow=cbow, negatives=4)
     draws = np.random.default_rng(1)
     run = _Run(settings, np.bincount(ids, minlength=VOCABULARY), draws)
     run.inputs[:] = rng.normal(size=run.inputs.shape)
     run.outputs[:] = rng.normal(size=run.outputs.shape)
-    words, places = _padded(ids, 0, WINDOW), _padded(rows, -1, WINDOW)
+    words, places = _padded(ids, 0, window), _padded(rows, -1, window)
     near = run._near(places, draws)
     monkeypatch.setattr(run, "_near", lambda _sentences, _rng: near)
     state = draws.bit_generator.state
@@ -37,9 +40,9 @@ def test_an_update_is_the_gradient_of_the_paper(cbow: bool, monkeypatch: pytest.
     d_v, d_u = np.zeros_like(v), np.zeros_like(u)
     share = 4 / SHARED
     for at in range(WORDS):
-        block, inside = divmod(at, 16)
-        around = [words[16 * block + j] for j in np.flatnonzero(near[block, inside])]
-        centre = words[at + WINDOW]
+        block, inside = divmod(at, size)
+        around = [words[size * block + j] for j in np.flatnonzero(near[block, inside])]
+        centre = words[at + window]
         if cbow and around:
             h = v[around].mean(0)
             d_h = (1 - sigmoid(u[centre] @ h)) * u[centre]
@@ -50,15 +53,15 @@ def test_an_update_is_the_gradient_of_the_paper(cbow: bool, monkeypatch: pytest.
             np.add.at(d_v, around, d_h)
         elif not cbow:
             for place in np.flatnonzero(near[block, inside]):
-                stands = 16 * block + int(place) - WINDOW
-                c = words[stands + WINDOW]
+                stands = size * block + int(place) - window
+                c = words[stands + window]
                 d_v[c] += (1 - sigmoid(u[centre] @ v[c])) * u[centre]
                 d_u[centre] += (1 - sigmoid(u[centre] @ v[c])) * v[c]
                 for n in negatives[stands // GROUP]:
                     d_v[c] -= share * sigmoid(u[n] @ v[c]) * u[n]
                     d_u[n] -= share * sigmoid(u[n] @ v[c]) * v[c]
     rate = 1e-3  # no vector goes as far as it may
-    run.update(words[: WORDS + 2 * WINDOW], places[: WORDS + 2 * WINDOW], rate, draws)
+    run.update(words[: WORDS + 2 * window], places[: WORDS + 2 * window], rate, draws)
     np.testing.assert_allclose((run.inputs - v) / rate, d_v, atol=2e-3)
     np.testing.assert_allclose((run.outputs - u) / rate, d_u, atol=2e-3)
 
@@ -89,6 +92,18 @@ def test_windows_stay_in_their_sentence_and_leave_the_word_out() -> None:
         else:
             assert found <= {i for i in range(len(rows)) if rows[i] == rows[at] and abs(i - at) <= 2}
             assert {i for i in range(len(rows)) if rows[i] == rows[at] and abs(i - at) == 1} <= found
+
+
+@pytest.mark.parametrize("window", [9, 33, 1024])
+def test_wide_windows_learn_from_all_of_a_sentence(window: int) -> None:
+    rows = np.repeat([0, 1], [WORDS // 2, WORDS])
+    run = _Run(Word2Vec(width=2, window=window), np.array([3, 3]), np.random.default_rng(0))
+    near = run._near(_padded(rows, -1, window)[: WORDS + 2 * window], np.random.default_rng(1))
+    assert near.shape[1] >= 2 * window
+    ids = np.arange(len(rows)) % 2
+    assert np.isfinite(Word2Vec(width=4, window=window, sample=1.0).learn(ids, rows, np.bincount(ids))).all()
+    farthest = max(int(np.flatnonzero(row)[-1]) - at - window for at, row in enumerate(near[0]))
+    assert window / 2 < farthest <= window
 
 
 @pytest.mark.parametrize("cbow", [False, True])
@@ -129,8 +144,8 @@ def test_text_becomes_frequent_words() -> None:
 
 
 def test_settings_that_cannot_be_are_refused() -> None:
-    with pytest.raises(ConfigError, match="window must be at most 8"):
-        Word2Vec(window=9)
+    with pytest.raises(ConfigError, match="window must be at most 1024"):
+        Word2Vec(window=1025)
     with pytest.raises(ConfigError, match="width must be at least 1"):
         Word2Vec(width=0)
     with pytest.raises(ConfigError, match="above 0"):

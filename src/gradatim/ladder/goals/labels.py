@@ -26,7 +26,7 @@ from gradatim.ladder.rungs.ngram import NgramRung
 from gradatim.ladder.rungs.students import EncoderStudent, LstmStudent, asked_depth
 from gradatim.ladder.rungs.teacher import TeacherRung
 from gradatim.ladder.rungs.ulmfit import UlmfitRung
-from gradatim.pipelines.metrics import METRICS, default_metric, higher_is_better, scores
+from gradatim.pipelines.metrics import METRICS, default_metric, higher_is_better, scores, undefined
 from gradatim.types import Arrays, Corpus, Examples, Task
 
 FEW = 64  # training texts a label, on average, up to which labels are few
@@ -87,11 +87,17 @@ class LabelGoal:
     def metric(self, corpus: Corpus, asked: str | None) -> tuple[str, str]:
         if asked is None:
             return self._usual(corpus)
-        usable = [known for known in METRICS if higher_is_better(known)]
+        task, chosen_by = corpus.task, [known for known in METRICS if higher_is_better(known)]
+        usable = [known for known in chosen_by if not undefined(known, task)]
+        if asked in chosen_by and asked not in usable:
+            raise ConfigError(
+                f"metric '{asked}' is not defined here: {undefined(asked, task)}; usable: {', '.join(usable)}"
+            )
         if asked not in usable:
             near = did_you_mean(asked, usable)
             raise ConfigError(f"unknown metric '{asked}'{near}; known: {', '.join(usable)}")
-        return asked, ""
+        # Their order is that of the data's own names, of numbers, or of the alphabet, whichever is meant as positive.
+        return asked, f"F1 is that of '{task.labels[-1]}', the last of both labels" if asked == "f1" else ""
 
     def _usual(self, corpus: Corpus) -> tuple[str, str]:
         """That of the task, but not accuracy where a label that most texts have would be right whatever it is asked."""

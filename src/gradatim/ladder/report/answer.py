@@ -59,11 +59,17 @@ def _against_best(story: Story) -> str:
     if best.name == row.name:
         return f", the best quality of {count(len(story.rows), 'candidate')}" if len(story.rows) > 1 else ""
     kept = row.measurement.quality / best.measurement.quality if best.measurement.quality > 0 else 1.0
-    share = latency(row) / latency(best)
-    at = f"at {_fraction(share)} its latency" if share < 0.95 else "for as much latency"
-    return f": {percent(kept)} of the best model's quality (`{best.name}`) {at}"
+    return (
+        f": {percent(kept)} of the best model's quality (`{best.name}`) {_at(latency(row) / latency(best))}"
+    )
 
 
-def _fraction(ratio: float) -> str:
-    """A ratio below one as a person says it: `1/6 of`, `70 % of`."""
-    return f"1/{round(1 / ratio):,} of" if ratio <= 0.55 else f"{percent(ratio, 0)} of"
+def _at(share: float) -> str:
+    """A share of a latency as a person says it: `at 1/6 of its latency`, `at 70 % of its latency`."""
+    if share > 1.05:
+        return f"at {short(share)} times its latency"
+    if share >= 0.95:
+        return "for as much latency"
+    parts = round(1 / share)
+    told = f"1/{parts:,}" if parts > 1 and abs(share * parts - 1) <= 0.1 else percent(share, 0)
+    return f"at {told} of its latency"

@@ -24,7 +24,7 @@ class BagRung:
 
     def cost_s(self, problem: Problem) -> float:
         """Look-ups only: about two million tokens a second, and a little per step."""
-        return 1.0 + EPOCHS * (
+        return 1.0 + problem.settings.planned(EPOCHS) * (
             float(Lab.of(problem).texts.sizes.sum()) / 2e6 + len(problem.corpus.train) / 4e4
         )
 
@@ -36,7 +36,8 @@ class BagRung:
         model = Classifier(body, width, len(problem.corpus.task.labels), dropout=0.2)
         if vectors is not None:
             body.words.weight.data.copy_(vectors)
-        recipe = Recipe(epochs=EPOCHS, rate=5e-3, weight_decay=0.0, seed=problem.seed, precision="fp32")
+        epochs = problem.settings.planned(EPOCHS)
+        recipe = Recipe(epochs=epochs, rate=5e-3, weight_decay=0.0, seed=problem.seed, precision="fp32")
         objective = Classification(lab.texts, problem.corpus.train.targets)
         train(model, objective, recipe, progress=problem.progress)
         return [lab.export(model, "bag", self.name, time.perf_counter() - began, notes=notes)]

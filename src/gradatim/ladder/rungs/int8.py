@@ -48,7 +48,11 @@ class Trial(ABC):
         """How logits on dev become answers, as the file says it, and the quality of these."""
 
     def within(self, exact: float, tolerance: float) -> tuple[bytes, Mapping[str, Any], str]:
-        """The graph with the fewest finer parts that loses at most `tolerance` of the quality on dev, and a note."""
+        """A graph that loses at most `tolerance` of the quality on dev, how its logits become answers, and a note.
+
+        Tried are no finer parts, then the 1, 2, 4, ... most harmful ones, up to half of all; the first that will do is
+        taken, which may have nearly twice as many as are needed.
+        """
         model, decision, first = self._judged(())
         note = f"dev {first:.4f} with all parts in int8, {exact:.4f} in fp32"
         if first >= exact - tolerance:
@@ -60,7 +64,7 @@ class Trial(ABC):
             if score >= exact - tolerance:
                 return better, fitted, f"{note}, {score:.4f} with {', '.join(kept)} finer"
             count *= 2
-        return model, decision, f"{note}; no better with up to {max(1, len(worst) // 2)} of them finer"
+        return model, decision, f"{note}; no better with up to {count // 2} of them finer"
 
     def _judged(self, keep: tuple[str, ...]) -> tuple[bytes, Mapping[str, Any], float]:
         model = self.quantiser.convert(keep)

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from gradatim.engine.manifest import JSON
 from gradatim.ladder.reader import Model, ReaderLab
 from gradatim.ladder.rung import Problem
 from gradatim.ladder.tagging.words import decision, spans_of, tag_ids
@@ -14,6 +15,7 @@ from gradatim.models.backbone import Backbone, BackboneConfig
 from gradatim.models.encoders import told_of_capitals
 from gradatim.models.inputs import PackedTexts
 from gradatim.objectives.tagging import Tagging
+from gradatim.pipelines.reader import shared
 from gradatim.pipelines.tagging import word_of_tokens
 from gradatim.text.capitals import CapitalEncoder, Capitals, folds_case
 from gradatim.train.kinds.reading import encoded
@@ -31,6 +33,12 @@ class TaggingLab(ReaderLab):
         self.capitals = isinstance(self.config, BackboneConfig) and folds_case(self.pieces.tokenizer)
         if self.capitals:
             self.pieces = CapitalEncoder(self.tokenizer, max_length=self.pieces.max_length)
+
+    @property
+    def settings(self) -> dict[str, JSON]:
+        """Windows of a finished model overlap, so that a word at the border of one is read with what is around it."""
+        length = self.pieces.max_length
+        return {**super().settings, "stride": min(shared(length), self.pieces.shareable(length))}
 
     @property
     def marks(self) -> dict[str, int]:

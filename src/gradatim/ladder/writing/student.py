@@ -44,13 +44,15 @@ class StudentRung:
     def cost_s(self, problem: Problem) -> float:
         source, teacher, config = _teacher(problem)
         many = min(MOST, len(problem.corpus.train))
-        learning_s = self._epochs(problem) * self._epoch_s(problem, teacher, config)
+        learning_s = problem.settings.planned(self._epochs(problem)) * self._epoch_s(
+            problem, source, teacher, config
+        )
         return many * self._pace_s(problem, source) + learning_s
 
     def fit(self, problem: Problem) -> list[Candidate]:
         began = time.perf_counter()
         lab, (source, teacher, config) = WritingLab.of(problem), _teacher(problem)
-        epoch_s = self._epoch_s(problem, teacher, config)
+        epoch_s = self._epoch_s(problem, source, teacher, config)
         rewritten = self._rewritten(problem, source)
         objective = lab.objective(lab.sources, [*rewritten, *lab.targets[len(rewritten) :]])
         taught = Distillation(objective, MATCH, teacher=teacher)
@@ -83,19 +85,21 @@ class StudentRung:
 
     def _pace_s(self, problem: Problem, source: Candidate) -> float:
         """Seconds that the teacher needs for a source."""
-        if "pace" not in problem.cache:
+        key = f"pace of {source.name}"  # a better teacher may come: it is larger
+        if key not in problem.cache:
             lab, writer = WritingLab.of(problem), load_text_to_text(source.artifact, threads=problem.threads)
             tried = some(lab.sources, TRIED)
             began = time.perf_counter()
             writer(tried, Search(end=lab.end, max_length=lab.max_length, beams=BEAMS))
-            problem.cache["pace"] = (time.perf_counter() - began) / len(tried)
-        pace: float = problem.cache["pace"]
+            problem.cache[key] = (time.perf_counter() - began) / len(tried)
+        pace: float = problem.cache[key]
         return pace
 
-    def _epoch_s(self, problem: Problem, teacher: Seq2Seq, config: ModelConfig) -> float:
+    def _epoch_s(self, problem: Problem, source: Candidate, teacher: Seq2Seq, config: ModelConfig) -> float:
         lab = WritingLab.of(problem)
         taught = Distillation(lab.learned, MATCH, teacher=teacher)
-        return lab.epoch_s(self.name, lambda: halved(teacher, config), taught, lab.recipe(1, RATE))
+        name = f"{self.name} of {source.name}"
+        return lab.epoch_s(name, lambda: halved(teacher, config), taught, lab.recipe(1, RATE))
 
     def _epochs(self, problem: Problem) -> float:
         return min(OFTEN, max(FEWEST, SEEN / max(1, len(problem.corpus.train))))

@@ -28,6 +28,21 @@ class ObjectiveSettings(Protocol):
     def prepare(self, materials: Materials) -> Prepared: ...
 
 
+COLUMNS = ("text", "text_pair", "label")
+PLAIN = ("text", "dev_share", "lines", "sentences")
+# What a kind reads of [data] besides source, dev, tokenizer and max_length.
+DATA: Mapping[str, tuple[str, ...]] = {
+    "classification": (*COLUMNS, "test"),
+    "regression": COLUMNS,
+    "choice": ("dev_share",),
+    "tagging": ("dev_share", "test"),
+    "span": ("dev_share",),
+    "table": ("dev_share", "test"),
+    **dict.fromkeys(
+        ("causal", "both_ways", "masked", "next_sentence", "span_corruption", "vector_to_text"), PLAIN
+    ),
+    "seq2seq": ("text", "text_pair", "dev_share", "test"),
+}
 WRITING = ("span_corruption", "seq2seq")  # kinds with an encoder and a decoder
 KINDS: Mapping[str, type[ObjectiveSettings]] = {
     "classification": ClassificationSettings,

@@ -11,8 +11,9 @@ import numpy as np
 from gradatim.checkpoint.config import ModelConfig
 from gradatim.data.cleaning import cleaned
 from gradatim.data.parallel import Parallel, load_parallel
+from gradatim.data.splits import content_key, held_out
 from gradatim.decode.search import Search
-from gradatim.errors import ConfigError
+from gradatim.errors import ConfigError, DataError
 from gradatim.models.inputs import PackedTexts
 from gradatim.models.language import EncoderDecoder
 from gradatim.models.stepper import TorchStepper
@@ -155,14 +156,18 @@ class Seq2SeqSettings:
         """Train, cleaned if it is to be, and dev, held out where it is not given; notes on what was left out."""
         data, source = materials.data, one_source(materials, "seq2seq")
         splits, notes = load_parallel(source, text=data.text, text_pair=data.text_pair)
+        for split, given in (("dev", data.dev), ("test", data.test)):
+            if given is not None:
+                splits[split] = load_parallel(given, text=data.text, text_pair=data.text_pair)[0]["train"]
         if self.test and "test" not in splits:
             raise ConfigError("[objective] test: the data has no test split")
-        if data.dev is not None:
-            splits["dev"] = load_parallel(data.dev, text=data.text, text_pair=data.text_pair)[0]["train"]
-        elif "dev" not in splits:
-            whole, count = splits["train"], len(splits["train"].sources)
-            rows = materials.hold_out(count, min(count - 1, max(1, round(data.dev_share * count))))
-            splits["train"], splits["dev"] = map(whole.take, rows)
+        if "dev" not in splits:
+            whole = splits["train"]
+            keys = [content_key(source, None) for source in whole.sources]
+            made = held_out(keys, {"dev": data.dev_share}, materials.recipe.seed)
+            splits |= {name: whole.take(rows.tolist()) for name, rows in made.items()}
+        if not splits["dev"].sources:
+            raise DataError("[data] too few different sources to hold out some: add more, or give dev")
         if self.clean:
             splits["train"], left_out = cleaned(splits["train"])
             notes += left_out

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import numpy as np
 from torch import nn
 
-from gradatim.data.annotated import annotated_files
-from gradatim.data.divided import Form, apart
+from gradatim.data.divided import Form, apart, files_of
 from gradatim.errors import ConfigError, DataError
 from gradatim.models.session import TorchSession
 from gradatim.text.pieces import PieceEncoder
@@ -28,15 +28,12 @@ def annotated(materials: Materials, form: Form[T]) -> tuple[list[T], list[T], st
     belongs together stays so.
     """
     data = materials.data
-    sources = [annotated_files(source) for source in materials.sources()]
+    sources = [files_of(source, form) for source in materials.sources()]
     if missing := [i for i, files in enumerate(sources) if "train" not in files]:
         raise DataError(f"[data] source: {materials.sources()[missing[0]]!r} has nothing to train on")
     train = [row for files in sources for path in files["train"] for row in form.read(path)]
     if data.dev:
-        files = annotated_files(data.dev)
-        paths, where = files.get("dev") or files.get("train") or [], data.dev
-        if "dev" not in files and len(files) > 1:
-            raise DataError(f"[data] dev: {data.dev!r} has no dev split; name one, as {data.dev}/test")
+        paths, where = _named(data.dev, form, "dev"), data.dev
     else:
         paths, where = [path for files in sources for path in files.get("dev", [])], "the dev split"
     dev = [row for path in paths for row in form.read(path)]
@@ -52,14 +49,22 @@ def annotated(materials: Materials, form: Form[T]) -> tuple[list[T], list[T], st
 
 def split(materials: Materials, form: Form[T], name: Literal["test"]) -> list[T]:
     """A further split, of [data] or else of the sources; empty where there is none."""
-    given = materials.data.test
-    sources = [annotated_files(source) for source in ([given] if given else materials.sources())]
-    return [
-        row
-        for files in sources
-        for path in files.get(name, files["train"] if given else [])
-        for row in form.read(path)
-    ]
+    if materials.data.test:
+        paths = _named(materials.data.test, form, name)
+    else:
+        paths = [path for source in materials.sources() for path in files_of(source, form).get(name, [])]
+    return [row for path in paths for row in form.read(path)]
+
+
+def _named(source: str, form: Form[T], split: Literal["dev", "test"]) -> list[Path]:
+    """The files of a source that was named for a split: those of this split, or all there are."""
+    files = files_of(source, form)
+    if split not in files and len(files) > 1:
+        other = next(name for name in files if name != "train")
+        raise DataError(
+            f"[data] {split}: {source!r} has no {split} split; name the one you mean, as {source}/{other}"
+        )
+    return files.get(split) or [path for paths in files.values() for path in paths]
 
 
 def encoded(pieces: PieceEncoder, texts: Sequence[str], pairs: Sequence[str] | None = None) -> Encoded:

@@ -49,6 +49,8 @@ class VectorToTextSettings:
                 "a tokenizer with an end token"
             )
         train, dev = ([text.strip() for text in texts] for texts in materials.documents(2))
+        if not dev:
+            raise ConfigError("[data] dev_share 0 leaves nothing to evaluate on: raise it, or give dev")
         bf16 = materials.recipe.bf16()
         vectors, held = (sentence_vectors(self.encoder, texts, bf16=bf16) for texts in (train, dev))
         config = ModelConfig(
