@@ -20,6 +20,9 @@ from benchmarks.pretrain import tokenizer, trained, twin
 SIZE = 8000
 ALL = 25_000
 PASSES = {100: "40", 500: "20", 2000: "10"}  # over few labels more often
+FROM_NOTHING = {  # as the pretrained one learned
+    "train.rate": "2e-3", "train.layer_decay": "1.0", "train.schedule": "cosine", "train.warmup": "0.02",
+}  # fmt: skip
 PLAIN = {
     "train.unfreeze": "false",
     "train.layer_decay": "1.0",
@@ -41,26 +44,31 @@ def main() -> None:
     pieces = tokenizer(out / "pieces.json", SIZE, "gpt2")
     pretrained = trained("ulmfit-pretrain", out / "pretrain", {"data.tokenizer": f'"{pieces}"'})
     fresh = twin(pretrained, out / "fresh")
-    adapted = out / "adapt" / "model"
+    adapted, alone = (out / name / "model" for name in ("adapt", "alone"))
     variants: dict[str, tuple[str, Path, dict[str, str]]] = {
         "all three steps": ("whole", adapted, {}),
         "without pretraining and adaptation": ("scratch", fresh, PLAIN),
+        "without pretraining": ("alone", alone, {}),
         "without adaptation": ("unadapted", pretrained, {}),
         "fine-tuned plainly: all layers at once, one rate, linear": ("plain", adapted, PLAIN),
     }
     wanted = {(name, labels) for name in list(variants)[:2] for labels in options.labels}
     wanted |= {(name, few) for name in variants}
     with ThreadPoolExecutor(options.jobs) as pool:
-        adapting = pool.submit(trained, "ulmfit-adapt", out / "adapt", {"model.from": f'"{pretrained}"'})
+        from_nothing = {"model.from": f'"{fresh}"', **FROM_NOTHING}
+        learning = {
+            adapted: pool.submit(trained, "ulmfit-adapt", out / "adapt", {"model.from": f'"{pretrained}"'}),
+            alone: pool.submit(trained, "ulmfit-adapt", out / "alone", from_nothing),
+        }
 
         def found(name: str, labels: int) -> float:
             folder, start, changes = variants[name]
-            if start == adapted:
-                adapting.result()
+            if start in learning:
+                learning[start].result()
             return classify(out, folder, labels, start, **changes)
 
-        # Those that start from the adapted model last: until it is there they would only wait.
-        order = sorted(wanted, key=lambda one: (variants[one[0]][1] == adapted, one))
+        # Those that start from what is still learning last: until it is there they would only wait.
+        order = sorted(wanted, key=lambda one: (variants[one[0]][1] in learning, one))
         scores = {one: pool.submit(found, *one) for one in order}
         print(
             "| labelled reviews | ULMFiT, test accuracy | the same network from nothing |\n|---:|---:|---:|"

@@ -34,15 +34,15 @@ def load_corpus(
     dev: PathLike | None = None,
     test: PathLike | None = None,
     seed: int = 0,
+    share: float = HELD_OUT,
 ) -> Corpus:
     """A labelled data set, split into train, dev and test, with everything decided on the way in `notes`.
 
     `source` is a path, a catalog name, a `GRADATIM_DATA` name or a hub id (see `find_source` for the order).
     `text`, `text_pair` and `label` name columns (`label` also several of 0 and 1, with commas between them); without
-    them columns are guessed. Given splits are used as
-    they are: what they share is counted, not removed. A missing dev is made from train (10 %); a single
-    table gives train, dev and test (80/10/10); of fewer than 200 rows only dev is made, with 20 %. Made splits are
-    stratified and keep equal texts together.
+    them columns are guessed. Given splits are used as they are: what they have in common is counted, not removed. A
+    missing dev is made from train, a `share` of it (10 %); a single table gives train, dev and test (80/10/10); of
+    fewer than 200 rows only dev is made, with 20 %. Made splits are stratified and keep equal texts together.
     Rows without text or label, and dev or test rows with a label that train does not have, are left out and
     counted. Raises DataError for what cannot be used and SourceError for what cannot be fetched.
     """
@@ -61,7 +61,7 @@ def load_corpus(
     _drop_unseen(splits, task, notes)
     notes += leaks({name: rows.keys for name, rows in splits.items()}, "texts")
     if missing := missing_splits(tables):
-        _hold_out(splits, task, missing, seed, notes)
+        _hold_out(splits, task, dict.fromkeys(missing, share), seed, notes)
     examples = {name: rows.examples(task) for name, rows in splits.items()}
     return assembled(found.name, task, examples, notes, licence=found.licence, citation=found.citation)
 
@@ -264,11 +264,12 @@ def _drop_unseen(splits: dict[str, Rows], task: Task, notes: list[str]) -> None:
             del splits[name]
 
 
-def _hold_out(splits: dict[str, Rows], task: Task, missing: list[str], seed: int, notes: list[str]) -> None:
+def _hold_out(
+    splits: dict[str, Rows], task: Task, shares: dict[str, float], seed: int, notes: list[str]
+) -> None:
     """Make the missing splits out of train."""
     whole = splits["train"]
-    shares = dict.fromkeys(missing, HELD_OUT)
-    if HELD_OUT * len(whole) < SMALLEST:
+    if shares["dev"] == HELD_OUT and HELD_OUT * len(whole) < SMALLEST:
         shares = {"dev": 2 * HELD_OUT}
         notes.append(
             f"{count(len(whole), 'row')} are too few for a dev and a test split of a tenth each: dev has a fifth"

@@ -38,10 +38,11 @@ def load_scored(
     score: str | None = None,
     dev: PathLike | None = None,
     seed: int = 0,
+    share: float = HELD_OUT,
 ) -> tuple[ScoredTexts, ScoredTexts, tuple[str, ...]]:
     """Train and dev of a source (see `find_source`), and notes on what was decided.
 
-    The number is in the column `score`, unless another is named. Without a dev split a tenth of train is
+    The number is in the column `score`, unless another is named. Without a dev split a `share` of train is
     held out. Raises DataError with file and line where a score is not a number.
     """
     found = find_source(source, dev=dev)
@@ -54,7 +55,7 @@ def load_scored(
     train, keys = splits["train"]
     if "dev" in splits:
         return train, splits["dev"][0], tuple(notes)
-    made = held_out(keys, {"dev": HELD_OUT}, seed)
+    made = held_out(keys, {"dev": share}, seed)
     notes.append(f"dev is {len(made['dev'])} of {len(train)} rows of train, held out with seed {seed}")
     return _take(train, made["train"]), _take(train, made["dev"]), tuple(notes)
 

@@ -168,7 +168,8 @@ class Materials:
             return texts, [
                 text for source in expand_sources(data.dev) for text in read_documents(source, data)
             ]
-        held = min(len(texts) - 1, max(fewest, round(data.dev_share * len(texts)))) if data.dev_share else 0
+        share = data.share()
+        held = min(len(texts) - 1, max(fewest, round(share * len(texts)))) if share else 0
         train, dev = self.hold_out(len(texts), held)
         return [texts[i] for i in train], [texts[i] for i in dev]
 

@@ -33,8 +33,8 @@ class DataSettings:
     max_length  longest row in tokens; longer texts become several
     dev         what to evaluate on, where the source does not say it
     test        what to measure on once, at the end
-    dev_share   share of documents held out for evaluation, where there is no dev; questions on one context,
-                article or table stay together, as do pairs of one source
+    dev_share   share of documents held out for evaluation, where there is no dev (unless given 0.01, of labelled
+                texts 0.1); questions on one context, article or table stay together, as do pairs of one source
     lines       each line of a text file is a document of its own
     sentences   each sentence of a document is one
 
@@ -49,17 +49,21 @@ class DataSettings:
     test: str | None = None
     tokenizer: str | None = None
     max_length: int = 256
-    dev_share: float = 0.01
+    dev_share: float | None = None
     lines: bool = False
     sentences: bool = False
 
     def __post_init__(self) -> None:
         for name in ("source", "dev", "test", "tokenizer"):
             object.__setattr__(self, name, _expanded(getattr(self, name)))
-        if not 0 <= self.dev_share < 1:
+        if not 0 <= self.share() < 1:
             raise ConfigError(f"dev_share is a share in [0, 1), not {self.dev_share}")
         if self.max_length < 1:
             raise ConfigError(f"max_length must be at least 1 token, not {self.max_length}")
+
+    def share(self, usual: float = 0.01) -> float:
+        """What to hold out where there is no dev."""
+        return usual if self.dev_share is None else self.dev_share
 
 
 def expand_sources(source: str | list[str]) -> list[str]:

@@ -19,6 +19,11 @@ from gradatim.train.loop import train
 from gradatim.train.recipe import Recipe
 from gradatim.types import Array
 
+KEEPING = (
+    "gru",
+    "lstm",
+)  # the second gate keeps the state and begins open (Gers et al. 2000; Jozefowicz et al. 2015)
+
 
 def gradient_norms(
     cell: Cell, steps: int, *, width: int = 64, gain: float = 1.0, clip: float | None = None, seed: int = 0
@@ -35,8 +40,8 @@ def gradient_norms(
     gates = weights["weight_hh_l0"].view(-1, width, width)
     for gate in gates:
         nn.init.orthogonal_(gate, gain)
-    if cell == "lstm":
-        weights["bias_hh_l0"][width : 2 * width] = 1.0  # open forget gates (Gers et al. 2000)
+    if cell in KEEPING:
+        weights["bias_hh_l0"][width : 2 * width] = 1.0
     state = (torch.zeros(1, width),) * (2 if cell == "lstm" else 1)
     states = []
     for x in torch.randn(steps, 1, width):
@@ -97,7 +102,7 @@ class Memory(nn.Module):
         self.words = nn.Embedding(symbols + 2, width)
         self.recurrent = Recurrent(cell, width, width)
         self.linear = nn.Linear(width, symbols)
-        if cell == "lstm":
+        if cell in KEEPING:
             bias = torch.as_tensor(self.recurrent.layers[0].bias_hh_l0)
             nn.init.ones_(bias.detach()[width : 2 * width])
 

@@ -21,7 +21,6 @@ from gradatim.models.layers import FrozenReader
 from gradatim.text.pieces import PieceEncoder
 from gradatim.train.build import Materials, Prepared
 from gradatim.train.job import run
-from gradatim.train.kinds import DATA
 from gradatim.train.kinds.reading import annotated
 from gradatim.train.kinds.spans import answer_rows
 from gradatim.train.kinds.tagging import together
@@ -41,7 +40,7 @@ dropout = 0.0
 source = "{source}"
 tokenizer = "tokenizer.json"
 max_length = 24
-{share}
+dev_share = 0.25
 [objective]
 kind = "{kind}"
 [train]
@@ -124,8 +123,7 @@ def here(tmp_path: Path, tokenizer_json: str, monkeypatch: pytest.MonkeyPatch) -
     (tmp_path / "tokenizer.json").write_text(tokenizer_json)
     for kind, (name, make) in SOURCES.items():
         (tmp_path / name).write_text(make(np.random.default_rng(0)))
-        share = "dev_share = 0.25" if "dev_share" in DATA[kind] else ""
-        (tmp_path / f"{kind}.toml").write_text(RECIPE.format(source=name, kind=kind, share=share))
+        (tmp_path / f"{kind}.toml").write_text(RECIPE.format(source=name, kind=kind))
     return tmp_path
 
 

@@ -93,8 +93,8 @@ def test_names_of_files_may_hold_variables(here: Path, monkeypatch: pytest.Monke
         ("train.rate=-1", r"recipe.toml: \[train\] rate must be above 0"),
         ("model.pooling=[]", "pooling must be at least one"),
         ("model.decoder_layers=2", "decoder_layers: a model of kind classification has no decoder"),
-        ("objective.kind=causal data.dev_share=1.5", r"recipe.toml: \[data\] dev_share"),
-        ("data.dev_share=0.2", r"\[data\] dev_share: nothing is read of that for kind classification"),
+        ("data.dev_share=1.5", r"recipe.toml: \[data\] dev_share"),
+        ("data.lines=true", r"\[data\] lines: nothing is read of that for kind classification"),
         (
             "objective.kind=causal data.test=three.txt",
             r"\[data\] test: nothing is read of that for kind causal",

@@ -32,8 +32,8 @@ COLUMNS = ("text", "text_pair", "label")
 PLAIN = ("text", "dev_share", "lines", "sentences")
 # What a kind reads of [data] besides source, dev, tokenizer and max_length.
 DATA: Mapping[str, tuple[str, ...]] = {
-    "classification": (*COLUMNS, "test"),
-    "regression": COLUMNS,
+    "classification": (*COLUMNS, "dev_share", "test"),
+    "regression": (*COLUMNS, "dev_share"),
     "choice": ("dev_share",),
     "tagging": ("dev_share", "test"),
     "span": ("dev_share",),

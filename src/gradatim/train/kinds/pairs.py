@@ -164,7 +164,7 @@ class Seq2SeqSettings:
         if "dev" not in splits:
             whole = splits["train"]
             keys = [content_key(source, None) for source in whole.sources]
-            made = held_out(keys, {"dev": data.dev_share}, materials.recipe.seed)
+            made = held_out(keys, {"dev": data.share()}, materials.recipe.seed)
             splits |= {name: whole.take(rows.tolist()) for name, rows in made.items()}
         if not splits["dev"].sources:
             raise DataError("[data] too few different sources to hold out some: add more, or give dev")

@@ -38,7 +38,7 @@ def annotated(materials: Materials, form: Form[T]) -> tuple[list[T], list[T], st
         paths, where = [path for files in sources for path in files.get("dev", [])], "the dev split"
     dev = [row for path in paths for row in form.read(path)]
     if not dev:
-        (train, dev), how = apart(train, form, [data.dev_share], materials.recipe.seed)
+        (train, dev), how = apart(train, form, [data.share()], materials.recipe.seed)
         if not dev:
             raise DataError(
                 f"[data] {len(train)} {form.what} are too few to hold out some, {how} together: add more, or give dev"

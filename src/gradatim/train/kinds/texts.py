@@ -15,6 +15,7 @@ from gradatim.data.answered import CHOICES
 from gradatim.data.choices import Choices
 from gradatim.data.joined import join_corpora
 from gradatim.data.scored import load_scored
+from gradatim.data.splits import HELD_OUT
 from gradatim.errors import ConfigError
 from gradatim.models.inputs import PackedTexts
 from gradatim.models.layers import Layers
@@ -57,6 +58,7 @@ class ClassificationSettings:
             raise ConfigError("[data] dev and test belong to one source: of several joined each has its own")
         columns = {"text": data.text, "text_pair": data.text_pair, "label": data.label}
         given: dict[str, Any] = {**columns, "dev": data.dev, "test": data.test, "seed": recipe.seed}
+        given["share"] = data.share(HELD_OUT)
         corpus = join_corpora([load_corpus(source, **given) for source in sources])
         pieces = materials.encoder()
         learned, task = self._some(corpus.train, recipe.seed), corpus.task
@@ -108,7 +110,8 @@ class RegressionSettings:
         data, recipe = materials.data, materials.recipe
         columns = {"text": data.text, "text_pair": data.text_pair, "score": data.label}
         source = one_source(materials, "regression")
-        train, dev, notes = load_scored(source, **columns, dev=data.dev, seed=recipe.seed)
+        share = data.share(HELD_OUT)
+        train, dev, notes = load_scored(source, **columns, dev=data.dev, seed=recipe.seed, share=share)
         pieces = materials.encoder()
         inputs, held = (pieces.encode(part.texts, part.pairs) for part in (train, dev))
         config = _config(materials, "classification", 1)
