@@ -136,7 +136,6 @@ def test_unigrams_are_those_of_the_class(trained: Callable[[str], Tokenizer]) ->
     reference = transformers.T5Tokenizer(parts(tokenizer)["vocab"] + sentinels)
     normalise = tokenizer.normalizer.normalize_str  # published T5 brings this as a table of its own
     for text in TEXTS:
-        print(repr(text))
         assert theirs(reference, normalise(text), None)["input_ids"] == tokenizer.encode(text).ids
     last = tokenizer.get_vocab_size() - 1
     assert reference("<extra_id_0> <extra_id_1>")["input_ids"][:2] == [last, last - 1]
