@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from gradatim.errors import ConfigError, need_training
 
 if TYPE_CHECKING:
+    from gradatim.checkpoint.config import ModelConfig
     from gradatim.models.language import LanguageModel
     from gradatim.pipelines.language import LanguagePipeline
     from gradatim.pipelines.reader import Reader
@@ -83,11 +84,10 @@ def read_writer(folder: Path) -> tuple[Any, str, dict[str, Any]]:
         raise ConfigError(
             f"{folder} holds a model of kind '{config.kind}', none that writes a text from another"
         )
-    if missing := {"start", "eos"} - config.special.keys():
-        raise ConfigError(f"{folder}: config.json names no {' and '.join(sorted(missing))} in 'special'")
+    start, end = _special(folder, config, "start", "eos")
     settings = {
-        "max_length": _readable(_told(folder), config.body.longest), "start": config.special["start"],
-        "end": config.special["eos"], "longest": config.decoder.longest, "prefix": config.prefix,
+        "max_length": _readable(_told(folder), config.body.longest), "start": start, "end": end,
+        "longest": config.decoder.longest, "prefix": config.prefix,
     }  # fmt: skip
     return read.model, tokenizer_json(folder), settings
 
@@ -113,10 +113,19 @@ def read_network(folder: Path) -> tuple[LanguageModel, str, int]:
         raise ConfigError(
             f"{folder} holds a model of kind '{read.config.kind}', none that predicts the next token"
         )
-    end = read.config.special.get("eos")
-    if end is None:
-        raise ConfigError(f"{folder}: config.json names no token that ends a text ('eos' in 'special')")
+    [end] = _special(folder, read.config, "eos")
     return read.model, tokenizer_json(folder), end
+
+
+def _special(folder: Path, config: ModelConfig, *roles: str) -> list[int]:
+    """The tokens that begin or end a text; raises ConfigError for one that is not named or that the model lacks."""
+    if missing := set(roles) - config.special.keys():
+        raise ConfigError(f"{folder}: config.json names no {' and '.join(sorted(missing))} in 'special'")
+    words = (config.decoder or config.body).vocab_size
+    for role in roles:
+        if not 0 <= (token := config.special[role]) < words:
+            raise ConfigError(f"{folder}: config.json has {token} for '{role}', and the model {words} tokens")
+    return [config.special[role] for role in roles]
 
 
 def _told(folder: Path) -> dict[str, Any]:

@@ -106,7 +106,8 @@ class ModelSettings:
             return self._before_attention(name, vocab_size)
         family = name if name in ARCHITECTURES else name.partition("-")[0]
         if family not in ARCHITECTURES or name not in {*ARCHITECTURES, *presets.SIZES}:
-            known = [*ARCHITECTURES, *presets.SIZES, *presets.RECURRENT, WINDOW, STATIC, ELMO, CONV]
+            every = (*ARCHITECTURES, *presets.SIZES, *presets.RECURRENT, WINDOW, STATIC, ELMO, CONV)
+            known = list(dict.fromkeys(every))  # some names are of a family and of a size
             raise ConfigError(
                 f"[model] unknown preset '{name}'{did_you_mean(name, known)}; known: {', '.join(known)}"
             )

@@ -14,11 +14,12 @@ import gradatim
 from gradatim.checkpoint.config import ModelConfig
 from gradatim.checkpoint.folder import save_model
 from gradatim.errors import CheckpointError, ConfigError
-from gradatim.models.presets import Sizes, bert
+from gradatim.models.presets import Sizes, bert, gpt2
 from gradatim.text.tokenizer import PRESETS, train_tokenizer
 
 TOKENIZER = train_tokenizer(["the cat sat on a mat in Rome ."] * 3, PRESETS["bert"], size=80)
-BODY = bert(Sizes(vocab_size=80, num_layers=1, width=12, num_heads=2, ffn_width=16, max_length=20))
+SIZES = Sizes(vocab_size=80, num_layers=1, width=12, num_heads=2, ffn_width=16, max_length=20)
+BODY = bert(SIZES)
 TEXT = "The cat sat on a mat in Rome. " * 6
 
 
@@ -82,3 +83,12 @@ def test_a_default_is_never_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with pytest.raises(ConfigError, match="no model of its own"):
         gradatim.pipeline("translation_en_to_de")
     assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("special", [{}, {"eos": 50256}])
+def test_a_token_that_a_model_lacks_is_refused(tmp_path: Path, special: dict[str, int]) -> None:
+    config = ModelConfig(kind="causal", body=gpt2(SIZES), special=special)
+    save_model(config.build(), tmp_path, config=config)
+    (tmp_path / "tokenizer.json").write_text(TOKENIZER.to_str(), encoding="utf-8")
+    with pytest.raises(ConfigError, match="eos"):
+        gradatim.pipeline("text-generation", tmp_path)
