@@ -79,9 +79,8 @@ class Search:
 
     def candidates(self, written: int, before: int, vocab_size: int) -> int:
         """How many candidates a row needs after so many tokens, so that what is ruled out is made up for."""
-        if self.repetition < 1 or (
-            self.sample and not self.top_k
-        ):  # what was written may be raised from anywhere
+        # What was written may be raised from anywhere, and a draw may be of any.
+        if self.repetition < 1 or (self.sample and not self.top_k):
             return vocab_size
         chosen = self.top_k if self.sample else 2 * self.beams if self.beams > 1 else 1
         history = before + written if self.no_repeat or self.repetition != 1 else 0

@@ -19,10 +19,8 @@ from gradatim.train.loop import train
 from gradatim.train.recipe import Recipe
 from gradatim.types import Array
 
-KEEPING = (
-    "gru",
-    "lstm",
-)  # the second gate keeps the state and begins open (Gers et al. 2000; Jozefowicz et al. 2015)
+# Their second gate keeps the state, and begins open (Gers et al. 2000; Jozefowicz et al. 2015).
+KEEPING = ("gru", "lstm")
 
 
 def gradient_norms(

@@ -57,8 +57,9 @@ class ClassificationSettings:
         if len(sources) > 1 and (data.dev or data.test):
             raise ConfigError("[data] dev and test belong to one source: of several joined each has its own")
         columns = {"text": data.text, "text_pair": data.text_pair, "label": data.label}
-        given: dict[str, Any] = {**columns, "dev": data.dev, "test": data.test, "seed": recipe.seed}
-        given["share"] = data.share(HELD_OUT)
+        given: dict[str, Any] = {
+            **columns, "dev": data.dev, "test": data.test, "seed": recipe.seed, "share": data.share(HELD_OUT)
+        }  # fmt: skip
         corpus = join_corpora([load_corpus(source, **given) for source in sources])
         pieces = materials.encoder()
         learned, task = self._some(corpus.train, recipe.seed), corpus.task
