@@ -23,7 +23,8 @@ from gradatim import pipeline
 from gradatim.data import load_answered_examples
 from gradatim.data.annotated import read_json
 from gradatim.pipelines.judged import SpanRows, wanted_spans
-from gradatim.pipelines.spans import Answer, best_threshold, squad_scores
+from gradatim.pipelines.spans import Answer
+from gradatim.pipelines.squad import best_threshold, squad_scores
 
 DEV = (8, 18)  # of the articles in SQuAD's order; the test has every fifth from the second on
 TESTS = {  # what is asked, and whether there may be no answer

@@ -10,10 +10,11 @@ from itertools import repeat
 import numpy as np
 
 from gradatim.errors import DataError
-from gradatim.pipelines.answers import NOTHING, Found, QuestionAnswering, margin
+from gradatim.pipelines.answers import QuestionAnswering
 from gradatim.pipelines.choices import MultipleChoice, beside
 from gradatim.pipelines.classification import portions
-from gradatim.pipelines.spans import Answer, answer_f1, exact_match
+from gradatim.pipelines.spans import Answer, Found, best_answers
+from gradatim.pipelines.squad import answer_f1, exact_match
 from gradatim.types import Array, Encoded, Examples
 
 Row = tuple[str, str | None]
@@ -58,13 +59,8 @@ class SpanRows(Judged):
         return self.ask.run(encoded)["logits"], encoded
 
     def spans(self, logits: Array, encoded: Encoded, contexts: Sequence[str]) -> list[Answer]:
-        """The likeliest answers whether or not they would be said; the score is by how much they exceed none."""
-        answers = []
-        for found, nothing in self.ask.found(logits, encoded, contexts):
-            best = found[0] if found else NOTHING
-            score = margin(best["score"], nothing)
-            answers.append(Answer(best["answer"], best["start"], best["end"], score))
-        return answers
+        """The likeliest answers whether or not they would be said."""
+        return best_answers(logits, encoded, contexts, longest=self.ask.longest)
 
 
 class ChoiceRows(Judged):

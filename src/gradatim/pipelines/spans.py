@@ -1,28 +1,28 @@
-"""Answers as spans of a context: the best span over all windows, and the measures of SQuAD."""
+"""Answers as spans of a context: the likeliest over all windows, and by how much they exceed there being none."""
 
 from __future__ import annotations
 
-import re
-import string
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
-from gradatim.errors import ConfigError
 from gradatim.types import Array, Encoded
 
-_ARTICLES = re.compile(r"\b(a|an|the)\b")
-_PUNCTUATION = str.maketrans("", "", string.punctuation)
-ALIKE = 1e-3  # margins nearer than this may differ by rounding alone, from batch to batch
+NEVER = -np.inf
+LEAST = np.finfo(np.float64).tiny  # a probability that is not zero
+Found = dict[str, Any]
+NOTHING: Found = {"score": 0.0, "start": 0, "end": 0, "answer": ""}
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer, `context[start:end]`, empty where there is none.
+    """An answer, `context[start:end]`, empty where no span is possible.
 
-    `score` is by how much the logits of the best span exceed those of having no answer.
+    `score` is by how much the logarithm of its probability exceeds that of there being none.
     """
 
     text: str
@@ -31,122 +31,122 @@ class Answer:
     score: float
 
 
-def best_answers(
+def best_answers(logits: Array, encoded: Encoded, contexts: Sequence[str], *, longest: int) -> list[Answer]:
+    """The likeliest answer to each question, whether or not it would be said."""
+    answers = []
+    for found, nothing in found_spans(logits, encoded, contexts, longest=longest):
+        best = found[0] if found else NOTHING
+        score = margin(best["score"], nothing)
+        answers.append(Answer(best["answer"], best["start"], best["end"], score))
+    return answers
+
+
+def found_spans(
     logits: Array,
     encoded: Encoded,
     contexts: Sequence[str],
     *,
-    longest: int = 30,
-    no_answer: bool = True,
-    threshold: float = 0.0,
-) -> list[Answer]:
-    """The answer to each question: of all spans of at most `longest` tokens in all its windows the best.
+    longest: int,
+    count: int = 1,
+    align: bool = True,
+) -> Iterator[tuple[list[Found], float]]:
+    """For each context its spans of at most `longest` tokens, the likeliest first, and the probability that there is
+    none.
 
-    `logits` (tokens, 2) score the first and the last token of an answer (Devlin et al. 2019, section 4.2);
-    `encoded` holds questions paired with their contexts, made with `spans=True`. The score of having no
-    answer is that of the first token, in the window where it is lowest; where `no_answer` may be said, a
-    span must exceed it by more than `threshold` (section 4.3).
+    `logits` (tokens, 2) score the first and the last token of an answer (Devlin et al. 2019, section 4.2); `encoded`
+    holds questions beside their contexts, made with `spans` and `places`. With `align` spans are widened to whole
+    words; those of one wording are one.
     """
-    arrays, lengths = encoded.arrays, encoded.arrays["lengths"]
-    row_starts = np.cumsum(lengths) - lengths
-    scores, widths = _best_from(
-        logits, arrays["origins"] == 1, np.repeat(row_starts + lengths, lengths), longest
-    )
-    none = np.minimum.reduceat(logits[row_starts].sum(axis=1), _first_rows(encoded))
-    owners = np.repeat(encoded.owners, lengths)
-    # In order of question and score, the last token of each question begins its best span.
-    order = np.lexsort((scores, owners))
-    firsts = order[np.searchsorted(owners, np.arange(encoded.num_texts), side="right") - 1]
-    answers = []
-    for context, first, null in zip(contexts, firsts.tolist(), none.tolist(), strict=True):
-        margin = float(scores[first]) - null
-        if not np.isfinite(margin) or (no_answer and margin <= threshold):
-            answers.append(Answer("", 0, 0, margin))
-            continue
-        start, end = int(arrays["starts"][first]), int(arrays["ends"][first + widths[first]])
-        answers.append(Answer(context[start:end], start, end, margin))
-    return answers
+    logits = logits.astype(np.float64)
+    wanted = 2 * count + 10 if align else count
+    for context, rows in zip(contexts, _rows_of(encoded), strict=True):
+        spans, nothing = _spans(logits, encoded, rows, wanted, longest)
+        found = _merged(spans, encoded, rows, context, align=align)
+        yield sorted(found, key=lambda one: one["score"], reverse=True), nothing
 
 
-def _best_from(logits: Array, inside: Array, row_ends: Array, longest: int) -> tuple[Array, Array]:
-    """The best span that begins at each token: its score, -inf where none can, and its length less one."""
-    first, last = (np.where(inside, column, -np.inf) for column in logits.T.astype(np.float64))
-    scores, widths = np.full(len(first), -np.inf), np.zeros(len(first), dtype=np.int64)
-    tokens = np.arange(len(first))
-    for width in range(longest):
-        begin = tokens[tokens + width < row_ends]  # spans of this width that end in the row they begin in
-        if not len(begin):
-            break
-        score = first[begin] + last[begin + width]
-        better = score > scores[begin]
-        scores[begin[better]], widths[begin[better]] = score[better], width
-    return scores, widths
+def margin(score: float, nothing: float) -> float:
+    """By how much the logarithm of one probability exceeds that of the other."""
+    return float(np.log(max(score, LEAST)) - np.log(max(nothing, LEAST)))
 
 
-def _first_rows(encoded: Encoded) -> Array:
-    rows: Array = np.searchsorted(encoded.owners, np.arange(encoded.num_texts))
-    return rows
+def _spans(
+    logits: Array, encoded: Encoded, rows: list[slice], count: int, longest: int
+) -> tuple[list[tuple[float, int, int]], float]:
+    """The likeliest spans of a context over all its windows, as (probability, first token, last token), and the
+    probability that there is none: that of the first token, in the window where it is lowest.
 
-
-def squad_scores(answers: Sequence[str], annotated: Sequence[Sequence[str]]) -> dict[str, float]:
-    """Exact match and token F1, shares in [0, 1], as SQuAD's official script has them (Rajpurkar et al. 2018).
-
-    Each answer counts as against the annotation that it fits best; no annotation, or an empty one, means
-    that an empty answer is right. Raises ConfigError where there is nothing to compare.
+    Probabilities are over the tokens of the context; one that several windows hold has the highest of its logits.
     """
-    if not answers or len(answers) != len(annotated):
-        raise ConfigError(
-            f"{len(answers)} answers cannot be compared with {len(annotated)} sets of annotations"
-        )
-    pairs = list(zip(answers, annotated, strict=True))
-    exact, f1 = (sum(measure(*pair) for pair in pairs) / len(pairs) for measure in (exact_match, answer_f1))
-    return {"exact_match": exact, "f1": f1}
+    origins, places = encoded.arrays["origins"], encoded.arrays["places"]
+    framed = origins[rows[0].start] == 2  # by a first special token, which stands for no answer
+    nulls = [logits[row.start] for row in rows] if framed else [np.full(2, NEVER)]
+    null = min(nulls, key=lambda pair: float(pair.sum()))
+    own = [row.start + np.flatnonzero(origins[row] == 1) for row in rows]
+    inside = np.concatenate(own)
+    if not len(inside):
+        return [], 1.0
+    highest = np.full((places[inside].max() + 2, 2), NEVER)
+    np.maximum.at(highest, places[inside], logits[inside])
+    highest[-1] = null
+    norms = np.logaddexp.reduce(highest, axis=0)
+    found: dict[tuple[int, int], tuple[float, int, int]] = {}
+    for tokens in own:
+        begin, end = np.exp(logits[tokens] - norms).T
+        # A row for each first token, a column for each length; -1 for a span that would end behind the last token.
+        width = min(longest, len(tokens))
+        ends = sliding_window_view(np.pad(end, (0, width - 1)), width)
+        there = np.arange(len(tokens))[:, None] + np.arange(width) < len(tokens)
+        flat = np.where(there, begin[:, None] * ends, -1.0).ravel()
+        most = min(count, flat.size)
+        best = np.flatnonzero(flat >= np.partition(flat, -most)[-most])  # to be sorted: few instead of all
+        best = best[np.argsort(-flat[best], kind="stable")[:count]]
+        for cell in best[flat[best] >= 0].tolist():
+            at, more = divmod(cell, width)
+            first, last = int(tokens[at]), int(tokens[at + more])
+            span = (int(places[first]), int(places[last]))
+            found[span] = max(found.get(span, (NEVER, 0, 0)), (float(flat[cell]), first, last))
+    spans = sorted(found.values(), key=lambda span: -span[0])[:count]
+    return spans, float(np.exp((null - norms).sum()))
 
 
-def best_threshold(answers: Sequence[Answer], annotated: Sequence[Sequence[str]]) -> tuple[float, float]:
-    """By how much a span must exceed having no answer for the highest mean token F1, and that F1.
-
-    `answers` are the best spans whether or not they were said, as `best_answers` gives them without
-    `no_answer`. As SQuAD 2.0's official script finds its best threshold: on the questions it is given. Differs: it
-    lies in a gap between margins, so that rounding never decides.
-    """
-    margins = np.maximum([answer.score for answer in answers], -1e9)  # where no span is possible, -inf
-    spans = np.array(
-        [answer_f1(answer.text, golds) for answer, golds in zip(answers, annotated, strict=True)]
-    )
-    nothing = np.array([answer_f1("", golds) for golds in annotated])
-    order = np.argsort(-margins, kind="stable")
-    # Said are the spans of the k largest margins: for every k, what they are worth beside saying nothing.
-    worth = nothing.sum() + np.concatenate([[0.0], np.cumsum((spans - nothing)[order])])
-    falling = margins[order]
-    borders = np.concatenate([falling[:1] + 1, (falling[:-1] + falling[1:]) / 2, falling[-1:] - 1])
-    apart = np.concatenate([[True], np.diff(falling) < -ALIKE, [True]])  # those alike are said together
-    best = int(np.flatnonzero(apart)[worth[apart].argmax()])
-    return float(borders[best]), float(worth[best] / len(answers))
+def _merged(
+    spans: list[tuple[float, int, int]], encoded: Encoded, rows: list[slice], context: str, *, align: bool
+) -> list[Found]:
+    """Spans as answers; those of one wording are one, with the sum of their probabilities."""
+    starts, ends = _word_ends(encoded, rows) if align else (encoded.arrays["starts"], encoded.arrays["ends"])
+    units = encoded.arrays["words"] if align else np.arange(len(starts))
+    found = dict[str, Found]()
+    for score, first, last in spans:
+        start, end = int(starts[units[first]]), int(ends[units[last]])
+        text = context[start:end]
+        start, end = start + len(text) - len(text.lstrip()), end - len(text) + len(text.rstrip())
+        text = context[start:end]
+        if (known := found.get(text.lower())) is not None:
+            known["score"] += score
+        else:
+            found[text.lower()] = {"score": score, "start": start, "end": end, "answer": text}
+    return list(found.values())
 
 
-def exact_match(answer: str, golds: Sequence[str]) -> float:
-    """Whether it is one of the annotations, as they are compared; where there is none, whether it is empty."""
-    return float(any(normalise_answer(answer) == normalise_answer(gold) for gold in _wanted(golds)))
+def _word_ends(encoded: Encoded, rows: list[slice]) -> tuple[Array, Array]:
+    """Where each word of a context begins and ends, whatever windows its pieces are in."""
+    arrays = encoded.arrays
+    inside = np.concatenate([row.start + np.flatnonzero(arrays["origins"][row] == 1) for row in rows])
+    words = arrays["words"][inside]
+    size = int(words.max(initial=-1)) + 1
+    starts, ends = np.full(size, np.iinfo(np.int64).max), np.zeros(size, dtype=np.int64)
+    np.minimum.at(starts, words, arrays["starts"][inside])
+    np.maximum.at(ends, words, arrays["ends"][inside])
+    return starts, ends
 
 
-def answer_f1(answer: str, golds: Sequence[str]) -> float:
-    """Against the annotation that it fits best; an empty answer is right where there is none."""
-    return max(token_f1(answer, gold) for gold in _wanted(golds))
-
-
-def _wanted(golds: Sequence[str]) -> list[str]:
-    return [gold for gold in golds if normalise_answer(gold)] or [""]
-
-
-def token_f1(answer: str, gold: str) -> float:
-    """F1 of an answer's words against an annotation's; of an empty one 1 where both are, else 0."""
-    said, wanted = normalise_answer(answer).split(), normalise_answer(gold).split()
-    if not said or not wanted:
-        return float(said == wanted)
-    return 2 * (Counter(said) & Counter(wanted)).total() / (len(said) + len(wanted))
-
-
-def normalise_answer(text: str) -> str:
-    """Lower case, without punctuation, articles and surplus white space."""
-    return " ".join(_ARTICLES.sub(" ", text.lower().translate(_PUNCTUATION)).split())
+def _rows_of(encoded: Encoded) -> Iterator[list[slice]]:
+    """The tokens of the windows of every text."""
+    ends = np.cumsum(encoded.arrays["lengths"])
+    rows = [
+        slice(*row) for row in zip((ends - encoded.arrays["lengths"]).tolist(), ends.tolist(), strict=True)
+    ]
+    firsts = np.searchsorted(encoded.owners, np.arange(encoded.num_texts + 1)).tolist()
+    for first, after in pairwise(firsts):
+        yield rows[first:after]

@@ -9,6 +9,7 @@ import pytest
 
 from gradatim.pipelines.answers import QuestionAnswering
 from gradatim.pipelines.reader import Reader
+from gradatim.pipelines.spans import found_spans
 from gradatim.text.overlap import OverlapEncoder
 from gradatim.text.pieces import PieceEncoder
 from gradatim.types import Arrays
@@ -35,7 +36,7 @@ def test_the_likeliest_spans_are_those_of_all_that_are_not_too_long(
     )
     encoded, _ = ask.asked(["good"], [CONTEXT])
     logits = ask.run(encoded)["logits"].astype(np.float64)
-    ((found, _),) = ask.found(logits, encoded, [CONTEXT], count=count, longest=longest, align=False)
+    ((found, _),) = found_spans(logits, encoded, [CONTEXT], longest=longest, count=count, align=False)
     inside = np.flatnonzero(encoded.arrays["origins"] == 1)
     starts, ends = encoded.arrays["starts"], encoded.arrays["ends"]
     norms = np.logaddexp.reduce(logits[[0, *inside]], axis=0)

@@ -17,7 +17,7 @@ from gradatim.pipelines.judged import (
     span_scores,
     wanted_spans,
 )
-from gradatim.pipelines.spans import squad_scores
+from gradatim.pipelines.squad import squad_scores
 from gradatim.types import Examples
 
 CONTEXTS = ["the cat sat", "a dog", "nobody came", "it rains"]

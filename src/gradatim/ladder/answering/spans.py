@@ -21,7 +21,8 @@ from gradatim.objectives.span import Span
 from gradatim.pipelines.answers import MAX_LENGTH, QuestionAnswering
 from gradatim.pipelines.judged import SpanRows, span_scores, wanted_spans
 from gradatim.pipelines.reader import Reader, shared
-from gradatim.pipelines.spans import Answer, best_threshold
+from gradatim.pipelines.spans import Answer
+from gradatim.pipelines.squad import best_threshold
 from gradatim.train.kinds.reading import encoded
 from gradatim.train.kinds.spans import answer_rows, lost
 from gradatim.types import Array, Corpus, Encoded, Encoder, Examples, Session

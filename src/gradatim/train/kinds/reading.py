@@ -67,12 +67,15 @@ def _named(source: str, form: Form[T], split: Literal["dev", "test"]) -> list[Pa
     return files.get(split) or [path for paths in files.values() for path in paths]
 
 
-def encoded(pieces: PieceEncoder, texts: Sequence[str], pairs: Sequence[str] | None = None) -> Encoded:
-    """Texts or pairs with the spans of their tokens, tokenised some at a time."""
+def encoded(
+    pieces: PieceEncoder, texts: Sequence[str], pairs: Sequence[str] | None = None, *, places: bool = False
+) -> Encoded:
+    """Texts or pairs with the spans of their tokens, and perhaps their places, tokenised some at a time."""
     parts = []
     for start in range(0, len(texts), CHUNK):
         some = slice(start, start + CHUNK)
-        parts.append(pieces.encode(texts[some], None if pairs is None else pairs[some], spans=True))
+        beside = None if pairs is None else pairs[some]
+        parts.append(pieces.encode(texts[some], beside, spans=True, places=places))
     arrays = {name: np.concatenate([part.arrays[name] for part in parts]) for name in parts[0].arrays}
     owners = np.concatenate([part.owners + i * CHUNK for i, part in enumerate(parts)])
     return Encoded(arrays, owners, len(texts))

@@ -13,7 +13,8 @@ from gradatim.data.questions import Question
 from gradatim.models.encoders import encoder_for
 from gradatim.models.inputs import PackedTexts
 from gradatim.objectives.span import Span
-from gradatim.pipelines.spans import best_answers, best_threshold, squad_scores
+from gradatim.pipelines.spans import best_answers
+from gradatim.pipelines.squad import best_threshold, squad_scores
 from gradatim.text.pieces import PieceEncoder
 from gradatim.train.build import Materials, Prepared
 from gradatim.train.kinds.reading import annotated, encoded, logits
@@ -42,22 +43,20 @@ class SpanSettings:
         length = materials.data.max_length
         stride = length // 4 if self.stride is None else self.stride
         pieces = encoder_for(materials.body, materials.tokenizer_json, max_length=length, stride=stride)
-        inputs, held = _tokens(pieces, train), _tokens(pieces, dev)
+        inputs, held = _tokens(pieces, train), _tokens(pieces, dev, places=True)
         rows = answer_rows(inputs, train)
         config = ModelConfig(kind="span", body=materials.body, num_outputs=2)
         model = materials.build(config)
         contexts, wanted = [question.context for question in dev], [question.texts for question in dev]
 
         def metrics() -> Mapping[str, float]:
-            spans = best_answers(
-                logits(model, materials.recipe, held.arrays), held, contexts,
-                longest=self.longest, no_answer=False,
-            )  # fmt: skip
+            said = logits(model, materials.recipe, held.arrays)
+            spans = best_answers(said, held, contexts, longest=self.longest)
             if not self.no_answer:
                 return squad_scores([span.text for span in spans], wanted)
-            said = [span.text if span.score > self.threshold else "" for span in spans]
+            answers = [span.text if span.score > self.threshold else "" for span in spans]
             threshold, f1 = best_threshold(spans, wanted)
-            return {**squad_scores(said, wanted), "best_f1": f1, "best_threshold": threshold}
+            return {**squad_scores(answers, wanted), "best_f1": f1, "best_threshold": threshold}
 
         notes = (note, *lost(inputs, train, rows))
         made = Prepared(model, config, Span(PackedTexts(inputs), rows), None, materials.tokenizer_json, notes)
@@ -85,8 +84,8 @@ def answer_rows(encoded: Encoded, questions: Sequence[Question]) -> Array:
     return rows
 
 
-def _tokens(pieces: PieceEncoder, questions: Sequence[Question]) -> Encoded:
-    return encoded(pieces, [q.question for q in questions], [q.context for q in questions])
+def _tokens(pieces: PieceEncoder, questions: Sequence[Question], **more: bool) -> Encoded:
+    return encoded(pieces, [q.question for q in questions], [q.context for q in questions], **more)
 
 
 def _trimmed(context: str, start: int, end: int) -> tuple[int, int]:
