@@ -1,4 +1,4 @@
-"""Language models on Penn Treebank: counted, a window, RNN, GRU, LSTM, AWD-LSTM and GPT, an hour of one core each.
+"""Language models on Penn Treebank: counted, a window, RNN (tanh and ReLU), GRU, LSTM, AWD-LSTM and GPT, an hour of one core each.
 
     GRADATIM_DATA=... python -m benchmarks.language_models [--models lstm ...] [--share 1] [--out FOLDER]
 
@@ -26,11 +26,14 @@ PLAIN = {"model.num_layers": "1", "model.width": "650", "model.hidden_width": "6
 DROPPED = {"model.dropout": "0.4", "model.hidden_dropout": "0.4"}  # less than in many passes
 MODELS: dict[str, tuple[str, dict[str, str]]] = {  # what others published, and how it differs from the recipe
     "window": ("140.2 (Mikolov et al. 2011)", {
-        "model.preset": "window", "model.width": "200", "model.hidden_width": "650", "model.context": "5",
+        "model.preset": "window", "model.width": "200", "model.hidden_width": "650", "model.context": "4",
         "model.dropout": "0.5", "train.epochs": "6",
     }),
     "rnn": ("124.7 (Mikolov & Zweig 2012)", {
         "model.preset": "rnn", **PLAIN, "model.dropout": "0.5", "train.rate": "1e-3", "train.epochs": "12",
+    }),
+    "relu": ("", {
+        "model.preset": "relu", **PLAIN, "model.dropout": "0.5", "train.rate": "1e-3", "train.epochs": "6",
     }),
     "gru": ("", {
         "model.preset": "gru", **PLAIN, "model.num_layers": "2", **DROPPED, "train.epochs": "8",
@@ -40,8 +43,8 @@ MODELS: dict[str, tuple[str, dict[str, str]]] = {  # what others published, and 
         "model.preset": "awd-lstm", "train.epochs": "4", "data.max_length": "70",
     }),
     "gpt": ("", {
-        "model.preset": "gpt2", "model.num_layers": "4", "model.width": "512", "model.num_heads": "8",
-        "model.ffn_width": "2048", "model.max_length": "128", "model.dropout": "0.3",
+        "model.preset": "gpt2", "model.num_layers": "4", "model.width": "432", "model.num_heads": "8",
+        "model.ffn_width": "1728", "model.rotary": "true", "model.max_length": "128", "model.dropout": "0.3",
         "model.attention_dropout": "0.1", "data.max_length": "128", "train.batch_size": "16",
         "train.rate": "5e-4", "train.epochs": "5",
     }),
