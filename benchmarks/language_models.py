@@ -1,4 +1,4 @@
-"""Language models on Penn Treebank: counted, a window, RNN, ReLU, GRU, LSTM, AWD-LSTM and GPT, an hour of one core each.
+"""Language models on Penn Treebank: counted, a window, RNN, ReLU, GRU, LSTM, AWD-LSTM, GPT, an hour of one core each.
 
     GRADATIM_DATA=... python -m benchmarks.language_models [--models lstm ...] [--share 1] [--out FOLDER]
 

@@ -3,8 +3,9 @@
     GRADATIM_DATA=... python -m benchmarks.ulmfit [--out FOLDER] [--labels 100 500 2000 0] [--steps-at 2000] [--jobs 2]
 
 Runs the recipes ulmfit-pretrain, ulmfit-adapt and ulmfit-classify one after the other, then the last again without one
-of the steps each. Test accuracy by number of labelled reviews (0: all 25,000). What is finished in FOLDER is not run
-again, what was stopped is resumed.
+of the steps each. Test accuracy by number of labelled reviews (0: all 25,000), beside the same network from nothing,
+and one LSTM layer, which learns from nothing what three do not. What is finished in FOLDER is not run again, what was
+stopped is resumed.
 """
 
 from __future__ import annotations
@@ -12,10 +13,14 @@ from __future__ import annotations
 import argparse
 import os
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+
+import torch
 
 from benchmarks.finetune import run
 from benchmarks.pretrain import tokenizer, trained, twin
+from gradatim.checkpoint.folder import read_model, save_model
 
 SIZE = 8000
 ALL = 25_000
@@ -44,15 +49,17 @@ def main() -> None:
     pieces = tokenizer(out / "pieces.json", SIZE, "gpt2")
     pretrained = trained("ulmfit-pretrain", out / "pretrain", {"data.tokenizer": f'"{pieces}"'})
     fresh = twin(pretrained, out / "fresh")
+    single = one_layer(pretrained, out / "single")
     adapted, alone = (out / name / "model" for name in ("adapt", "alone"))
     variants: dict[str, tuple[str, Path, dict[str, str]]] = {
         "all three steps": ("whole", adapted, {}),
         "without pretraining and adaptation": ("scratch", fresh, PLAIN),
+        "one layer of 200 in place of three, from nothing": ("single", single, PLAIN),
         "without pretraining": ("alone", alone, {}),
         "without adaptation": ("unadapted", pretrained, {}),
         "fine-tuned plainly: all layers at once, one rate, linear": ("plain", adapted, PLAIN),
     }
-    wanted = {(name, labels) for name in list(variants)[:2] for labels in options.labels}
+    wanted = {(name, labels) for name in list(variants)[:3] for labels in options.labels}
     wanted |= {(name, few) for name in variants}
     with ThreadPoolExecutor(options.jobs) as pool:
         from_nothing = {"model.from": f'"{fresh}"', **FROM_NOTHING}
@@ -71,15 +78,25 @@ def main() -> None:
         order = sorted(wanted, key=lambda one: (variants[one[0]][1] in learning, one))
         scores = {one: pool.submit(found, *one) for one in order}
         print(
-            "| labelled reviews | ULMFiT, test accuracy | the same network from nothing |\n|---:|---:|---:|"
+            "| labelled reviews | ULMFiT, test accuracy | the same network from nothing | one layer from nothing |"
+            "\n|---:|---:|---:|---:|"
         )
-        whole, scratch, *_ = variants
         for labels in options.labels:
-            both = (scores[name, labels].result() for name in (whole, scratch))
-            print(f"| {labels or ALL:,} | {' | '.join(f'{score:.1f}' for score in both)} |", flush=True)
+            row = (scores[name, labels].result() for name in list(variants)[:3])
+            print(f"| {labels or ALL:,} | {' | '.join(f'{score:.1f}' for score in row)} |", flush=True)
         print(f"\n| {few or ALL:,} labelled reviews | test accuracy |\n|---|---:|")
         for name in variants:
             print(f"| {name} | {scores[name, few].result():.1f} |")
+
+
+def one_layer(model: Path, folder: Path) -> Path:
+    """One recurrent layer on words as wide as the model's, with fresh weights and its tokenizer."""
+    if not (folder / "config.json").is_file():
+        config = read_model(model).config
+        config = replace(config, body=replace(config.body, num_layers=1))
+        torch.manual_seed(0)
+        save_model(config.build(), folder, config=config, tokenizer=model)
+    return folder
 
 
 def classify(out: Path, name: str, labels: int, start: Path, **changes: str) -> float:
