@@ -25,9 +25,13 @@ from gradatim.checkpoint.folder import read_model, save_model
 SIZE = 8000
 ALL = 25_000
 PASSES = {100: "40", 500: "20", 2000: "10"}  # over few labels more often
-FROM_NOTHING = {  # as the pretrained one learned
-    "train.rate": "2e-3", "train.layer_decay": "1.0", "train.schedule": "cosine", "train.warmup": "0.02",
-}  # fmt: skip
+ALONE = {  # the first step on the texts of the second, with its dropout
+    "data.source": '["$GRADATIM_DATA/imdb/train.jsonl.xz"]',
+    "train.epochs": "1",
+    "model.dropout": "0.1",
+    "model.hidden_dropout": "0.1",
+    "model.weight_drop": "0.2",
+}
 PLAIN = {
     "train.unfreeze": "false",
     "train.layer_decay": "1.0",
@@ -47,7 +51,8 @@ def main() -> None:
     if options.jobs > 1:
         os.environ["OMP_NUM_THREADS"] = str(max(1, len(os.sched_getaffinity(0)) // options.jobs))
     pieces = tokenizer(out / "pieces.json", SIZE, "gpt2")
-    pretrained = trained("ulmfit-pretrain", out / "pretrain", {"data.tokenizer": f'"{pieces}"'})
+    words = f'"{pieces}"'
+    pretrained = trained("ulmfit-pretrain", out / "pretrain", {"data.tokenizer": words})
     fresh = twin(pretrained, out / "fresh")
     single = one_layer(pretrained, out / "single")
     adapted, alone = (out / name / "model" for name in ("adapt", "alone"))
@@ -62,10 +67,9 @@ def main() -> None:
     wanted = {(name, labels) for name in list(variants)[:3] for labels in options.labels}
     wanted |= {(name, few) for name in variants}
     with ThreadPoolExecutor(options.jobs) as pool:
-        from_nothing = {"model.from": f'"{fresh}"', **FROM_NOTHING}
         learning = {
             adapted: pool.submit(trained, "ulmfit-adapt", out / "adapt", {"model.from": f'"{pretrained}"'}),
-            alone: pool.submit(trained, "ulmfit-adapt", out / "alone", from_nothing),
+            alone: pool.submit(trained, "ulmfit-pretrain", out / "alone", {"data.tokenizer": words, **ALONE}),
         }
 
         def found(name: str, labels: int) -> float:
