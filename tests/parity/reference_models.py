@@ -54,9 +54,15 @@ CASES: dict[str, tuple[str, str, dict[str, Any]]] = {  # name -> class, class of
     "distilbert from sinusoids": ("DistilBertModel", "DistilBertConfig", {**DISTIL, "sinusoidal_pos_embds": True}),
     "gpt": ("OpenAIGPTModel", "OpenAIGPTConfig", DECODER),
     "gpt language model": ("OpenAIGPTLMHeadModel", "OpenAIGPTConfig", DECODER),
+    "gpt of rows": ("OpenAIGPTForSequenceClassification", "OpenAIGPTConfig", {**DECODER, "num_labels": 3}),
     "gpt2": ("GPT2Model", "GPT2Config", {**DECODER, **SPECIAL}),
     "gpt2 language model": ("GPT2LMHeadModel", "GPT2Config", {**DECODER, **SPECIAL}),
     "gpt2 tags": ("GPT2ForTokenClassification", "GPT2Config", {**DECODER, **SPECIAL}),
+    "gpt2 of rows": (
+        "GPT2ForSequenceClassification",
+        "GPT2Config",
+        {**DECODER, **SPECIAL, "problem_type": "single_label_classification"},
+    ),
     "gpt2 spans": ("GPT2ForQuestionAnswering", "GPT2Config", {**DECODER, **SPECIAL}),
     "gpt2 untied": (
         "GPT2LMHeadModel",

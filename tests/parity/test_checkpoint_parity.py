@@ -21,6 +21,7 @@ from gradatim.checkpoint.folder import (
     save_model,
 )
 from gradatim.checkpoint.rules import to_theirs
+from gradatim.errors import CheckpointError
 from gradatim.models.inputs import Inputs
 from gradatim.nn.packed import Layout
 from gradatim.nn.stack import Trace
@@ -249,3 +250,12 @@ def test_the_activation_that_the_reference_goes_by_is_ours_too(tmp_path: Path) -
     pair = Pair(type(theirs).from_pretrained(tmp_path).eval(), read_model(tmp_path))
     with torch.no_grad():
         assert farthest(our_logits(pair), their_logits(pair, run_theirs(pair))) <= TOLERANCE
+
+
+def test_a_bias_that_the_reference_has_no_place_for_is_refused(tmp_path: Path) -> None:
+    reference("gpt2 of rows").save_pretrained(tmp_path / "theirs")
+    ours = read_model(tmp_path / "theirs")
+    torch.nn.init.ones_(ours.model.head.linear.bias)
+    with pytest.raises(CheckpointError, match=r"head\.linear\.bias"):
+        save_model(ours.model, tmp_path / "back", family="gpt2", config=ours.config)
+    assert not (tmp_path / "back").exists()

@@ -18,7 +18,17 @@ from torch import Tensor, nn
 from gradatim.checkpoint import bert, distilbert, gpt, marian, mpnet, roberta, t5, tapas
 from gradatim.checkpoint.config import ModelConfig
 from gradatim.checkpoint.family import OUTPUT, Architecture, Family
-from gradatim.checkpoint.rules import Rule, Same, Weight, copies, left_out, to_ours, to_theirs, weight_names
+from gradatim.checkpoint.rules import (
+    Rule,
+    Same,
+    Weight,
+    copies,
+    left_out,
+    to_ours,
+    to_theirs,
+    unwritable,
+    weight_names,
+)
 from gradatim.checkpoint.tensors import read_json, read_tensors, shards, write_files
 from gradatim.errors import CheckpointError, ConfigError, did_you_mean
 from gradatim.models.backbone import Backbone
@@ -136,7 +146,11 @@ def save_model(
         known = find_family(family)
         fields = known.fields(config)
         fields["dtype"] = str(next(iter(weights.values())).dtype).removeprefix("torch.")
-        weights = to_theirs(weights, known.table(config, known.architectures[fields["architectures"][0]]))
+        (name,) = fields["architectures"]
+        rules = known.table(config, known.architectures[name])
+        if lost := unwritable(weights, rules):
+            raise CheckpointError(f"a {name} has no {', '.join(lost)}, and this model's is not zero")
+        weights = to_theirs(weights, rules)
 
     def files() -> Iterator[tuple[str, bytes]]:
         yield "config.json", json.dumps(fields, indent=2, ensure_ascii=False).encode()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gradatim.checkpoint.encoder import token_head
 from gradatim.checkpoint.family import BARE, Architecture, Family, output
-from gradatim.checkpoint.rules import Drop, Rule, Same, Transpose, layers, repeat, within
+from gradatim.checkpoint.rules import Drop, Rule, Same, Transpose, Zeros, layers, repeat, within
 from gradatim.checkpoint.setting import ACTIVATIONS, Setting
 from gradatim.models.presets import gpt, gpt2
 
@@ -48,6 +48,12 @@ def _causal(words: str) -> Architecture:
     return Architecture(kind="causal", head=lambda config: output(config, words), settings=(tied,))
 
 
+# A linear layer without a bias on the last token of a row.
+ROWS = Architecture(
+    kind="classification",
+    head=[Same("score.weight", "head.linear.weight"), Zeros("head.linear.bias")],
+    fixed={"pooling": ["last"], "dropout": 0.0},
+)
 GPT = Family(
     name="openai-gpt",
     preset=gpt,
@@ -58,6 +64,7 @@ GPT = Family(
     architectures={
         "OpenAIGPTModel": BARE,
         "OpenAIGPTLMHeadModel": _causal("transformer.tokens_embed.weight"),
+        "OpenAIGPTForSequenceClassification": ROWS,
     },
 )
 GPT2 = Family(
@@ -77,6 +84,7 @@ GPT2 = Family(
     architectures={
         "GPT2Model": BARE,
         "GPT2LMHeadModel": _causal("transformer.wte.weight"),
+        "GPT2ForSequenceClassification": ROWS,
         "GPT2ForTokenClassification": token_head("tagging", "classifier"),
         "GPT2ForQuestionAnswering": token_head("span", "qa_outputs"),
     },

@@ -90,7 +90,14 @@ class Drop:
     theirs: str
 
 
-Rule = Weight | Tied | Drop
+@dataclass(frozen=True, slots=True)
+class Zeros:
+    """A weight of ours that the foreign class does not have, a bias: zeros, or the model cannot be written."""
+
+    ours: str
+
+
+Rule = Weight | Tied | Drop | Zeros
 
 
 def layers(
@@ -135,6 +142,8 @@ def _renamed(rule: Rule, theirs: Callable[[str], str], ours: Callable[[str], str
         return Tied(theirs(rule.theirs), theirs(rule.to))
     if isinstance(rule, Drop):
         return Drop(theirs(rule.theirs))
+    if isinstance(rule, Zeros):
+        return Zeros(ours(rule.ours))
     names = tuple(map(theirs, rule.names))
     return replace(rule, theirs=names[0] if isinstance(rule.theirs, str) else names, ours=ours(rule.ours))
 
@@ -159,9 +168,11 @@ def to_ours(
             faults.append(f"misshapen {rule.ours}: its parts must have equal shapes, not {shapes}")
         else:
             found[rule.ours] = rule.join(parts)
+    zeros = [rule.ours for rule in rules if isinstance(rule, Zeros)]
+    found |= {name: torch.zeros(*expected[name]) for name in zeros if name in expected}
     unknown = set(tensors) - weight_names(rules) - set(left_out(tensors, rules))
     faults += [f"surplus {name}" for name in sorted(unknown)]
-    made = {rule.ours for rule in rules if isinstance(rule, Weight)}
+    made = {rule.ours for rule in rules if isinstance(rule, Weight)} | {*zeros}
     for name, shape in expected.items():
         if name not in made:
             faults.append(f"no rule makes {name}")
@@ -181,6 +192,11 @@ def to_theirs(tensors: Mapping[str, Tensor], rules: Sequence[Rule]) -> dict[str,
     return {name: tensor.contiguous() for name, tensor in out.items()}
 
 
+def unwritable(tensors: Mapping[str, Tensor], rules: Sequence[Rule]) -> list[str]:
+    """Our tensors that the foreign class does not have and that are not zero."""
+    return [rule.ours for rule in rules if isinstance(rule, Zeros) and tensors[rule.ours].any()]
+
+
 def copies(tensors: Mapping[str, Tensor], rules: Iterable[Rule]) -> tuple[dict[str, Tensor], list[Tied]]:
     """The tensors with every tied one under its first name too, and the rules whose copies differ."""
     stored, differing = dict(tensors), []
@@ -194,7 +210,7 @@ def copies(tensors: Mapping[str, Tensor], rules: Iterable[Rule]) -> tuple[dict[s
 
 def left_out(tensors: Iterable[str], rules: Sequence[Rule]) -> list[str]:
     """The foreign names that a table knows and that make none of our weights."""
-    known = [rule.theirs for rule in rules if not isinstance(rule, Weight)]
+    known = [rule.theirs for rule in rules if isinstance(rule, Tied | Drop)]
     starts = tuple(name.removesuffix("*") for name in known if name.endswith("*"))
     used = weight_names(rules)
     return [name for name in tensors if name not in used and (name in known or name.startswith(starts))]
