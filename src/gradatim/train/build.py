@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -40,7 +40,7 @@ class Prepared:
     """Ready to train: `evaluate` scores the model as it stands, the higher the better.
 
     `metrics` are all there are of it, by name, and `test` the same on a test split, for the end of a run,
-    as are `examples`.
+    as are `examples`. `known` has the metrics of what was evaluated, by its score.
     """
 
     model: nn.Module
@@ -52,6 +52,7 @@ class Prepared:
     metrics: Callable[[], Mapping[str, float]] | None = None
     test: Callable[[], Mapping[str, float]] | None = None
     examples: Callable[[], Sequence[str]] | None = None
+    known: dict[float, Mapping[str, float]] = field(default_factory=dict)
 
     def judged(
         self, metrics: Callable[[], Mapping[str, float]], metric: str, *, higher: bool = True
@@ -59,7 +60,15 @@ class Prepared:
         """The same, scored by one of these metrics, of which perhaps less is better."""
         sign = 1 if higher else -1
         notes = (*self.notes, f"score is {'' if higher else 'minus '}{metric} on dev")
-        return replace(self, evaluate=lambda: sign * metrics()[metric], metrics=metrics, notes=notes)
+        known: dict[float, Mapping[str, float]] = {}
+
+        def evaluate() -> float:
+            found = metrics()
+            score = sign * found[metric]
+            known.setdefault(score, found)  # of equal scores a run keeps the first weights
+            return score
+
+        return replace(self, evaluate=evaluate, metrics=metrics, notes=notes, known=known)
 
     def save(self, folder: Path) -> None:
         """Write model and tokenizer as a model folder."""

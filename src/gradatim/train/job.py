@@ -46,7 +46,8 @@ def run(recipe: RecipeFile, folder: Path, *, resume: bool = False) -> Trained:
         steps = count(done.steps, "step")
         print(f"{folder / MODEL}  {steps}, loss {done.loss:.4f}{score}, {done.tokens_per_s:,.0f} tokens/s")
         if prepared.metrics:
-            metrics = dict(prepared.metrics())
+            judged = None if done.score is None else prepared.known.get(done.score)
+            metrics = dict(judged or prepared.metrics())
             if prepared.test:
                 metrics |= {f"test_{name}": value for name, value in prepared.test().items()}
             with atomic_file(folder / METRICS) as handle:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,8 +14,11 @@ from tokenizers import Tokenizer
 from gradatim.errors import ConfigError, DataError
 from gradatim.models.classifier import Classifier
 from gradatim.models.language import LanguageModel, Seq2Seq
+from gradatim.models.session import TorchSession
 from gradatim.objectives.masked import MaskedLanguage
 from gradatim.train.build import Materials, Prepared
+from gradatim.train.job import METRICS, MODEL, run
+from gradatim.train.journal import read_log
 from gradatim.train.kinds import KINDS
 from gradatim.train.loop import train
 from gradatim.train.recipe_file import RecipeFile, read_recipe
@@ -276,3 +280,24 @@ def test_a_classifier_learns_from_several_sets_joined(here: Path) -> None:
     assert any(note.startswith("more: ") for note in made.notes)
     with pytest.raises(ConfigError, match="belong to one source"):
         prepare("data.dev=more.csv")
+
+
+def test_the_best_weights_are_not_judged_again(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    judged, known = 0, TorchSession.run
+
+    def counted(self: TorchSession, arrays: Any) -> Any:
+        nonlocal judged
+        judged += 1
+        return known(self, arrays)
+
+    monkeypatch.setattr(TorchSession, "run", counted)
+    done = run(read_recipe(here / "recipe.toml", ["train.evaluate_every=1", "train.rate=0.1"]), here / "run")
+    scores = [record["score"] for record in read_log(here / "run" / "log.jsonl") if "score" in record]
+    assert len(scores) > 1
+    assert judged == len(scores)
+    found = json.loads((here / "run" / METRICS).read_text())
+    without_preset()
+    again, _ = prepare(here, f"model.from=run/{MODEL}")
+    assert again.metrics is not None
+    assert found == again.metrics()
+    assert found["accuracy"] == done.score == max(scores)
