@@ -49,7 +49,7 @@ def _causal(words: str) -> Architecture:
 
 
 # A linear layer without a bias on the last token of a row.
-ROWS = Architecture(
+LAST_TOKEN = Architecture(
     kind="classification",
     head=[Same("score.weight", "head.linear.weight"), Zeros("head.linear.bias")],
     fixed={"pooling": ["last"], "dropout": 0.0},
@@ -64,7 +64,7 @@ GPT = Family(
     architectures={
         "OpenAIGPTModel": BARE,
         "OpenAIGPTLMHeadModel": _causal("transformer.tokens_embed.weight"),
-        "OpenAIGPTForSequenceClassification": ROWS,
+        "OpenAIGPTForSequenceClassification": LAST_TOKEN,
     },
 )
 GPT2 = Family(
@@ -84,7 +84,7 @@ GPT2 = Family(
     architectures={
         "GPT2Model": BARE,
         "GPT2LMHeadModel": _causal("transformer.wte.weight"),
-        "GPT2ForSequenceClassification": ROWS,
+        "GPT2ForSequenceClassification": LAST_TOKEN,
         "GPT2ForTokenClassification": token_head("tagging", "classifier"),
         "GPT2ForQuestionAnswering": token_head("span", "qa_outputs"),
     },

@@ -168,11 +168,11 @@ def to_ours(
             faults.append(f"misshapen {rule.ours}: its parts must have equal shapes, not {shapes}")
         else:
             found[rule.ours] = rule.join(parts)
-    zeros = [rule.ours for rule in rules if isinstance(rule, Zeros)]
-    found |= {name: torch.zeros(*expected[name]) for name in zeros if name in expected}
+    zeros = {rule.ours: torch.zeros(*expected[rule.ours]) for rule in rules if isinstance(rule, Zeros)}
+    found |= zeros
     unknown = set(tensors) - weight_names(rules) - set(left_out(tensors, rules))
     faults += [f"surplus {name}" for name in sorted(unknown)]
-    made = {rule.ours for rule in rules if isinstance(rule, Weight)} | {*zeros}
+    made = {rule.ours for rule in rules if isinstance(rule, Weight)} | zeros.keys()
     for name, shape in expected.items():
         if name not in made:
             faults.append(f"no rule makes {name}")
