@@ -12,7 +12,7 @@ from gradatim.models.classifier import Classifier
 from gradatim.models.inputs import Inputs
 from gradatim.models.presets import Sizes, bert
 from gradatim.train.averaging import Average
-from gradatim.train.optimizer import Optimizer, Unfreezing, sparse_embeddings
+from gradatim.train.optimizer import LazyAdam, Optimizer, Unfreezing, sparse_embeddings
 from gradatim.train.recipe import Recipe
 
 ROWS = 2048  # large enough to be sparse
@@ -49,6 +49,21 @@ def test_rows_seen_at_every_step_move_as_under_dense_adam(clip: float) -> None:
     seen = torch.tensor([4, 9])
     torch.testing.assert_close(sparse.table.weight[seen], dense.table.weight[seen], atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(sparse.product.weight, dense.product.weight, atol=1e-5, rtol=1e-4)
+
+
+def test_lazy_adam_is_that_of_torch() -> None:
+    ours, theirs = Lookup(), Lookup()
+    for net in (ours, theirs):
+        net.table.sparse = True
+    groups = ([{"params": [net.table.weight], "lr": 0.01}] for net in (ours, theirs))
+    steppers = LazyAdam(next(groups), (0.9, 0.98)), torch.optim.SparseAdam(next(groups), betas=(0.9, 0.98))
+    for ids in ([4, 9, 4], [9, 1000], [4, 7]):
+        for net, stepper in zip((ours, theirs), steppers, strict=True):
+            net(torch.tensor(ids)).square().sum().backward()
+            net.table.weight.grad = net.table.weight.grad.coalesce()
+            stepper.step()
+            stepper.zero_grad()
+    torch.testing.assert_close(ours.table.weight, theirs.table.weight, atol=1e-7, rtol=1e-6)
 
 
 def test_rows_never_seen_stay_where_they_are() -> None:
