@@ -184,7 +184,7 @@ def picture(
     if len(words) < 3:
         raise ConfigError("a picture needs three words at least, all different")
     chosen = _load(source).take(words)
-    _draw(list(chosen.words), _flattened(chosen.unit, method), method, out)
+    _draw(list(chosen.words), *_flattened(chosen.unit, method), method, out)
     print(f"picture written to {out}")
 
 
@@ -222,23 +222,22 @@ def _given(path: Path | None, name: str) -> Path | None:
     return known if known and known.exists() else None
 
 
-def _flattened(rows: Any, method: str) -> np.ndarray:
-    """(words, width) on two axes: the principal ones, or t-SNE's (van der Maaten & Hinton 2008)."""
+def _flattened(rows: Any, method: str) -> tuple[np.ndarray, list[str]]:
+    """(words, width) on two axes, the principal ones or t-SNE's (van der Maaten & Hinton 2008), and what these say."""
     try:
         from sklearn.decomposition import PCA
         from sklearn.manifold import TSNE
     except ImportError:
         raise MissingExtraError("gradatim vectors picture", "train") from None
     if method == "pca":
-        flat: np.ndarray = PCA(2, random_state=0).fit_transform(rows)
-    else:
-        flat = TSNE(2, random_state=0, perplexity=min(30, (len(rows) - 1) / 3), init="pca").fit_transform(
-            rows
-        )
-    return flat
+        axes = PCA(2, random_state=0)
+        flat: np.ndarray = axes.fit_transform(rows)
+        return flat, [f"{share:.0%} of the variance" for share in axes.explained_variance_ratio_]
+    near = min(30, (len(rows) - 1) / 3)
+    return TSNE(2, random_state=0, perplexity=near, init="pca").fit_transform(rows), []
 
 
-def _draw(words: list[str], places: np.ndarray, method: str, out: Path) -> None:
+def _draw(words: list[str], places: np.ndarray, axes: list[str], method: str, out: Path) -> None:
     import matplotlib
 
     matplotlib.use("agg")
@@ -251,5 +250,10 @@ def _draw(words: list[str], places: np.ndarray, method: str, out: Path) -> None:
     names = {"pca": "principal axes", "tsne": "t-SNE"}
     axis.set_title(f"Word vectors, {names[method]}", loc="left")
     axis.spines[["top", "right"]].set_visible(False)
-    save_picture(figure, out)
+    if axes:
+        axis.set_xlabel(axes[0])
+        axis.set_ylabel(axes[1])
+    else:  # only who is near whom means anything
+        axis.set(xticks=[], yticks=[])
+    save_picture(figure, out, bbox_inches="tight")
     plt.close(figure)
