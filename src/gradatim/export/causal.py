@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-import torch
-
 from gradatim.engine.language import PAST, ROWS
 from gradatim.export.encoder import heads, transformer
-from gradatim.export.graph import Axes, Graph, array
+from gradatim.export.graph import Axes, Graph
+from gradatim.export.positions import SHUT, bias_before, rotation, windowed
 from gradatim.models.backbone import Backbone
 from gradatim.nn.axes import BlockConfig
-from gradatim.nn.positions import RelativeBias
 
 
 def past_of(body: Backbone) -> list[Axes]:
@@ -39,23 +36,17 @@ def causal(graph: Graph, body: Backbone, states: Sequence[str]) -> tuple[str, li
     earlier = graph.add("LessOrEqual", distance, graph.constant("here", 0))
     held = graph.add("Cast", graph.add("Unsqueeze", seen, one), to=9)
     mask = graph.add("Unsqueeze", graph.add("And", earlier, held), one)
-    if body.stack.bias is not None:
-        bias = _bias(graph, body.stack.bias, distance)
-        mask = graph.add("Where", mask, bias, graph.number("never", -np.inf))
+    bias = "" if body.stack.bias is None else bias_before(graph, body.stack.bias, distance)
+    if (window := body.config.block.window) is not None:
+        bias = windowed(graph, bias, graph.add("Unsqueeze", distance, one), window)
+    if bias:
+        mask = graph.add("Where", mask, bias, graph.number("never", SHUT))
+    turn = rotation(graph, body.config, lambda: places)
     pairs, after = iter(zip(past[::2], past[1::2], strict=True)), [seen]
 
     def mix(name: str, qkv: Sequence[str], config: BlockConfig) -> str:
-        mixed, *present = graph.add_many("Attention", 3, *qkv, mask, *next(pairs), **heads(config))
+        mixed, *present = graph.add_many("Attention", 3, *turn(qkv), mask, *next(pairs), **heads(config))
         after.extend(present)
         return mixed
 
     return transformer(graph, body, lambda: places, mix), after
-
-
-def _bias(graph: Graph, bias: RelativeBias, distance: str) -> str:
-    """(rows, heads, tokens, keys): each head's bias; from `max_distance` on all distances have the same."""
-    table = array(bias(torch.arange(-bias.max_distance, 1)[None, None])[0, :, 0])
-    ends = [graph.constant(name, value) for name, value in (("farthest", -bias.max_distance), ("here", 0))]
-    places = graph.add("Sub", graph.add("Clip", distance, *ends), ends[0])
-    by_head = graph.add("Gather", graph.weight("bias_by_distance", table), places, axis=1)
-    return graph.add("Transpose", by_head, perm=[1, 0, 2, 3])

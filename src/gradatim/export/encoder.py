@@ -12,18 +12,17 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
-import torch
 from torch import nn
 
 from gradatim.errors import ConfigError
 from gradatim.export.graph import Graph, array
+from gradatim.export.positions import between, bias_between, rotation, windowed
 from gradatim.export.vocabulary import marked, word_vectors
-from gradatim.models.backbone import Backbone, BackboneConfig
+from gradatim.models.backbone import Backbone
 from gradatim.nn.axes import BlockConfig
 from gradatim.nn.block import Block, FeedForward
 from gradatim.nn.embedding import Embedding
 from gradatim.nn.multihead import Attention
-from gradatim.nn.positions import RelativeBias
 from gradatim.types import Array
 
 ACTIVATIONS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -43,13 +42,17 @@ def encoder(graph: Graph, body: nn.Module, told: Collection[str] = (), trace: li
     """
     assert isinstance(body, Backbone)
     lengths = graph.add("Cast", "lengths", to=7)
-    bias = "" if body.stack.bias is None else _bias(graph, body.stack.bias, body.config.max_length)
+    block, longest = body.config.block, body.config.max_length
+    bias = "" if body.stack.bias is None else bias_between(graph, body.stack.bias, longest)
+    if block.window is not None:
+        bias = windowed(graph, bias, between(graph), block.window)
+    turn = rotation(graph, body.config, lambda: graph.add("Expand", graph.steps(), graph.shape()))
 
     def mix(name: str, qkv: Sequence[str], config: BlockConfig) -> str:
         # Padding follows the text: where a token sees only what came before it, it sees none.
         padding = () if config.causal else ("", "", lengths)
         settings = heads(config) | ({"is_causal": 1} if config.causal else {})
-        return graph.add("Attention", *qkv, bias, *padding, name=f"{name}_attention", **settings)
+        return graph.add("Attention", *turn(qkv), bias, *padding, name=f"{name}_attention", **settings)
 
     return transformer(graph, body, graph.steps, mix, told=told, trace=trace)
 
@@ -67,7 +70,8 @@ def transformer(
 
     Between attentions all tokens lie flat, (rows * tokens, width).
     """
-    refuse_what_no_node_computes(body.config)
+    if body.config.block.cross:
+        raise ConfigError("a Transformer that looks at a source cannot be exported without what reads it")
     hidden = [x := _embedding(graph, body.embedding, places, told)]
     x = graph.add("Reshape", x, graph.constant("flat", [-1, body.config.width]))
     for i, block in enumerate(body.stack.blocks):
@@ -192,23 +196,3 @@ def heads(config: BlockConfig) -> dict[str, Any]:
 def scale(config: BlockConfig) -> dict[str, Any]:
     """What scores are multiplied by, where it is not head_width^-0.5."""
     return {} if config.scale is None else {"scale": config.scale}
-
-
-def _bias(graph: Graph, bias: RelativeBias, max_length: int) -> str:
-    """(1, heads, tokens, tokens): each head's bias for the distance of every pair of tokens, from a table of all."""
-    distances = torch.arange(1 - max_length, max_length)
-    table = graph.weight("bias_by_distance", array(bias(distances[None, None])[0, :, 0]))
-    steps, zero = graph.steps(), graph.constant("zero", [0])
-    rows = graph.add("Unsqueeze", steps, graph.constant("one", [1]))
-    distance = graph.add("Sub", graph.add("Unsqueeze", steps, zero), rows)
-    centred = graph.add("Add", distance, graph.constant("centre", max_length - 1))
-    return graph.add("Unsqueeze", graph.add("Gather", table, centred, axis=1, name="distance_bias"), zero)
-
-
-def refuse_what_no_node_computes(config: BackboneConfig, *, cross: bool = False) -> None:
-    """Raises ConfigError for a backbone that cannot be exported; `cross` is whether it may read a memory."""
-    block = config.block
-    odd = ["rotary"] * block.rotary + ["window"] * (block.window is not None)
-    odd += ["cross"] * (block.cross and not cross)
-    if odd:
-        raise ConfigError(f"a backbone with {', '.join(odd)} cannot be exported so far")

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from gradatim.decode.search import Search
 from gradatim.decode.write import write
@@ -23,10 +22,10 @@ from gradatim.export.encoder import (
     feed_forward,
     lookup,
     norm,
-    refuse_what_no_node_computes,
     scale,
 )
-from gradatim.export.graph import TOKENS, Axes, Graph, array
+from gradatim.export.graph import TOKENS, Axes, Graph
+from gradatim.export.positions import Turn, bias_of_written, rotation, windowed
 from gradatim.export.quantise import LOOKUP, Quantiser
 from gradatim.export.shared import members
 from gradatim.export.vocabulary import best, word_scores
@@ -154,14 +153,13 @@ def decoder_graph(model: Seq2Seq) -> bytes:
     lies still while `beams` says which row's key each of them has at every place.
     """
     body, head = model.decoder, model.head
-    refuse_what_no_node_computes(body.config, cross=True)
     graph, config = Graph(), body.config.block
     heads, head_width = config.num_heads, config.head_width
     x = lookup(graph, body.embedding, lambda: WRITTEN)
     if body.config.embedding.norm:
         x = norm(graph, "embedding_norm", x, body.embedding.norm)
     length = graph.add("Cast", WRITTEN, to=7)
-    bias = _bias(graph, body, length) if body.stack.bias is not None else ""
+    bias, turn = _standing(graph, body, length)
     sources = graph.add("Cast", READ, to=7)
     by_source = graph.add(
         "Concat", graph.add("Shape", READ), graph.constant("each_beam", [-1, heads, head_width]), axis=0
@@ -175,7 +173,7 @@ def decoder_graph(model: Seq2Seq) -> bytes:
         past, memory = ([f"{kind}{part}{i}" for part in "kv"] for kind in (PAST, MEMORY))
         inputs |= dict.fromkeys(past, ("rows", heads, "room", head_width))
         inputs |= dict.fromkeys(memory, ("sources", heads, "source", head_width))
-        x, present = _block(graph, f"block{i}", x, block, past, memory, bias, sources, by_source)
+        x, present = _block(graph, f"block{i}", x, block, past, memory, bias, turn, sources, by_source)
         for part, name in zip("kv", present, strict=True):
             outputs[f"{PRESENT}{part}{i}"] = (name, ("rows", heads, "room", head_width))
     if body.config.final_norm:
@@ -200,6 +198,7 @@ def _block(
     past: list[str],
     memory: list[str],
     bias: str,
+    turn: Turn,
     sources: str,
     by_source: str,
 ) -> tuple[str, list[str]]:
@@ -210,7 +209,7 @@ def _block(
     ):  # fmt: skip
         read = norm(graph, f"{name}_{part}_norm", x, normed) if block.pre else x
         if part == "attention":
-            y, present = _attention(graph, name, read, block.attention, past, bias)
+            y, present = _attention(graph, name, read, block.attention, past, bias, turn)
         elif part == "cross":
             y = _cross(graph, name, read, block.cross, memory, sources, by_source)
         else:
@@ -222,14 +221,14 @@ def _block(
 
 
 def _attention(
-    graph: Graph, name: str, x: str, attention: Attention, past: list[str], bias: str
+    graph: Graph, name: str, x: str, attention: Attention, past: list[str], bias: str, turn: Turn
 ) -> tuple[str, list[str]]:
     """To what the row has written; its key and value are written into the past, which is also what comes out."""
     config = attention.config
     inner = config.num_heads * config.head_width
     qkv = graph.linear(f"{name}_qkv", x, attention.qkv)
     rows = graph.add("Reshape", qkv, graph.constant("one_token", [-1, 1, 3 * inner]))
-    q, k, v = graph.add_many("Split", 3, rows, graph.constant("thirds", [inner] * 3), axis=-1)
+    q, k, v = turn(graph.add_many("Split", 3, rows, graph.constant("thirds", [inner] * 3), axis=-1))
     mixed, *present = graph.add_many(
         "DecoderMaskedMultiHeadAttention", 3, q, k, v, "", bias, *past, WRITTEN, WIDTH, BEAMS,
         contrib=True, num_heads=config.num_heads, past_present_share_buffer=1, **scale(config),
@@ -252,12 +251,23 @@ def _cross(
     return graph.linear(f"{name}_cross_out", flat, attention.out)
 
 
-def _bias(graph: Graph, body: Backbone, length: str) -> str:
-    """(1, heads, 1, written + 1): each head's bias for the distance to every token before."""
-    assert body.stack.bias is not None
-    distances = torch.arange(-body.config.max_length, 1)
-    table = graph.weight("bias_by_distance", array(body.stack.bias(distances[None, None])[0, :, 0]))
-    first = graph.add("Sub", graph.constant("longest", [body.config.max_length]), length)
-    end = graph.constant("table_end", [body.config.max_length + 1])
-    near = graph.add("Slice", table, first, end, graph.constant("second_axis", [1]))
-    return graph.add("Unsqueeze", near, graph.constant("outer", [0, 2]))
+def _standing(graph: Graph, body: Backbone, length: str) -> tuple[str, Turn]:
+    """The bias of what was written before, if there is one, and how the next token is turned; `length` is the count."""
+    config = body.config
+    bias = ""
+    if body.stack.bias is not None:
+        bias = bias_of_written(graph, body.stack.bias, length, config.max_length)
+    if config.block.window is not None:
+        last = graph.add("Squeeze", length)
+        end = graph.add("Add", last, graph.constant("next", 1))
+        places = graph.add("Range", graph.constant("start", 0), end, graph.constant("step", 1))
+        distance = graph.add(
+            "Unsqueeze", graph.add("Sub", places, last), graph.constant("outermost", [0, 1, 2])
+        )
+        bias = windowed(graph, bias, distance, config.block.window)
+
+    def here() -> str:
+        rows = graph.add("Concat", graph.add("Shape", "ids"), graph.constant("single", [1]), axis=0)
+        return graph.add("Expand", length, rows)
+
+    return bias, rotation(graph, config, here)

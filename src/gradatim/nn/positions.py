@@ -20,8 +20,8 @@ def sinusoids(length: int, width: int, channels: Channels = "interleaved") -> Fl
     "interleaved" is the order of the paper; "halves", as in its first implementation and in Marian,
     puts all sines before all cosines.
     """
-    angles = _angles(torch.arange(length), width)
-    parts = [angles.sin(), angles.cos()]
+    turns = angles(torch.arange(length), width)
+    parts = [turns.sin(), turns.cos()]
     return (
         torch.stack(parts, -1).flatten(1)[:, :width]
         if channels == "interleaved"
@@ -37,14 +37,14 @@ def rotate(
     The product of a rotated query and a rotated key depends on their distance alone. Differs: a pair is one channel
     of each half, not two neighbours.
     """
-    angles = _angles(positions, x.shape[-1])[:, None]  # (#batch, 1, length, head_width / 2)
-    cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
+    turns = angles(positions, x.shape[-1])[:, None]  # (#batch, 1, length, head_width / 2)
+    cos, sin = turns.cos().to(x.dtype), turns.sin().to(x.dtype)
     a, b = x.chunk(2, -1)
     return torch.cat([a * cos - b * sin, a * sin + b * cos], -1)
 
 
-def _angles(positions: Tensor, width: int) -> Tensor:
-    """(*positions, ceil(width / 2)): position times 10000^(-2i/width)."""
+def angles(positions: Tensor, width: int) -> Tensor:
+    """(*positions, ceil(width / 2)): position times 10000^(-2i/width); `sinusoids` and `rotate` turn by these."""
     rates = torch.exp(torch.arange(0, width, 2, device=positions.device) * (-math.log(10000.0) / width))
     return positions[..., None].float() * rates
 

@@ -59,6 +59,9 @@ BODIES: dict[str, Any] = {
     "long gpt2": gpt2(LONG),
     "distances": t5(SIZES, buckets=6, max_distance=9, causal=True),
     "scaled": transformer(LONG, causal=True),
+    "rotary": gpt2(SIZES, rotary=True),
+    "near": gpt2(LONG, window=3, rotary=True),
+    "distances nearby": t5(SIZES, buckets=6, max_distance=9, causal=True, window=2),
 }
 KINDS = [*STEPPED, "untied", *BODIES]
 SEARCHES = {
