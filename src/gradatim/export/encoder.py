@@ -43,9 +43,13 @@ def encoder(graph: Graph, body: nn.Module, told: Collection[str] = (), trace: li
     assert isinstance(body, Backbone)
     lengths = graph.add("Cast", "lengths", to=7)
     block, longest = body.config.block, body.config.max_length
-    bias = "" if body.stack.bias is None else bias_between(graph, body.stack.bias, longest)
+    bias, distance = "", ""
+    if body.stack.bias is not None or block.window is not None:
+        distance = between(graph)
+    if body.stack.bias is not None:
+        bias = bias_between(graph, body.stack.bias, distance, longest)
     if block.window is not None:
-        bias = windowed(graph, bias, between(graph), block.window)
+        bias = windowed(graph, bias, distance, block.window)
     turn = rotation(graph, body.config, lambda: graph.add("Expand", graph.steps(), graph.shape()))
 
     def mix(name: str, qkv: Sequence[str], config: BlockConfig) -> str:

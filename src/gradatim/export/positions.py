@@ -40,11 +40,11 @@ def between(graph: Graph) -> str:
     return graph.add("Sub", graph.add("Unsqueeze", steps, graph.constant("zero", [0])), rows)
 
 
-def bias_between(graph: Graph, bias: RelativeBias, max_length: int) -> str:
-    """(1, heads, tokens, tokens): each head's bias for the distance of every pair of tokens, from a table of all."""
+def bias_between(graph: Graph, bias: RelativeBias, distance: str, max_length: int) -> str:
+    """(1, heads, tokens, tokens): each head's bias for distances (tokens, tokens), from a table of all."""
     distances = torch.arange(1 - max_length, max_length)
     table = graph.weight("bias_by_distance", array(bias(distances[None, None])[0, :, 0]))
-    centred = graph.add("Add", between(graph), graph.constant("centre", max_length - 1))
+    centred = graph.add("Add", distance, graph.constant("centre", max_length - 1))
     by_head = graph.add("Gather", table, centred, axis=1, name="distance_bias")
     return graph.add("Unsqueeze", by_head, graph.constant("zero", [0]))
 
